@@ -1,0 +1,600 @@
+#include "core/convert/builder.hpp"
+
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "core/convert/names.hpp"
+#include "core/weights/weights.hpp"
+
+namespace onnx2fx::conversion {
+
+using fx::Argument;
+using fx::NodeRef;
+
+Builder::Builder() {
+  values_.emplace_back();  // id 0 is "absent"
+  programs_.emplace_back().program.name = "root";
+  stack_.push_back(0);
+}
+
+// ---- values
+
+Value& Builder::value(ValueId id) {
+  if (id == 0 || id >= values_.size())
+    throw HostError(O2FX_E_INVALID, "value id " + std::to_string(id) + ": expected one of this conversion");
+  Value& v = values_[id];
+  if (v.source == ValueSource::kDead)
+    throw HostError(O2FX_E_INVALID,
+                    "value id " + std::to_string(id) + ": it belongs to a lowering that was undone");
+  return v;
+}
+
+ValueId Builder::add(Value v) {
+  values_.push_back(std::move(v));
+  return values_.size() - 1;
+}
+
+ValueId Builder::add_tensor(TensorEntry entry) {
+  Type type = Type::tensor(entry.dtype, entry.dims);
+  tensors_.push_back(std::move(entry));
+  return tensor_value(static_cast<uint32_t>(tensors_.size() - 1), std::move(type));
+}
+
+ValueId Builder::tensor_value(uint32_t tensor, Type type) {
+  Value v;
+  v.source = ValueSource::kTensor;
+  v.tensor = tensor;
+  v.type = std::move(type);
+  return add(std::move(v));
+}
+
+ValueId Builder::add_ints(std::vector<MaybeSym> ints, Type type) {
+  Value v;
+  v.source = ValueSource::kInts;
+  v.ints = std::move(ints);
+  v.type = std::move(type);
+  return add(std::move(v));
+}
+
+ValueId Builder::add_number(const Sym& s) {
+  Value v;
+  v.source = ValueSource::kNumber;
+  v.type.kind = O2FX_KIND_INT;
+  v.ints = std::vector<MaybeSym>{s};
+  return add(std::move(v));
+}
+
+ValueId Builder::add_list(std::vector<ValueId> items) {
+  Value v;
+  v.source = ValueSource::kList;
+  v.type.kind = O2FX_KIND_SEQUENCE;
+  if (!items.empty()) {
+    Type e = value(items[0]).type;  // what is true of every element
+    for (const ValueId id : items) {
+      const Type& t = value(id).type;
+      if (!t.dims || !e.dims || t.dims->size() != e.dims->size()) {
+        e.dims.reset();
+        break;
+      }
+      for (size_t i = 0; i < e.dims->size(); i++)
+        if (!((*e.dims)[i] == (*t.dims)[i])) (*e.dims)[i].reset();
+    }
+    v.type.elem = std::make_shared<Type>(std::move(e));
+  }
+  v.items = std::move(items);
+  return add(std::move(v));
+}
+
+ValueId Builder::add_none() {
+  Value v;
+  v.source = ValueSource::kNone;
+  v.type.kind = O2FX_KIND_NONE;
+  return add(std::move(v));
+}
+
+Sym Builder::dim(ValueId id, int64_t axis) {
+  Value& v = value(id);
+  if (v.type.dims) {
+    const int64_t rank = v.type.rank();
+    if (axis < -rank || axis >= rank)
+      throw HostError(O2FX_E_MODEL, "axis " + std::to_string(axis) + ": expected one of a value of rank " +
+                                        std::to_string(rank));
+    if (axis < 0) axis += rank;
+    MaybeSym& d = (*v.type.dims)[static_cast<size_t>(axis)];
+    if (!d) d = syms.dim(id, axis);
+    return *d;
+  }
+  return syms.dim(id, axis);
+}
+
+std::optional<std::vector<Sym>> Builder::ints(ValueId id, bool read_data) {
+  Value& v = value(id);
+  if (v.source == ValueSource::kNumber) return std::vector<Sym>{*(*v.ints)[0]};
+  if (!v.ints) {
+    const std::optional<int64_t> n = v.type.count();
+    if (!read_data || !n || *n > 4096 || v.source == ValueSource::kList) return {};
+    v.ints.emplace(static_cast<size_t>(*n));
+  }
+  std::vector<Sym> r;
+  for (size_t i = 0; i < v.ints->size(); i++) {
+    if (!(*v.ints)[i]) {
+      if (!read_data) return {};
+      (*v.ints)[i] = syms.element(id, static_cast<int64_t>(i));
+    }
+    r.push_back(*(*v.ints)[i]);
+  }
+  return r;
+}
+
+// ---- programs
+
+std::string Builder::unique_name(OpenProgram& p, const std::string& hint) {
+  const std::string base = identifier(hint);
+  if (p.names.try_emplace(base, 1).second) return base;
+  int n = p.names[base];
+  std::string name;
+  do name = base + "_" + std::to_string(n++);
+  while (p.names.count(name));
+  p.names[base] = n;
+  p.names[name] = 1;
+  return name;
+}
+
+uint32_t Builder::append(uint32_t program, fx::Node node) {
+  std::vector<fx::Node>& nodes = programs_[program].program.nodes;
+  nodes.push_back(std::move(node));
+  return static_cast<uint32_t>(nodes.size() - 1);
+}
+
+ValueId Builder::placeholder(const std::string& name_hint, const Type& type) {
+  const uint32_t index = current();
+  OpenProgram& p = programs_[index];
+  fx::Node node;
+  node.op = fx::Op::kPlaceholder;
+  node.name = unique_name(p, name_hint);
+  node.target = node.name;
+  const uint32_t at = append(index, std::move(node));
+  Value v;
+  v.source = ValueSource::kNode;
+  v.program = index;
+  v.node = at;
+  v.type = type;
+  const bool number = type.kind == O2FX_KIND_INT;
+  ValueId id = add(std::move(v));
+  p.formals.push_back(at);
+  p.formal_values.push_back(id);
+  if (number) return add_number(syms.number(id));
+  if (type.dims)
+    for (size_t k = 0; k < type.dims->size(); k++)
+      if (const MaybeSym& d = (*type.dims)[k]; d && d->as_atom())
+        p.local_dims.try_emplace(*d->as_atom(), at, static_cast<int64_t>(k));
+  return id;
+}
+
+ValueId Builder::input(const std::string& name, const Type& type) { return placeholder(name, type); }
+
+void Builder::begin(const std::string& name_hint) {
+  const std::string base = identifier(name_hint.empty() ? "body" : name_hint);
+  OpenProgram& p = programs_.emplace_back();
+  p.program.name = base + "_" + std::to_string(programs_.size() - 1);
+  stack_.push_back(static_cast<uint32_t>(programs_.size() - 1));
+}
+
+uint32_t Builder::end(const o2fx_arg& result) {
+  if (result.tag != O2FX_T_VALUE && result.tag != O2FX_T_LIST)
+    throw HostError(O2FX_E_INVALID, "program_end: result: expected a VALUE or a LIST");
+  const uint32_t index = current();
+  Argument r = argument(result);
+  OpenProgram& p = programs_[index];
+  p.result = std::move(r);
+  p.state = OpenProgram::State::kEnded;
+  stack_.pop_back();
+  return index;
+}
+
+std::vector<ValueId> Builder::close(std::span<const uint32_t> programs) {
+  std::vector<ValueId> order;
+  for (const uint32_t index : programs) {
+    if (index == 0 || index >= programs_.size() || programs_[index].state == OpenProgram::State::kOpen)
+      throw HostError(O2FX_E_INVALID, "program_close: expected an ended program");
+    if (programs_[index].state == OpenProgram::State::kClosed)
+      throw HostError(O2FX_E_INVALID, "program_close: program '" + programs_[index].program.name + "' is closed already");
+    for (const OpenProgram::Capture& c : programs_[index].captures)
+      if (std::find(order.begin(), order.end(), c.outer) == order.end()) order.push_back(c.outer);
+  }
+  for (const uint32_t index : programs) {
+    OpenProgram& p = programs_[index];
+    std::vector<OpenProgram::Capture> sorted;
+    for (const ValueId outer : order) {
+      const auto at = std::find_if(p.captures.begin(), p.captures.end(),
+                                   [&](const OpenProgram::Capture& c) { return c.outer == outer; });
+      if (at != p.captures.end()) {
+        sorted.push_back(*at);
+        continue;
+      }
+      fx::Node node;
+      node.op = fx::Op::kPlaceholder;
+      node.name = unique_name(p, "unused");
+      node.target = node.name;
+      sorted.push_back({outer, append(index, std::move(node)), 0});
+    }
+    p.captures = std::move(sorted);
+    p.state = OpenProgram::State::kClosed;
+  }
+  return order;
+}
+
+// ---- references
+
+NodeRef Builder::capture(size_t level, ValueId id) {
+  OpenProgram& p = programs_[stack_[level]];
+  for (const OpenProgram::Capture& c : p.captures)
+    if (c.outer == id) return {c.node};
+  const Value& outer = value(id);
+  fx::Node node;
+  node.op = fx::Op::kPlaceholder;
+  node.name = unique_name(p, outer.source == ValueSource::kTensor ? tensors_[outer.tensor].name
+                             : outer.source == ValueSource::kNode
+                                 ? programs_[outer.program].program.nodes[outer.node].name
+                                 : "captured");
+  node.target = node.name;
+  const uint32_t at = append(stack_[level], std::move(node));
+  p.captures.push_back({id, at, 0});
+  if (outer.type.dims)
+    for (size_t k = 0; k < outer.type.dims->size(); k++)
+      if (const MaybeSym& d = (*outer.type.dims)[k]; d && d->as_atom() && !p.local_dims.count(*d->as_atom())) {
+        const AtomId a = *d->as_atom();
+        p.local_dims[a] = {at, static_cast<int64_t>(k)};
+        p.log.push_back([a](OpenProgram& q) { q.local_dims.erase(a); });
+      }
+  return {at};
+}
+
+NodeRef Builder::tensor_node(size_t level, ValueId id) {
+  const Value& v = value(id);
+  const TensorEntry& t = tensors_[v.tensor];
+  if (t.dtype == onnx::TensorProto::STRING) {
+    fx::List items;
+    if (t.proto)
+      for (const std::string& s : t.proto->string_data()) items.emplace_back(s);
+    fx::List dims;
+    for (const int64_t d : t.dims) dims.emplace_back(d);
+    return call_at(level, "onnx2fx::strings", {Argument(std::move(items)), Argument(std::move(dims))});
+  }
+  if (level > 0) return capture(level, id);
+  OpenProgram& root = programs_[0];
+  if (const auto it = root.tensors.find(v.tensor); it != root.tensors.end()) return {it->second};
+  fx::Node node;
+  node.op = fx::Op::kGetAttr;
+  node.name = unique_name(root, t.name);
+  node.tensor = v.tensor;
+  const uint32_t at = append(0, std::move(node));
+  root.tensors.emplace(v.tensor, at);
+  root.log.push_back([tensor = v.tensor](OpenProgram& p) { p.tensors.erase(tensor); });
+  return {at};
+}
+
+NodeRef Builder::reference(size_t level, ValueId id) {
+  if (const auto it = replaced.find(id); it != replaced.end()) id = it->second;
+  const Value& v = value(id);
+  switch (v.source) {
+    case ValueSource::kTensor: return tensor_node(level, id);
+    case ValueSource::kInts: return materialise(level, id);
+    case ValueSource::kNode: {
+      if (v.program == stack_[level]) return {v.node};
+      for (size_t k = 0; k < level; k++)
+        if (stack_[k] == v.program) return capture(level, id);
+      throw HostError(O2FX_E_INVALID, "value '" + programs_[v.program].program.nodes[v.node].name +
+                                          "': it belongs to a program that has ended");
+    }
+    default: throw HostError(O2FX_E_INVALID, "value id " + std::to_string(id) + ": expected a tensor");
+  }
+}
+
+NodeRef Builder::call_at(size_t level, const std::string& target, std::vector<Argument> args,
+                         std::vector<fx::NamedArgument> kwargs) {
+  OpenProgram& p = programs_[stack_[level]];
+  fx::Node node;
+  node.target = target;
+  const size_t colon = target.rfind(':');
+  std::string short_name = target.substr(colon == std::string::npos ? 0 : colon + 1);
+  node.name = unique_name(p, short_name.substr(0, short_name.find('.')));
+  node.args = std::move(args);
+  node.kwargs = std::move(kwargs);
+  node.onnx = provenance_;
+  return {append(stack_[level], std::move(node))};
+}
+
+NodeRef Builder::atom_node(size_t level, AtomId a) {
+  OpenProgram& p = programs_[stack_[level]];
+  const std::string key = "#" + std::to_string(a);
+  if (const auto it = p.numbers.find(key); it != p.numbers.end()) return {it->second};
+  const Atom atom = syms.atom(a);
+  NodeRef r{};
+  switch (atom.kind) {
+    case AtomKind::kDim:
+      if (const auto local = p.local_dims.find(a); local != p.local_dims.end())
+        r = call_at(level, "aten::sym_size.int", {NodeRef{local->second.first}, local->second.second});
+      else
+        r = call_at(level, "aten::sym_size.int", {reference(level, atom.value), atom.index});
+      break;
+    case AtomKind::kElement: {
+      NodeRef flat = reference(level, atom.value);
+      const Type& t = value(atom.value).type;
+      if (t.rank() != 0) {
+        if (t.rank() != 1) flat = call_at(level, "aten::reshape", {flat, fx::List{int64_t{-1}}});
+        flat = call_at(level, "aten::select.int", {flat, int64_t{0}, atom.index});
+      }
+      r = call_at(level, "aten::_local_scalar_dense", {flat});
+      break;
+    }
+    case AtomKind::kNumber: r = reference(level, atom.value); break;
+    default: {
+      static constexpr const char* kTarget[] = {"operator::floordiv", "operator::mod", "torch::sym_max", "torch::sym_min"};
+      const char* target = kTarget[static_cast<int>(atom.kind) - static_cast<int>(AtomKind::kFloorDiv)];
+      const Argument left = number(level, atom.left);
+      const Argument right = number(level, atom.right);
+      r = call_at(level, target, {left, right});
+    }
+  }
+  p.numbers.emplace(key, r.index);
+  p.log.push_back([key](OpenProgram& q) { q.numbers.erase(key); });
+  return r;
+}
+
+Argument Builder::number(size_t level, const Sym& s) {
+  if (s.is_literal()) return s.literal();
+  if (const auto a = s.as_atom()) return atom_node(level, *a);
+  OpenProgram& p = programs_[stack_[level]];
+  const std::string key = syms.text(s);
+  if (const auto it = p.numbers.find(key); it != p.numbers.end()) return NodeRef{it->second};
+  Argument sum;
+  for (auto t = s.terms().rbegin(); t != s.terms().rend(); ++t) {
+    Argument product = t->coefficient;
+    bool one = t->coefficient == 1;
+    for (const AtomId f : t->factors) {
+      const Argument factor = atom_node(level, f);
+      product = one ? factor : Argument(call_at(level, "operator::mul", {product, factor}));
+      one = false;
+    }
+    sum = sum.is_none() ? product : Argument(call_at(level, "operator::add", {sum, product}));
+  }
+  const NodeRef r = *sum.as<NodeRef>();
+  p.numbers.emplace(key, r.index);
+  p.log.push_back([key](OpenProgram& q) { q.numbers.erase(key); });
+  return r;
+}
+
+// The tensor whose device a tensor made of these sizes should follow.
+std::optional<ValueId> Builder::anchor_of(const Sym& s) {
+  for (const Sym::Term& t : s.terms())
+    for (const AtomId f : t.factors) {
+      const Atom a = syms.atom(f);
+      if (a.kind == AtomKind::kDim || a.kind == AtomKind::kElement) return a.value;
+      if (a.kind == AtomKind::kNumber) continue;
+      if (const auto l = anchor_of(a.left)) return l;
+      if (const auto r = anchor_of(a.right)) return r;
+    }
+  return {};
+}
+
+static std::string packed(const std::vector<MaybeSym>& ints, int32_t dtype) {
+  const size_t size = dtype == onnx::TensorProto::INT64 ? 8 : dtype == onnx::TensorProto::INT32 ? 4 : 1;
+  std::string bytes(ints.size() * size, '\0');
+  for (size_t i = 0; i < ints.size(); i++) {
+    const int64_t x = ints[i]->literal();
+    std::memcpy(bytes.data() + i * size, &x, size);  // little-endian
+  }
+  return bytes;
+}
+
+NodeRef Builder::materialise(size_t level, ValueId id) {
+  OpenProgram& p = programs_[stack_[level]];
+  if (const auto it = p.materialised.find(id); it != p.materialised.end()) return {it->second};
+  const Value v = value(id);
+  const bool literal = std::all_of(v.ints->begin(), v.ints->end(), [](const MaybeSym& s) { return s && s->is_literal(); });
+  NodeRef r{};
+  if (literal) {
+    TensorEntry t;
+    t.name = name_base_.empty() ? "ints" : name_base_ + "_ints";
+    t.dtype = v.type.dtype;
+    for (const MaybeSym& d : *v.type.dims) t.dims.push_back(d->literal());
+    t.bytes = std::make_shared<const std::string>(packed(*v.ints, v.type.dtype));
+    t.role = O2FX_ROLE_CONSTANT;
+    r = tensor_node(level, add_tensor(std::move(t)));
+  } else {
+    std::vector<fx::NamedArgument> kwargs{{"dtype", fx::Dtype{weights::carrier(v.type.dtype)}}};
+    for (const MaybeSym& s : *v.ints)
+      if (const auto anchor = anchor_of(*s); anchor && kwargs.size() == 1)
+        if (const Argument a = argument_at(level, *anchor); a.as<NodeRef>())
+          kwargs.emplace_back("device", fx::DeviceOf{*a.as<NodeRef>()});
+    fx::List each;
+    for (const MaybeSym& s : *v.ints) {
+      const Argument x = number(level, *s);
+      each.emplace_back(call_at(level, "aten::scalar_tensor", {x}, kwargs));
+    }
+    r = v.type.rank() == 0 ? *each[0].as<NodeRef>() : call_at(level, "aten::stack", {Argument(std::move(each))});
+    if (v.type.rank() > 1) {
+      fx::List dims;
+      for (const MaybeSym& d : *v.type.dims) dims.push_back(number(level, *d));
+      r = call_at(level, "aten::reshape", {r, Argument(std::move(dims))});
+    }
+  }
+  programs_[stack_[level]].materialised.emplace(id, r.index);
+  programs_[stack_[level]].log.push_back([id](OpenProgram& q) { q.materialised.erase(id); });
+  return r;
+}
+
+Argument Builder::argument_at(size_t level, ValueId id) {
+  const Value& v = value(id);
+  switch (v.source) {
+    case ValueSource::kNone: return {};
+    case ValueSource::kNumber: {
+      const Sym s = *(*v.ints)[0];
+      return number(level, s);
+    }
+    case ValueSource::kList: {
+      const std::vector<ValueId> items = v.items;
+      fx::List l;
+      for (const ValueId item : items) l.push_back(argument_at(level, item));
+      return l;
+    }
+    default: return reference(level, id);
+  }
+}
+
+Argument Builder::argument(ValueId id) { return argument_at(stack_.size() - 1, id); }
+Argument Builder::argument(const Sym& s) { return number(stack_.size() - 1, s); }
+
+Argument Builder::argument(const o2fx_arg& a, int depth) {
+  if (depth > 8) throw HostError(O2FX_E_INVALID, "arguments: expected lists at most 8 deep");
+  const auto text = [&] { return std::string(a.u.s ? a.u.s : "", a.len); };
+  switch (a.tag) {
+    case O2FX_T_NONE: return {};
+    case O2FX_T_BOOL: return a.u.i != 0;
+    case O2FX_T_INT: return a.u.i;
+    case O2FX_T_FLOAT: return a.u.f;
+    case O2FX_T_STR: return text();
+    case O2FX_T_VALUE: return argument(a.u.v);
+    case O2FX_T_PROGRAM:
+      if (a.u.v == 0 || a.u.v >= programs_.size() || programs_[a.u.v].state != OpenProgram::State::kClosed)
+        throw HostError(O2FX_E_INVALID, "program id " + std::to_string(a.u.v) + ": expected a closed program");
+      return fx::ProgramRef{static_cast<uint32_t>(a.u.v)};
+    case O2FX_T_DTYPE: {
+      std::string name = weights::carrier(static_cast<int32_t>(a.u.i));
+      if (name.empty())
+        throw HostError(O2FX_E_UNSUPPORTED, "ONNX dtype " + std::to_string(a.u.i) + ": no torch dtype carries it");
+      return fx::Dtype{std::move(name)};
+    }
+    case O2FX_T_DEVICE: return fx::Device{text()};
+    case O2FX_T_LAYOUT: return fx::Layout{text()};
+    case O2FX_T_MEMORY_FORMAT: return fx::MemoryFormat{text()};
+    case O2FX_T_TRAINING: return fx::Training{};
+    case O2FX_T_DEVICE_OF: {
+      const Argument x = argument(a.u.v);
+      if (!x.as<NodeRef>()) throw HostError(O2FX_E_INVALID, "DEVICE_OF: expected a tensor");
+      return fx::DeviceOf{*x.as<NodeRef>()};
+    }
+    case O2FX_T_LIST: {
+      fx::List l;
+      for (uint32_t i = 0; i < a.len; i++) l.push_back(argument(a.u.list[i], depth + 1));
+      return l;
+    }
+    default: throw HostError(O2FX_E_INVALID, "argument tag " + std::to_string(a.tag) + ": expected an O2FX_T_*");
+  }
+}
+
+fx::Node* Builder::node_of(ValueId id) {
+  const Value& v = value(id);
+  return v.source == ValueSource::kNode ? &programs_[v.program].program.nodes[v.node] : nullptr;
+}
+
+// ---- transactions
+
+Builder::Mark Builder::mark() const {
+  Mark m{values_.size(), programs_.size(), undo_.size(), stack_, {}, provenance_, name_base_};
+  for (const uint32_t p : stack_)
+    m.open.push_back({p, programs_[p].program.nodes.size(), programs_[p].captures.size(), programs_[p].log.size()});
+  return m;
+}
+
+void Builder::rollback(const Mark& m) {
+  while (undo_.size() > m.undo) {
+    undo_.back()();
+    undo_.pop_back();
+  }
+  for (size_t i = m.values; i < values_.size(); i++) values_[i] = Value{};
+  for (size_t i = m.programs; i < programs_.size(); i++) programs_[i] = OpenProgram{};  // indices are never reused
+  stack_ = m.stack;
+  for (const Mark::ProgramMark& mark : m.open) {
+    OpenProgram& p = programs_[mark.program];
+    while (p.log.size() > mark.log) {
+      const auto undo = std::move(p.log.back());
+      p.log.pop_back();
+      undo(p);
+    }
+    p.captures.resize(mark.captures);
+    p.program.nodes.resize(mark.nodes);
+  }
+  provenance_ = m.provenance;
+  name_base_ = m.name_base;
+}
+
+// ---- layout
+
+static void remap(Argument& a, const std::vector<uint32_t>& nodes, const std::map<uint32_t, uint32_t>& programs) {
+  if (fx::ProgramRef* p = a.as<fx::ProgramRef>()) {
+    p->index = programs.at(p->index);
+  } else if (fx::List* l = a.as<fx::List>()) {
+    for (Argument& x : *l) remap(x, nodes, programs);
+  } else if (NodeRef* r = a.as<NodeRef>()) {
+    r->index = nodes[r->index];
+  } else if (fx::DeviceOf* d = a.as<fx::DeviceOf>()) {
+    d->tensor.index = nodes[d->tensor.index];
+  }
+}
+
+static void programs_in(const Argument& a, std::vector<uint32_t>& found) {
+  if (const fx::ProgramRef* p = a.as<fx::ProgramRef>()) found.push_back(p->index);
+  if (const fx::List* l = a.as<fx::List>())
+    for (const Argument& x : *l) programs_in(x, found);
+}
+
+static fx::Program lay_out(OpenProgram& p, Argument result, const std::map<uint32_t, uint32_t>& programs) {
+  std::vector<fx::Node>& nodes = p.program.nodes;
+  std::vector<uint32_t> order = p.formals;
+  for (const OpenProgram::Capture& c : p.captures) order.push_back(c.node);
+  std::vector<bool> first(nodes.size());
+  for (const uint32_t i : order) first[i] = true;
+  for (uint32_t i = 0; i < nodes.size(); i++)
+    if (!first[i]) order.push_back(i);
+  std::vector<uint32_t> position(nodes.size());
+  for (uint32_t i = 0; i < order.size(); i++) position[order[i]] = i;
+  fx::Program out{p.program.name, {}};
+  for (const uint32_t i : order) {
+    fx::Node n = std::move(nodes[i]);
+    for (Argument& a : n.args) remap(a, position, programs);
+    for (fx::NamedArgument& a : n.kwargs) remap(a.second, position, programs);
+    out.nodes.push_back(std::move(n));
+  }
+  fx::Node output;
+  output.op = fx::Op::kOutput;
+  output.name = "output";
+  remap(result, position, programs);
+  output.args.push_back(std::move(result));
+  out.nodes.push_back(std::move(output));
+  return out;
+}
+
+std::vector<fx::Program> Builder::finish(const std::vector<ValueId>& outputs, bool single) {
+  fx::List results;
+  for (const ValueId id : outputs) results.push_back(argument(id));
+  programs_[0].result = single && results.size() == 1 ? results[0] : Argument(std::move(results));
+  for (const Value& v : values_)
+    if (v.source == ValueSource::kNode && v.type.is_tensor()) {
+      fx::TypeText& t = programs_[v.program].program.nodes[v.node].type;
+      t.dtype = v.type.dtype ? weights::carrier(v.type.dtype) : "";
+      if (!v.type.dims) continue;
+      t.shape.emplace();
+      for (const MaybeSym& d : *v.type.dims) t.shape->push_back(d ? syms.text(*d) : "?");
+    }
+  std::vector<uint32_t> reached{0};
+  std::map<uint32_t, uint32_t> index{{0, 0}};
+  for (size_t i = 0; i < reached.size(); i++) {
+    std::vector<uint32_t> found;
+    for (const fx::Node& n : programs_[reached[i]].program.nodes) {
+      for (const Argument& a : n.args) programs_in(a, found);
+      for (const fx::NamedArgument& a : n.kwargs) programs_in(a.second, found);
+    }
+    for (const uint32_t f : found)
+      if (index.emplace(f, static_cast<uint32_t>(reached.size())).second) reached.push_back(f);
+  }
+  std::vector<fx::Program> out;
+  for (const uint32_t r : reached) out.push_back(lay_out(programs_[r], programs_[r].result, index));
+  return out;
+}
+
+}  // namespace onnx2fx::conversion

@@ -1,0 +1,363 @@
+#include "core/convert/converter.hpp"
+
+#include <algorithm>
+
+#include "core/convert/lowering.hpp"
+#include "core/convert/names.hpp"
+
+namespace onnx2fx::conversion {
+namespace {
+
+constexpr int kMaxDepth = 64;
+
+std::string node_name(const onnx::NodeProto& n) {
+  if (!n.name().empty()) return n.name();
+  for (const std::string& o : n.output())
+    if (!o.empty()) return o;
+  return n.op_type();
+}
+
+std::string qualified(const std::string& domain, const std::string& op) { return domain.empty() ? op : domain + "." + op; }
+
+Diagnostic error(const std::string& where, const std::string& what) { return {Severity::kError, where, what, {}}; }
+
+}  // namespace
+
+ValueId Scope::find(const std::string& name) const {
+  for (const Scope* s = this; s; s = s->parent)
+    if (const auto it = s->values.find(name); it != s->values.end()) return it->second;
+  return 0;
+}
+
+Converter::Converter(read::ModelFile& file, weights::Store& s, plugin::Registry& registry, const Options& o)
+    : store(s), options(o), file_(file), registry_(registry) {
+  for (const auto& f : file.model.functions()) functions_[f.domain() + ":" + f.name() + ":" + f.overload()] = &f;
+}
+
+int Converter::use_count(const std::string& name) const {
+  const auto it = uses_.find(name);
+  return it == uses_.end() ? 0 : it->second;
+}
+
+void Converter::count_uses(const onnx::GraphProto& graph) {
+  for (const auto& n : graph.node()) {
+    for (const std::string& i : n.input()) uses_[i]++;
+    for (const auto& a : n.attribute()) {
+      if (a.has_g()) count_uses(a.g());
+      for (const auto& g : a.graphs()) count_uses(g);
+    }
+  }
+  for (const auto& o : graph.output()) uses_[o.name()]++;
+}
+
+// ---- tensors of the model
+
+ValueId Converter::model_tensor(const onnx::TensorProto& tensor, const std::string& name) {
+  if (const auto it = model_tensors_.find(&tensor); it != model_tensors_.end() && builder.alive(it->second)) return it->second;
+  TensorEntry t;
+  t.name = name;
+  t.dtype = tensor.data_type();
+  t.dims.assign(tensor.dims().begin(), tensor.dims().end());
+  t.proto = &tensor;
+  t.uses = use_count(name);
+  const ValueId id = builder.add_tensor(std::move(t));
+  builder.value(id).ints = constant_ints(tensor);
+  return model_tensors_[&tensor] = id;
+}
+
+ValueId Converter::dense_tensor(const onnx::SparseTensorProto& tensor, const std::string& name) {
+  if (const auto it = model_tensors_.find(&tensor); it != model_tensors_.end() && builder.alive(it->second)) return it->second;
+  TensorEntry t;
+  t.name = name;
+  t.dtype = tensor.values().data_type();
+  t.dims.assign(tensor.dims().begin(), tensor.dims().end());
+  t.bytes = std::make_shared<const std::string>(store.dense(tensor));
+  t.uses = use_count(name);
+  return model_tensors_[&tensor] = builder.add_tensor(std::move(t));
+}
+
+void Converter::declare(const onnx::GraphProto& graph, Scope& scope) {
+  for (const auto& t : graph.initializer()) scope.values[t.name()] = model_tensor(t, t.name());
+  for (const auto& t : graph.sparse_initializer()) scope.values[t.values().name()] = dense_tensor(t, t.values().name());
+  for (const auto& v : graph.value_info()) scope.declared[v.name()] = &v.type();
+  for (const auto& v : graph.output())
+    if (v.has_type()) scope.declared[v.name()] = &v.type();
+}
+
+// ---- graphs
+
+Faults Converter::lower_graph(const onnx::GraphProto& graph, Scope& scope) {
+  Faults all;
+  if (++depth_ > kMaxDepth) throw ConversionError(file_.name, "graphs and functions nest deeper than " + std::to_string(kMaxDepth));
+  declare(graph, scope);
+  for (const auto& node : graph.node()) {
+    Faults f = lower_node(node, scope);
+    all.insert(all.end(), std::make_move_iterator(f.begin()), std::make_move_iterator(f.end()));
+  }
+  --depth_;
+  return all;
+}
+
+std::vector<ValueId> Converter::outputs_of(const onnx::GraphProto& graph, const Scope& scope) {
+  std::vector<ValueId> r;
+  for (const auto& o : graph.output()) {
+    const ValueId id = scope.find(o.name());
+    if (!id) throw HostError(O2FX_E_MODEL, "graph '" + graph.name() + "': output '" + o.name() + "': expected a value, got none");
+    r.push_back(id);
+  }
+  return r;
+}
+
+// ---- nodes
+
+std::shared_ptr<const fx::Provenance> Converter::provenance(const Place& place, const Scope& scope, const plugin::Plugin* plugin) {
+  auto p = std::make_shared<fx::Provenance>();
+  p->name = place.node.name();
+  p->op_type = place.node.op_type();
+  p->domain = place.domain;
+  p->overload = place.node.overload();
+  p->opset = place.opset;
+  p->outputs.assign(place.node.output().begin(), place.node.output().end());
+  for (const auto& m : place.node.metadata_props()) p->metadata_props.emplace_back(m.key(), m.value());
+  p->function_path = scope.function_path;
+  if (plugin) {
+    p->plugin = plugin->id;
+    p->plugin_version = plugin->version;
+  }
+  return p;
+}
+
+void Converter::bind(const onnx::NodeProto& node, int index, ValueId id, const Type* inferred, Scope& scope) {
+  const std::string& name = node.output(index);
+  Value& v = builder.value(id);
+  if (v.source == ValueSource::kNode) {
+    Type merged = v.type;
+    if (inferred) merge(merged, *inferred);
+    for (const Scope* s = &scope; s; s = s->parent) {
+      const auto hint = s->declared.find(name);
+      if (hint == s->declared.end()) continue;
+      Type declared = from_proto(*hint->second, builder.syms);
+      if (declared.dims) declared.dims->assign(declared.dims->size(), MaybeSym());
+      merge(merged, declared);
+      break;
+    }
+    v.type = std::move(merged);
+    v.proto.reset();
+  }
+  scope.values[name] = id;
+}
+
+Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
+  const std::string domain = node.domain();
+  const auto import = scope.opsets->find(domain);
+  const int64_t opset = import == scope.opsets->end() ? 1 : import->second;
+  const Place place{node, file_.name + ": node '" + node_name(node) + "' (" + qualified(domain, node.op_type()) + ", opset " + std::to_string(opset) + ")" +
+                              (scope.function_path.empty() ? "" : " in function " + scope.function_path),
+                    domain, opset};
+  std::vector<ValueId> inputs;
+  bool tainted = false;
+  for (const std::string& name : node.input()) {
+    inputs.push_back(name.empty() ? 0 : scope.find(name));
+    if (!name.empty() && !inputs.back()) return {{error(place.where, "input '" + name + "': expected a value, got none"), false, false, domain, node.op_type(), node_name(node), opset, {}}};
+    if (inputs.back()) tainted |= builder.value(inputs.back()).tainted;
+  }
+  const onnx::OpSchema* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), domain);
+  const NodeView view{node, inputs, opset, schema};
+  if (tainted && !options.keep_going) {
+    taint(node, infer(builder, view, nullptr), scope, false, view);
+    return only_check_providers(place, view);
+  }
+  return lower_sound(place, view, scope);
+}
+
+bool Converter::bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope, Report::Node& entry) {
+  const auto ints = track(builder, view, types);
+  for (int i = 0; i < view.proto.output_size(); i++) {
+    const auto& r = ints[static_cast<size_t>(i)];
+    if (view.proto.output(i).empty()) continue;
+    if (!r || std::any_of(r->begin(), r->end(), [](const MaybeSym& s) { return !s; })) return false;
+  }
+  for (int i = 0; i < view.proto.output_size(); i++)
+    if (!view.proto.output(i).empty())
+      scope.values[view.proto.output(i)] = builder.add_ints(*ints[static_cast<size_t>(i)], types[static_cast<size_t>(i)]);
+  entry.provider = "host: shape tracking";
+  return true;
+}
+
+Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& scope) {
+  Report::Node entry{node_name(place.node), place.node.op_type(), place.domain, place.opset, scope.function_path, "none", {}, {}};
+  std::string problem;
+  std::vector<Type> types = infer(builder, view, &problem);
+  Faults faults;
+  bool done = false;
+  try {
+    // A claim of a pack on a domain of its own never meets this: only ai.onnx is tracked.
+    done = bind_tracked(view, types, scope, entry);
+    std::vector<std::string> why_not;
+    if (!done) {
+      const std::vector<plugin::Candidate>& candidates = registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not);
+      for (const plugin::Candidate& c : candidates) {
+        auto result = ask(c, place, view, types, scope, entry);
+        if (!result) continue;
+        faults = std::move(*result);
+        done = true;
+        break;
+      }
+    }
+    if (!done)
+      if (auto result = expand_function(place, view, types, scope, entry)) {
+        faults = std::move(*result);
+        done = true;
+      }
+    if (!done) {
+      why_not.insert(why_not.end(), entry.declined.begin(), entry.declined.end());
+      faults.push_back(unsupported(place, std::move(why_not)));
+    }
+  } catch (const HostError& e) {
+    faults.push_back({error(place.where, e.what()), e.status == O2FX_E_UNSUPPORTED, false, place.domain, place.node.op_type(), node_name(place.node), place.opset, {e.what()}});
+  }
+  if (!faults.empty()) {
+    if (!problem.empty()) faults[0].diagnostic.notes.push_back("ONNX's type inference: " + problem);
+    taint(place.node, types, scope, options.keep_going, view);
+  }
+  report_->nodes.push_back(std::move(entry));
+  if (!options.keep_going || std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return !f.unsupported; })) return faults;
+  keep(group(faults), *report_);
+  return {};
+}
+
+void Converter::start(plugin::Plugin& plugin) {
+  if (plugin.initialised) return;
+  if (plugin.table->init) {
+    Lowering l(*this, plugin, nullptr, nullptr);
+    if (const o2fx_status s = plugin.table->init(host_api(), l.token()); s != O2FX_OK)
+      throw PluginError(plugin.library.empty() ? plugin.id : plugin.library, "init failed: " + (l.error.empty() ? "status " + std::to_string(s) : l.error));
+  }
+  plugin.initialised = true;
+}
+
+// nullopt: declined.
+std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const Place& place, const NodeView& view,
+                                     const std::vector<Type>& types, Scope& scope, Report::Node& entry) {
+  plugin::Plugin& plugin = *candidate.plugin;
+  start(plugin);
+  const onnx::NodeProto& node = place.node;
+  const Builder::Mark mark = builder.mark();
+  std::map<ValueId, ValueId> replaced;
+  std::swap(replaced, builder.replaced);
+  builder.allow_target = [&plugin, this](const std::string& target) {
+    return options.allow_unresolved || std::find(plugin.torch_targets.begin(), plugin.torch_targets.end(), target) != plugin.torch_targets.end();
+  };
+  const auto allow_target = builder.allow_target;
+  builder.set_provenance(provenance(place, scope, &plugin), identifier(node_name(node)));
+  Lowering l(*this, plugin, &view, &scope);
+  o2fx_status status = candidate.row->lower(host_api(), l.token(), candidate.row->op_user);
+  std::string text = l.error_status == status ? l.error : "";
+  bool broken = false;
+  if (status == O2FX_OK) {
+    const auto refuse = [&](const std::string& what) {
+      status = O2FX_E_INVALID;
+      text = what;
+      broken = true;
+    };
+    for (int k = 0; k < node.output_size(); k++)
+      if (!node.output(k).empty() && !l.outputs[static_cast<size_t>(k)]) refuse("output " + std::to_string(k) + ": plugin " + plugin.id + " did not set it");
+    for (size_t k = 0; k < view.inputs.size(); k++)
+      if (view.inputs[k] && !l.input_read[k]) refuse("input " + std::to_string(k) + ": it is present, but plugin " + plugin.id + " never read it");
+    for (const auto& a : node.attribute())
+      if (!l.attribute_read.count(a.name())) refuse("attribute '" + a.name() + "': it is present, but plugin " + plugin.id + " never read it");
+    if (builder.depth() != l.base_depth) refuse("plugin " + plugin.id + " began a program and did not end it");
+  }
+  std::optional<Faults> result{Faults{}};
+  if (status != O2FX_OK) {
+    builder.rollback(mark);
+    if (status == O2FX_DECLINE) {
+      entry.declined.push_back(plugin.id + " declined" + (text.empty() ? "" : ": " + text));
+      result.reset();
+    } else if (!l.nested.empty()) {
+      result = l.nested;
+    } else {
+      if (text.empty()) text = "plugin " + plugin.id + " returned status " + std::to_string(status) + " without a text";
+      if (status > 0) text = "plugin " + plugin.id + " returned status " + std::to_string(status);
+      Fault f{error(place.where, text), status == O2FX_E_UNSUPPORTED, broken || status == O2FX_E_INVALID || status == O2FX_E_SCHEMA || status == O2FX_E_INTERNAL || status > 0,
+              place.domain, node.op_type(), node_name(node), place.opset, {plugin.id + ": " + text}};
+      if (f.plugin) f.diagnostic.notes.push_back("this is a fault of plugin " + plugin.id + " " + plugin.version);
+      result->push_back(std::move(f));
+    }
+  } else {
+    for (int k = 0; k < node.output_size(); k++)
+      if (!node.output(k).empty()) bind(node, k, l.outputs[static_cast<size_t>(k)], &types[static_cast<size_t>(k)], scope);
+    const auto ints = [&] {
+      std::vector<Type> copy = types;
+      return track(builder, view, copy);
+    }();
+    for (int k = 0; k < node.output_size(); k++) {
+      const auto& known = ints[static_cast<size_t>(k)];
+      if (!known || node.output(k).empty()) continue;
+      Value& v = builder.value(l.outputs[static_cast<size_t>(k)]);
+      if (v.source == ValueSource::kNode && !v.ints) v.ints = *known;
+    }
+    entry.provider = plugin.id + " " + plugin.version;
+    entry.notes = l.notes;
+  }
+  builder.set_provenance(mark.provenance, mark.name_base);
+  std::swap(replaced, builder.replaced);
+  return result;
+}
+
+Faults Converter::only_check_providers(const Place& place, const NodeView& view) {
+  std::vector<std::string> why_not;
+  if (!registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not).empty() || function_body(place, view)) return {};
+  return {unsupported(place, std::move(why_not))};
+}
+
+Fault Converter::unsupported(const Place& place, std::vector<std::string> reasons) {
+  Fault f{error(place.where, "no loaded plugin lowers this operator"), true, false, place.domain, place.node.op_type(), node_name(place.node), place.opset, std::move(reasons)};
+  for (const std::string& r : f.reasons) f.diagnostic.notes.push_back(r);
+  return f;
+}
+
+void Converter::taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope, bool opaque, const NodeView& view) {
+  std::vector<ValueId> results;
+  if (opaque) {
+    std::vector<o2fx_arg> operands;
+    for (const ValueId id : view.inputs) {
+      o2fx_arg a{};
+      a.tag = id ? O2FX_T_VALUE : O2FX_T_NONE;
+      a.u.v = id;
+      operands.push_back(a);
+    }
+    const std::string op = qualified(node.domain(), node.op_type());
+    o2fx_arg args[2]{};
+    args[0].tag = O2FX_T_STR;
+    args[0].len = static_cast<uint32_t>(op.size());
+    args[0].u.s = op.data();
+    args[1].tag = O2FX_T_LIST;
+    args[1].len = static_cast<uint32_t>(operands.size());
+    args[1].u.list = operands.data();
+    o2fx_emit call{};
+    call.struct_size = sizeof call;
+    call.target = O2FX_STR("onnx2fx::opaque");
+    call.args = args;
+    call.n_args = 2;
+    call.n_unpack = static_cast<uint32_t>(node.output_size());
+    results = builder.emit(call);
+  }
+  for (int k = 0; k < node.output_size(); k++) {
+    if (node.output(k).empty()) continue;
+    if (opaque) {
+      Value& v = builder.value(results[static_cast<size_t>(k)]);
+      v.type = types[static_cast<size_t>(k)];
+      v.tainted = true;
+      bind(node, k, results[static_cast<size_t>(k)], nullptr, scope);
+    } else {
+      Value v;
+      v.source = ValueSource::kNone;
+      v.type = types[static_cast<size_t>(k)];
+      v.tainted = true;
+      scope.values[node.output(k)] = builder.add(std::move(v));
+    }
+  }
+}
+
+}  // namespace onnx2fx::conversion

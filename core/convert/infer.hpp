@@ -1,0 +1,48 @@
+// The types of a node's outputs: ONNX's own per-node inference, fed with the conversion's symbolic sizes,
+// then the shape rules, which go on where ONNX stops at a symbol. And the value rules: small integer
+// tensors that describe shapes are computed here, symbolically.
+#ifndef ONNX2FX_CORE_CONVERT_INFER_HPP_
+#define ONNX2FX_CORE_CONVERT_INFER_HPP_
+
+#include <onnx/defs/schema.h>
+#include <onnx/onnx_pb.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/convert/builder.hpp"
+
+namespace onnx2fx::conversion {
+
+/// A node with its inputs resolved; 0: omitted.
+struct NodeView {
+  const onnx::NodeProto& proto;
+  const std::vector<ValueId>& inputs;
+  int64_t opset;
+  const onnx::OpSchema* schema;  ///< null: no schema
+
+  const onnx::AttributeProto* attribute(const std::string& name) const;
+  int64_t integer(const std::string& name, int64_t or_else) const;
+  std::vector<int64_t> integers(const std::string& name) const;
+  std::string text(const std::string& name) const;
+};
+
+/// One Type per output of the node. What cannot be inferred is UNKNOWN; `problem` gets ONNX's complaint, if any.
+/// Nodes that hold graphs are left to their lowering.
+std::vector<Type> infer(Builder& builder, const NodeView& node, std::string* problem);
+
+/// Fills extents of outputs[0] that ONNX's inference left unknown.
+void apply_shape_rules(Builder& builder, const NodeView& node, std::vector<Type>& outputs);
+
+/// Elements of the outputs that are small integer or bool tensors computed from tracked ones; unknown elements are
+/// nullopt. An output is nullopt as a whole if nothing is known of it, or the op is no shape arithmetic. A type whose
+/// shape ONNX did not infer is completed.
+std::vector<std::optional<std::vector<MaybeSym>>> track(Builder& builder, const NodeView& node, std::vector<Type>& outputs);
+
+/// The elements of a small constant integer tensor.
+std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tensor);
+
+}  // namespace onnx2fx::conversion
+
+#endif

@@ -1,0 +1,263 @@
+#include "core/fx/module_raiser.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <set>
+
+#include "core/fx/paths.hpp"
+
+namespace onnx2fx::fx {
+namespace {
+
+std::optional<std::vector<int64_t>> literals(const Argument& a) {
+  const List* list = a.as<List>();
+  if (!list) return std::nullopt;
+  std::vector<int64_t> values;
+  for (const Argument& x : *list) {
+    if (!x.as<int64_t>()) return std::nullopt;
+    values.push_back(*x.as<int64_t>());
+  }
+  return values;
+}
+
+int64_t count(const std::vector<int64_t>& dims) {
+  return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
+}
+
+template <class F>
+void for_each_node_ref(Node& node, F&& f) {
+  for (Argument& a : node.args) for_each_ref(a, f);
+  for (NamedArgument& a : node.kwargs) for_each_ref(a.second, f);
+}
+
+}  // namespace
+
+const Argument& Call::operator[](std::string_view name) const {
+  static const Argument kNone;
+  std::optional<size_t> i = schema->find(name);
+  return i && arguments[*i] ? *arguments[*i] : kNone;
+}
+
+std::optional<int64_t> Call::integer(std::string_view name) const {
+  const int64_t* i = (*this)[name].as<int64_t>();
+  return i ? std::optional(*i) : std::nullopt;
+}
+
+std::optional<double> Call::number(std::string_view name) const {
+  if (const double* f = (*this)[name].as<double>()) return *f;
+  std::optional<int64_t> i = integer(name);
+  return i ? std::optional(static_cast<double>(*i)) : std::nullopt;
+}
+
+std::optional<std::vector<int64_t>> Call::integers(std::string_view name, size_t count) const {
+  std::optional<std::vector<int64_t>> values = literals((*this)[name]);
+  if (std::optional<int64_t> one = integer(name)) values = std::vector<int64_t>{*one};
+  if (!values || count == 0) return values;
+  if (values->size() == 1) values->resize(count, values->front());
+  return values->size() == count ? values : std::nullopt;
+}
+
+ModuleRaiser::ModuleRaiser(Module& module, const std::map<std::string_view, Rule>& rules)
+    : module_(module),
+      root_(module.programs[0]),
+      rules_(rules),
+      users_(root_.nodes.size()),
+      uses_(module.tensors.size()) {
+  for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
+    for_each_node_ref(root_.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
+  }
+  for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
+    if (!root_.nodes[i].tensor) continue;
+    for (uint32_t user : users_[i])
+      uses_[*root_.nodes[i].tensor] += is_view(user) ? users_[user].size() : 1;
+  }
+}
+
+std::optional<Call> ModuleRaiser::bind(uint32_t index) const {
+  const Node& n = node(index);
+  if (n.op != Op::kCallFunction) return std::nullopt;
+  const Schema* schema = find_schema(n.target);
+  if (!schema) return std::nullopt;
+  auto arguments = bind_arguments(*schema, n);
+  if (!arguments) return std::nullopt;
+  return Call{index, schema, std::move(*arguments)};
+}
+
+bool ModuleRaiser::is_view(uint32_t index) const {
+  const std::string& target = node(index).target;
+  return target == "aten::t" || target == "aten::transpose.int" || target == "aten::permute" ||
+         target == "aten::reshape" || target == "aten::view" ||
+         target == "aten::flatten.using_ints";
+}
+
+std::optional<Operand> ModuleRaiser::view(const Node& n, Role role) const {
+  std::optional<Call> call = bind(static_cast<uint32_t>(&n - root_.nodes.data()));
+  if (!call) return std::nullopt;
+  std::optional<Operand> o = stored((*call)["self"], role);
+  if (!o) return std::nullopt;
+  if (n.target == "aten::reshape" || n.target == "aten::view") {
+    auto dims = call->integers(n.target == "aten::view" ? "size" : "shape");
+    if (!dims) return std::nullopt;
+    if (*dims == std::vector<int64_t>{-1}) dims = std::vector<int64_t>{count(o->dims)};
+    for (int64_t d : *dims) {
+      if (d < 0) return std::nullopt;
+    }
+    o->reshaped = true;
+    o->dims = *dims;
+    return o;
+  }
+  if (n.target == "aten::flatten.using_ints") return std::nullopt;
+  if (o->dims.size() != 2) return std::nullopt;
+  auto axis = [&](int64_t a) { return a < 0 ? a + 2 : a; };
+  if (n.target == "aten::transpose.int") {
+    auto a = call->integer("dim0"), b = call->integer("dim1");
+    if (!a || !b || axis(*a) == axis(*b)) return std::nullopt;
+  } else if (n.target == "aten::permute") {
+    auto order = call->integers("dims");
+    if (!order || order->size() != 2 || axis((*order)[0]) != 1 || axis((*order)[1]) != 0)
+      return std::nullopt;
+  }
+  o->swapped = true;
+  std::swap(o->dims[0], o->dims[1]);
+  return o;
+}
+
+std::optional<Operand> ModuleRaiser::operand(const Argument& a, Role role) const {
+  const NodeRef* ref = a.as<NodeRef>();
+  if (!ref) return std::nullopt;
+  const Node& n = node(ref->index);
+  if (n.op == Op::kGetAttr && n.tensor) {
+    const Tensor& tensor = module_.tensors[*n.tensor];
+    if (tensor.role != role) return std::nullopt;
+    return Operand{*n.tensor, tensor.dims};
+  }
+  return is_view(ref->index) ? view(n, role) : std::nullopt;
+}
+
+std::optional<Operand> ModuleRaiser::stored(const Argument& a, Role role) const {
+  const NodeRef* ref = a.as<NodeRef>();
+  if (!ref || node(ref->index).op != Op::kGetAttr) return std::nullopt;
+  return operand(a, role);
+}
+
+std::optional<std::vector<std::string>> ModuleRaiser::shape(const Argument& a) const {
+  const NodeRef* ref = a.as<NodeRef>();
+  return ref ? node(ref->index).type.shape : std::nullopt;
+}
+
+// A module can hold .t() of a tensor, or a tensor with other dims, only where nobody reads it as it
+// is stored.
+void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
+  std::map<uint32_t, size_t> transposed;
+  for (const Raised& r : all) {
+    for (const Submodule::TensorUse& u : r.tensors) transposed[u.tensor] += u.transposed;
+  }
+  std::erase_if(all, [&](const Raised& r) {
+    if (r.reshape && uses_[r.reshape->tensor] != 1) return true;
+    return std::any_of(r.tensors.begin(), r.tensors.end(), [&](const Submodule::TensorUse& u) {
+      return u.transposed && transposed[u.tensor] != uses_[u.tensor];
+    });
+  });
+}
+
+// That of the tensors ("encoder.0.weight" -> "encoder.0") where it is clear, else that of the ONNX
+// node.
+std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bool>& placed) const {
+  std::set<std::string> prefixes;
+  for (const Submodule::TensorUse& u : raised.tensors) {
+    const std::string& path = module_.tensors[u.tensor].path;
+    if (!placed[u.tensor] && path.ends_with("." + u.attribute)) {
+      prefixes.insert(path.substr(0, path.size() - u.attribute.size() - 1));
+    }
+  }
+  if (prefixes.size() == 1) return *prefixes.begin();
+  const Node& n = node(raised.result);
+  std::string path = n.onnx ? path_of(n.onnx->name) : "";
+  return path.empty() ? path_of(n.name) : path;
+}
+
+void ModuleRaiser::place(const std::vector<Raised>& all) {
+  PathTree tree;
+  for (size_t i = 1; i < module_.programs.size(); ++i) tree.claim(module_.programs[i].name);
+  std::vector<bool> placed(module_.tensors.size());
+  for (const Raised& r : all) {
+    Submodule m{tree.claim(wanted_path(r, placed)), r.type, r.arguments, r.tensors};
+    for (const Submodule::TensorUse& u : r.tensors) {
+      if (!placed[u.tensor]) module_.tensors[u.tensor].path = m.path + "." + u.attribute;
+      placed[u.tensor] = true;
+    }
+    if (r.promoted) {
+      module_.tensors[*r.promoted].role = Role::kParameter;
+      module_.tensors[*r.promoted].requires_grad =
+          module_.tensors[r.tensors[0].tensor].requires_grad;
+    }
+    if (r.reshape) module_.tensors[r.reshape->tensor].dims = r.reshape->dims;
+    module_.modules.push_back(std::move(m));
+  }
+  for (size_t i = 0; i < placed.size(); ++i) {
+    if (!placed[i]) module_.tensors[i].path = tree.claim(module_.tensors[i].path);
+  }
+}
+
+void ModuleRaiser::rewrite(const std::vector<Raised>& all) {
+  uint32_t index = static_cast<uint32_t>(module_.modules.size() - all.size());
+  for (const Raised& r : all) {
+    Node& n = root_.nodes[r.result];
+    n.op = Op::kCallModule;
+    n.target.clear();
+    n.module = index++;
+    n.args = r.inputs;
+    n.kwargs.clear();
+  }
+}
+
+// getitem(lstm, k) becomes getitem(getitem(lstm, 1), k - 1) for k > 0.
+void ModuleRaiser::nest_states(const std::vector<Raised>& all) {
+  std::map<uint32_t, uint32_t> state;  // call, as it was numbered -> its state node
+  std::set<std::string> names;
+  for (const Raised& r : all) {
+    if (r.nested_state) state[r.result] = 0;
+  }
+  if (state.empty()) return;
+  for (const Node& n : root_.nodes) names.insert(n.name);
+  std::vector<Node> nodes;
+  std::vector<uint32_t> place(root_.nodes.size());
+  for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
+    Node n = std::move(root_.nodes[i]);
+    const NodeRef* from = n.target == "operator::getitem" ? n.args[0].as<NodeRef>() : nullptr;
+    int64_t* item = from && state.contains(from->index) ? n.args[1].as<int64_t>() : nullptr;
+    if (item && *item > 0) {
+      n.args = {NodeRef{state[from->index]}, *item - 1};
+    } else {
+      for_each_node_ref(n, [&](NodeRef& r) { r.index = place[r.index]; });
+    }
+    place[i] = static_cast<uint32_t>(nodes.size());
+    nodes.push_back(std::move(n));
+    if (!state.contains(i)) continue;
+    state[i] = static_cast<uint32_t>(nodes.size());
+    Node pair{Op::kCallFunction, nodes.back().name + "_state", "operator::getitem"};
+    while (!names.insert(pair.name).second) pair.name += "_";
+    pair.args = {NodeRef{place[i]}, int64_t{1}};
+    pair.onnx = nodes.back().onnx;
+    nodes.push_back(std::move(pair));
+  }
+  root_.nodes = std::move(nodes);
+}
+
+void ModuleRaiser::run() {
+  std::vector<Raised> all;
+  for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
+    auto rule = rules_.find(node(i).target);
+    if (rule == rules_.end()) continue;
+    std::optional<Call> call = bind(i);
+    if (!call) continue;
+    if (std::optional<Raised> r = rule->second(*this, *call)) all.push_back(std::move(*r));
+  }
+  drop_conflicts(all);
+  place(all);
+  rewrite(all);
+  nest_states(all);
+}
+
+}  // namespace onnx2fx::fx

@@ -1,0 +1,88 @@
+// What the rules of raise_modules look at (Calls, parameters, uses) and what they answer (Raised).
+#ifndef ONNX2FX_CORE_FX_MODULE_RAISER_HPP_
+#define ONNX2FX_CORE_FX_MODULE_RAISER_HPP_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/fx/program.hpp"
+#include "core/fx/schema.hpp"
+
+namespace onnx2fx::fx {
+
+/// One call of the root program with its arguments by name.
+struct Call {
+  uint32_t node;
+  const Schema* schema;
+  std::vector<std::optional<Argument>> arguments;
+
+  /// None where it is left out.
+  const Argument& operator[](std::string_view name) const;
+  bool is_training(std::string_view name) const { return (*this)[name].as<Training>() != nullptr; }
+  std::optional<int64_t> integer(std::string_view name) const;
+  std::optional<double> number(std::string_view name) const;
+  /// Literal integers; "int[n]" given as one value is repeated to `count` (0: as it is).
+  std::optional<std::vector<int64_t>> integers(std::string_view name, size_t count = 0) const;
+};
+
+/// A tensor that a call reads through get_attr, possibly through a view of it.
+struct Operand {
+  uint32_t tensor;
+  std::vector<int64_t> dims;  ///< as the call sees it
+  bool swapped = false;       ///< the call sees .t() of the stored one
+  bool reshaped = false;      ///< the call sees it with other dims, same order of elements
+};
+
+/// The module that a call becomes.
+struct Raised {
+  std::string type;
+  std::vector<NamedArgument> arguments;
+  std::vector<Submodule::TensorUse> tensors;
+  std::vector<Argument> inputs;    ///< of the call_module
+  uint32_t result;                 ///< node that it replaces
+  std::optional<Operand> reshape;  ///< tensor that is stored with these dims from now on
+  std::optional<uint32_t> promoted =
+      {};  ///< constant that becomes a parameter, as trainable as the first tensor
+  bool nested_state = false;  ///< returns (output, (h, c)) where the call returned (output, h, c)
+};
+
+class ModuleRaiser {
+ public:
+  using Rule = std::optional<Raised> (*)(const ModuleRaiser&, const Call&);
+
+  ModuleRaiser(Module& module, const std::map<std::string_view, Rule>& rules);
+  void run();
+
+  const Node& node(uint32_t index) const { return root_.nodes[index]; }
+  /// Operand behind a node; nullopt where it is no tensor of that role.
+  std::optional<Operand> operand(const Argument& a, Role role) const;
+  std::optional<Operand> parameter(const Argument& a) const { return operand(a, Role::kParameter); }
+  /// The same, only as stored.
+  std::optional<Operand> stored(const Argument& a, Role role = Role::kParameter) const;
+  /// Rank and dims of a node's result; nullopt: unknown.
+  std::optional<std::vector<std::string>> shape(const Argument& a) const;
+  const std::vector<uint32_t>& users(uint32_t node) const { return users_[node]; }
+
+ private:
+  std::optional<Call> bind(uint32_t node) const;
+  std::optional<Operand> view(const Node& node, Role role) const;
+  bool is_view(uint32_t node) const;
+  void drop_conflicts(std::vector<Raised>& all) const;
+  void place(const std::vector<Raised>& all);
+  std::string wanted_path(const Raised& raised, const std::vector<bool>& placed) const;
+  void rewrite(const std::vector<Raised>& all);
+  void nest_states(const std::vector<Raised>& all);
+
+  Module& module_;
+  Program& root_;
+  const std::map<std::string_view, Rule>& rules_;
+  std::vector<std::vector<uint32_t>> users_;  ///< of each node, one entry per mention
+  std::vector<size_t> uses_;  ///< of each tensor: mentions in calls, views of it followed
+};
+
+}  // namespace onnx2fx::fx
+
+#endif

@@ -1,0 +1,31 @@
+// Passes over a finished Module, in the order in which a conversion runs them.
+#ifndef ONNX2FX_CORE_FX_PASSES_HPP_
+#define ONNX2FX_CORE_FX_PASSES_HPP_
+
+#include "core/fx/program.hpp"
+
+namespace onnx2fx::fx {
+
+/// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
+/// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so
+/// do calls that write to a tensor (batch_norm in training among them).
+void drop_dead_nodes(Module& module);
+
+/// Gives each tensor its attribute path, from its name: "." and "/" make hierarchy, other
+/// characters that no identifier has become "_". Paths are unique, none lies below another, and
+/// none hides an attribute that torch gives every module; they depend on the names and their order
+/// alone. Tensor::name keeps the way back.
+void assign_paths(Module& module);
+
+/// The nn dialect: calls of the root whose weights are parameters become modules of torch.nn, and
+/// the rest is spelled the way a person writes it (use_nn_names). Needs assign_paths. Sets
+/// Module::dialect.
+void raise_modules(Module& module);
+
+/// Spells ATen calls as functions of torch, torch.nn.functional and operator where that is the same
+/// call.
+void use_nn_names(Module& module);
+
+}  // namespace onnx2fx::fx
+
+#endif

@@ -1,0 +1,71 @@
+// What goes wrong, as data. Every fault of a run is collected; one formatter prints them:
+//
+//     error: net.onnx: node 'conv1' (Conv, opset 17): attribute 'strides': expected 2 values, got 1
+//       note: the remedy
+#ifndef ONNX2FX_DIAGNOSTIC_HPP_
+#define ONNX2FX_DIAGNOSTIC_HPP_
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace onnx2fx {
+
+enum class Severity : uint8_t { kError, kWarning, kNote };
+
+struct Diagnostic {
+  Severity severity = Severity::kError;
+  std::string where;               ///< "net.onnx: node 'conv1' (Conv, opset 17)"
+  std::string what;                ///< "attribute 'strides': expected 2 values, got 1"
+  std::vector<std::string> notes;  ///< remedies
+};
+
+/// "error: where: what", then an indented "note: ..." line each; no newline at the end.
+inline std::string format(const Diagnostic& d) {
+  static constexpr const char* kName[] = {"error", "warning", "note"};
+  std::string s = std::string(kName[static_cast<size_t>(d.severity)]) + ": ";
+  if (!d.where.empty()) s += d.where + ": ";
+  s += d.what;
+  for (const std::string& n : d.notes) s += "\n  note: " + n;
+  return s;
+}
+inline std::string format(const std::vector<Diagnostic>& all) {
+  std::string s;
+  for (const Diagnostic& d : all) s += (s.empty() ? "" : "\n") + format(d);
+  return s;
+}
+
+/// Base of all failures; what() is the formatted text of all diagnostics.
+class ConversionError : public std::runtime_error {
+ public:
+  explicit ConversionError(std::vector<Diagnostic> all) : std::runtime_error(format(all)), diagnostics(std::move(all)) {}
+  ConversionError(std::string where, std::string what, std::vector<std::string> notes = {})
+      : ConversionError(std::vector<Diagnostic>{
+            {Severity::kError, std::move(where), std::move(what), std::move(notes)}}) {}
+  std::vector<Diagnostic> diagnostics;
+};
+
+/// A plugin, descriptor or manifest is at fault (exit code 3).
+class PluginError : public ConversionError {
+  using ConversionError::ConversionError;
+};
+
+/// Operators that nobody lowers; every one of the model (exit code 1).
+struct UnsupportedOperator {
+  std::string domain, op_type;
+  int64_t opset = 0;
+  std::vector<std::string> nodes;    ///< names of all nodes that use it
+  std::vector<std::string> reasons;  ///< which plugins were considered and why each was not used
+};
+class UnsupportedOperatorError : public ConversionError {
+ public:
+  UnsupportedOperatorError(std::vector<Diagnostic> all, std::vector<UnsupportedOperator> ops)
+      : ConversionError(std::move(all)), operators(std::move(ops)) {}
+  std::vector<UnsupportedOperator> operators;
+};
+
+}  // namespace onnx2fx
+
+#endif

@@ -1,0 +1,95 @@
+#include "core/plugin/descriptor.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "core/plugin/elf_image.hpp"
+#include "core/plugin/schema.hpp"
+
+namespace onnx2fx::plugin {
+
+namespace fs = std::filesystem;
+
+bool has_errors(const std::vector<Diagnostic>& faults) {
+  return std::any_of(faults.begin(), faults.end(), [](const Diagnostic& d) { return d.severity == Severity::kError; });
+}
+
+std::string shown(const std::string& domain, const std::string& op_type) {
+  return domain.empty() ? op_type : domain + "::" + op_type;
+}
+std::string shown(const DescribedOp& op) {
+  std::string s = shown(op.domain, op.op_type) + " since " + std::to_string(op.since);
+  return op.until ? s + " until " + std::to_string(op.until) : s;
+}
+
+/// Resolves symlinks on both sides, so that a link cannot lead out of the folder.
+static std::string contained_library(const std::string& file, const std::string& name,
+                                     std::vector<Diagnostic>& faults) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(fs::absolute(file).parent_path(), error);
+  const fs::path library = fs::weakly_canonical(folder / name, error);
+  const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), library.begin(), library.end());
+  if (error || end != folder.end()) {
+    faults.push_back({Severity::kError, file, "/plugin/library: expected a file inside " + folder.string() + ", got " + library.string(), {}});
+    return {};
+  }
+  return library.string();
+}
+
+static void read_library(const Json& library, Descriptor& d, std::vector<Diagnostic>& faults) {
+  const Json* name = &library;
+  if (library.is_object()) {
+    if (!library.contains(platform())) return;
+    name = &library[platform()];
+  }
+  d.library = contained_library(d.file, name->get<std::string>(), faults);
+}
+
+static void read_ops(const Json& ops, Descriptor& d, std::vector<Diagnostic>& faults) {
+  std::map<std::tuple<std::string, std::string, int32_t>, size_t> seen;
+  for (size_t i = 0; i < ops.size(); i++) {
+    const Json& o = ops[i];
+    DescribedOp op{domain_of(o["domain"].get<std::string>()), o["op"].get<std::string>(), o["since"].get<int32_t>(),
+                   o.value("until", 0), o.value("priority", 0), o.value("override", false)};
+    const std::string at = pointer("/provides/ops", i);
+    if (op.until && op.until < op.since)
+      faults.push_back({Severity::kError, d.file,
+                        at + "/until: expected at least since (" + std::to_string(op.since) + "), got " + std::to_string(op.until), {}});
+    const auto [first, is_new] = seen.try_emplace({op.domain, op.op_type, op.since}, i);
+    if (!is_new)
+      faults.push_back({Severity::kError, d.file,
+                        at + ": " + shown(op) + ": already stated at " + pointer("/provides/ops", first->second), {}});
+    if (o.contains("torch_targets"))
+      for (const Json& target : o["torch_targets"]) d.torch_targets.push_back(target.get<std::string>());
+    d.ops.push_back(std::move(op));
+  }
+}
+
+Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults) {
+  const Json json = read_json(file);
+  std::vector<Diagnostic> own = check(json, descriptor_schema(), "manifest_version", file);
+  Descriptor d;
+  d.file = file;
+  if (!has_errors(own)) {
+    const Json& p = json["plugin"];
+    d.id = p["id"].get<std::string>();
+    d.version = p["version"].get<std::string>();
+    d.sha256 = p.value("sha256", "");
+    d.abi_major = p["abi"]["major"].get<uint32_t>();
+    d.abi_min_minor = p["abi"]["min_minor"].get<uint32_t>();
+    read_library(p["library"], d, own);
+    if (p.contains("requires"))
+      for (const Json& r : p["requires"])
+        d.requirements.push_back({r["plugin"].get<std::string>(), r.value("version", "")});
+    if (json["provides"].contains("ops")) read_ops(json["provides"]["ops"], d, own);
+    std::sort(d.torch_targets.begin(), d.torch_targets.end());
+    d.torch_targets.erase(std::unique(d.torch_targets.begin(), d.torch_targets.end()), d.torch_targets.end());
+  }
+  faults.insert(faults.end(), own.begin(), own.end());
+  return d;
+}
+
+}  // namespace onnx2fx::plugin

@@ -1,0 +1,60 @@
+#include "core/plugin/nearest.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace onnx2fx::plugin {
+
+static size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); i++) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); j++) {
+      const size_t substituted = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& known) {
+  constexpr size_t kLongest = 128;
+  std::optional<std::string> best;
+  size_t best_distance = 0;
+  if (name.size() > kLongest) return best;
+  for (const std::string& k : known) {
+    if (k.size() > kLongest) continue;
+    const size_t distance = edit_distance(name, k);
+    if (distance > std::max<size_t>(1, k.size() / 3)) continue;
+    if (!best || distance < best_distance) {
+      best = k;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+bool matches(std::string_view pattern, std::string_view name) {
+  size_t p = 0, n = 0, star = std::string_view::npos, resume = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      p++;
+      n++;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') p++;
+  return p == pattern.size();
+}
+
+}  // namespace onnx2fx::plugin

@@ -1,0 +1,21 @@
+// "Did you mean": the known name closest to a mistyped one.
+#ifndef ONNX2FX_CORE_PLUGIN_NEAREST_HPP_
+#define ONNX2FX_CORE_PLUGIN_NEAREST_HPP_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace onnx2fx::plugin {
+
+/// The known name at the smallest edit distance, if that is at most a third of its length (and at least
+/// one edit is always allowed); the first of several equals.
+std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& known);
+
+/// Shell pattern with `*` and `?`; every other character stands for itself.
+bool matches(std::string_view pattern, std::string_view name);
+
+}  // namespace onnx2fx::plugin
+
+#endif

@@ -1,0 +1,59 @@
+#include "core/read/mapped_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/include/onnx2fx/diagnostic.hpp"
+
+namespace onnx2fx::read {
+namespace {
+
+class MappedFile final : public ByteSource {
+ public:
+  ~MappedFile() override {
+    if (data) munmap(const_cast<uint8_t*>(data), size);
+    if (fd >= 0) close(fd);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<ByteSource> map_file(const std::string& path, const std::string& where) {
+  // O_NONBLOCK: a FIFO without a writer must not hang the open; it is refused below.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    throw ConversionError(where, std::string("cannot open file: ") + std::strerror(errno));
+  return map_descriptor(fd, path, where);
+}
+
+std::shared_ptr<ByteSource> map_descriptor(int fd, const std::string& path,
+                                           const std::string& where) {
+  auto file = std::make_shared<MappedFile>();
+  file->fd = fd;
+  file->path = path;
+  struct stat status {};
+  if (fstat(fd, &status) != 0) {
+    throw ConversionError(where, std::string("cannot read file: ") + std::strerror(errno));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw ConversionError(where, std::string("cannot read file: expected a regular file, got ") +
+                                     (S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe"));
+  }
+  file->size = static_cast<uint64_t>(status.st_size);
+  if (file->size == 0) return file;
+  void* memory = mmap(nullptr, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (memory == MAP_FAILED) {
+    throw ConversionError(where, std::string("cannot map file: ") + std::strerror(errno));
+  }
+  file->data = static_cast<const uint8_t*>(memory);
+  // What is read lies far apart: no read-ahead into weights.
+  madvise(memory, file->size, MADV_RANDOM);
+  return file;
+}
+
+}  // namespace onnx2fx::read

@@ -1,0 +1,22 @@
+// A file as read-only memory whose pages come in one by one, when they are touched.
+#ifndef ONNX2FX_CORE_READ_MAPPED_FILE_HPP_
+#define ONNX2FX_CORE_READ_MAPPED_FILE_HPP_
+
+#include <memory>
+#include <string>
+
+#include "core/read/model_file.hpp"
+
+namespace onnx2fx::read {
+
+/// Maps a regular file. `where` opens the message if that fails. Throws ConversionError.
+std::shared_ptr<ByteSource> map_file(const std::string& path, const std::string& where);
+
+/// Maps an open descriptor and takes it over, also on failure. `path` is for messages and
+/// ByteSource::path.
+std::shared_ptr<ByteSource> map_descriptor(int fd, const std::string& path,
+                                           const std::string& where);
+
+}  // namespace onnx2fx::read
+
+#endif

@@ -1,0 +1,66 @@
+#include "core/runtime/session.hpp"
+
+#include <c10/core/GradMode.h>
+
+#include <memory>
+#include <utility>
+
+#include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/runtime/compare.hpp"
+#include "core/runtime/host_value.hpp"
+#include "core/runtime/module.hpp"
+
+namespace onnx2fx::runtime {
+namespace {
+
+class ModuleSession final : public Session {
+ public:
+  ModuleSession(const fx::Module& module, const TensorBytes& bytes) : module_(module, bytes) {
+    module_.eval();
+  }
+
+  void train(bool on) override { module_.train(on); }
+
+  std::vector<HostValue> run(const std::vector<HostValue>& inputs) override {
+    std::vector<HostValue> outputs;
+    for (const c10::IValue& output : forward(inputs)) outputs.push_back(to_host(output));
+    return outputs;
+  }
+
+  std::vector<OutputCheck> check(const std::vector<HostValue>& inputs,
+                                 const std::vector<HostValue>& expected,
+                                 const Tolerance& tolerance) override {
+    const std::vector<c10::IValue> outputs = forward(inputs);
+    if (expected.size() > outputs.size())
+      throw ConversionError("", "outputs: expected " + std::to_string(expected.size()) + ", got " +
+                                    std::to_string(outputs.size()));
+    std::vector<OutputCheck> checks;
+    for (size_t i = 0; i < expected.size(); i++) {
+      std::string name =
+          i < module_.outputs().size() ? module_.outputs()[i].onnx_name : std::to_string(i);
+      checks.push_back(compare(std::move(name), outputs[i], to_ivalue(expected[i]), tolerance));
+    }
+    return checks;
+  }
+
+ private:
+  std::vector<c10::IValue> forward(const std::vector<HostValue>& inputs) {
+    c10::NoGradGuard no_grad;
+    std::vector<c10::IValue> values;
+    for (const HostValue& input : inputs) values.push_back(to_ivalue(input));
+    return module_.forward(std::move(values));
+  }
+
+  Module module_;
+};
+
+}  // namespace
+
+extern "C" ONNX2FX_RUNTIME_API MakeSession onnx2fx_runtime_make_session_1;
+
+std::unique_ptr<Session> onnx2fx_runtime_make_session_1(const fx::Module& module,
+                                                        const TensorBytes& bytes) {
+  return std::make_unique<ModuleSession>(module, bytes);
+}
+
+}  // namespace onnx2fx::runtime

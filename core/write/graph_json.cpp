@@ -1,0 +1,287 @@
+#include "core/write/graph_json.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "onnx2fx/diagnostic.hpp"
+#include "onnx2fx/version.hpp"
+
+namespace onnx2fx::write {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+// Names in ONNX files are bytes; what is no UTF-8 becomes U+FFFD.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+Json number(double f) {
+  if (std::isnan(f)) return {{"float", "nan"}};
+  if (std::isinf(f)) return {{"float", f > 0 ? "inf" : "-inf"}};
+  return f;
+}
+
+Json dim(const std::string& text) {
+  bool literal = !text.empty() && text.size() < 19 &&
+                 text.find_first_not_of("0123456789") == std::string::npos;
+  return literal ? Json(std::stoll(text)) : Json(text);
+}
+
+Json dtype(const fx::TypeText& type) { return type.dtype.empty() ? Json() : Json(type.dtype); }
+
+Json shape(const fx::TypeText& type) {
+  if (!type.shape) return nullptr;
+  Json dims = Json::array();
+  for (const std::string& d : *type.shape) dims.push_back(dim(d));
+  return dims;
+}
+
+const char* name_of(fx::Op op) {
+  static constexpr const char* kNames[] = {"placeholder", "get_attr", "call_function",
+                                           "call_module", "output"};
+  return kNames[static_cast<size_t>(op)];
+}
+
+const char* name_of(Weights weights) {
+  static constexpr const char* kNames[] = {"reference", "copy", "meta", "random", "memory"};
+  return kNames[static_cast<size_t>(weights)];
+}
+
+const char* name_of(fx::Role role) {
+  return role == fx::Role::kParameter ? "parameter"
+         : role == fx::Role::kBuffer  ? "buffer"
+                                      : "constant";
+}
+
+Json object(const std::vector<std::pair<std::string, std::string>>& texts) {
+  Json o = Json::object();
+  for (auto& [key, value] : texts) o[key] = value;
+  return o;
+}
+
+class GraphWriter {
+ public:
+  GraphWriter(const fx::Module& module, const GraphOptions& options)
+      : module_(module), options_(options) {}
+
+  // One line for each node, tensor, module: a diff of two packages can be read.
+  std::string text() {
+    Json head = {{"format", "onnx2fx.graph"},
+                 {"version", "1.0"},
+                 {"generator", std::string("onnx2fx ") + kVersion},
+                 {"dialect", module_.dialect == fx::Dialect::kNn ? "nn" : "aten"},
+                 {"weights", name_of(options_.weights)}};
+    for (auto& [key, value] : head.items())
+      text_ += (text_.empty() ? "{\n\"" : ",\n\"") + key + "\": " + dump(value);
+    lines("inputs", module_.inputs, [&](const fx::Port& p) { return dump(port(p)); });
+    lines("outputs", module_.outputs, [&](const fx::Port& p) { return dump(port(p)); });
+    lines("programs", module_.programs, [&](const fx::Program& p) { return program(p); });
+    lines("tensors", module_.tensors, [&](const fx::Tensor& t) { return dump(tensor(t)); });
+    lines("modules", module_.modules, [&](const fx::Submodule& m) { return dump(submodule(m)); });
+    lines("sources", sources_, [&](uint32_t s) { return dump(source(module_.sources[s])); });
+    lines("provenance", provenance_, [&](const fx::Provenance* p) { return dump(provenance(*p)); });
+    text_ += ",\n\"metadata\": " + dump(object(module_.metadata)) + "\n}\n";
+    return std::move(text_);
+  }
+
+ private:
+  template <class Items, class F>
+  void lines(const char* key, const Items& items, F&& line) {
+    text_ += std::string(",\n\"") + key + "\": [";
+    for (size_t i = 0; i < items.size(); ++i) text_ += (i ? ",\n" : "\n") + line(items[i]);
+    text_ += "]";
+  }
+
+  Json port(const fx::Port& p) {
+    return {{"name", p.name},
+            {"onnx_name", p.onnx_name},
+            {"dtype", dtype(p.type)},
+            {"shape", shape(p.type)}};
+  }
+
+  std::string program(const fx::Program& p) {
+    std::string s = "{\"name\": " + dump(p.name) + ", \"nodes\": [";
+    for (size_t i = 0; i < p.nodes.size(); ++i) s += (i ? ",\n" : "\n") + dump(node(p, p.nodes[i]));
+    return s + "]}";
+  }
+
+  Json node(const fx::Program& p, const fx::Node& n) {
+    Json j = {{"op", name_of(n.op)}, {"name", n.name}};
+    if (n.op == fx::Op::kCallFunction) j["target"] = n.target;
+    if (n.tensor) j["tensor"] = *n.tensor;
+    if (n.module) j["module"] = *n.module;
+    if (n.op != fx::Op::kPlaceholder && n.op != fx::Op::kGetAttr) j["args"] = argument(p, n.args);
+    if (!n.kwargs.empty()) j["kwargs"] = arguments(p, n.kwargs);
+    if (n.onnx) j["onnx"] = index_of(n.onnx.get());
+    if (!n.meta.empty()) j["meta"] = arguments(p, n.meta);
+    if (!n.type.dtype.empty() || n.type.shape)
+      j["type"] = {{"dtype", dtype(n.type)}, {"shape", shape(n.type)}};
+    return j;
+  }
+
+  Json arguments(const fx::Program& p, const std::vector<fx::NamedArgument>& named) {
+    Json j = Json::object();
+    for (auto& [name, value] : named) j[name] = argument(p, value);
+    return j;
+  }
+
+  Json argument(const fx::Program& p, const fx::List& list) {
+    Json j = Json::array();
+    for (const fx::Argument& x : list) j.push_back(argument(p, x));
+    return j;
+  }
+
+  Json argument(const fx::Program& p, const fx::Argument& a) {
+    return std::visit(Overloaded{
+                          [](std::monostate) { return Json(); },
+                          [](bool b) { return Json(b); },
+                          [](int64_t i) { return Json(i); },
+                          [](double f) { return number(f); },
+                          [](const std::string& s) { return Json(s); },
+                          [&](fx::NodeRef r) {
+                            return Json{{"node", p.nodes.at(r.index).name}};
+                          },
+                          [&](fx::ProgramRef r) {
+                            return Json{{"program", module_.programs.at(r.index).name}};
+                          },
+                          [](const fx::Dtype& d) {
+                            return Json{{"dtype", d.name}};
+                          },
+                          [](const fx::Device& d) {
+                            return Json{{"device", d.name}};
+                          },
+                          [](const fx::Layout& l) {
+                            return Json{{"layout", l.name}};
+                          },
+                          [](const fx::MemoryFormat& m) {
+                            return Json{{"memory_format", m.name}};
+                          },
+                          [](fx::Training) {
+                            return Json{{"training", true}};
+                          },
+                          [&](fx::DeviceOf d) {
+                            return Json{{"device_of", p.nodes.at(d.tensor.index).name}};
+                          },
+                          [&](const fx::List& l) { return argument(p, l); },
+                      },
+                      a.value);
+  }
+
+  Json tensor(const fx::Tensor& t) {
+    return {{"name", t.name},  {"path", t.path},          {"dtype", t.dtype},
+            {"shape", t.dims}, {"role", name_of(t.role)}, {"requires_grad", t.requires_grad},
+            {"data", data(t)}};
+  }
+
+  Json data(const fx::Tensor& t) {
+    if (is_copied(t, options_.weights)) return {{"safetensors", t.path}};
+    if (const fx::FileRange* range = std::get_if<fx::FileRange>(&t.data.where)) {
+      if (options_.weights == Weights::kMeta || options_.weights == Weights::kRandom)
+        return nullptr;
+      auto [place, added] = source_index_.try_emplace(range->source, sources_.size());
+      if (added) sources_.push_back(range->source);
+      return {{"source", place->second}, {"offset", range->offset}, {"length", range->length}};
+    }
+    bool in_memory = !std::holds_alternative<std::monostate>(t.data.where);
+    return in_memory ? Json{{"memory", memory_++}} : Json();
+  }
+
+  Json submodule(const fx::Submodule& m) {
+    static const fx::Program kNoNodes;
+    Json tensors = Json::array();
+    for (const fx::Submodule::TensorUse& u : m.tensors) {
+      Json use = {{"attribute", u.attribute}, {"tensor", u.tensor}};
+      if (u.transposed) use["transposed"] = true;
+      tensors.push_back(use);
+    }
+    return {{"path", m.path},
+            {"type", m.type},
+            {"args", arguments(kNoNodes, m.arguments)},
+            {"tensors", tensors}};
+  }
+
+  Json source(const fx::Source& s) {
+    fs::path path = fs::absolute(s.path).lexically_normal();
+    Json j = {
+        {"path", path.string()}, {"relative", nullptr}, {"size", s.size}, {"mtime_ns", nullptr}};
+    if (options_.folder.empty()) return j;
+    struct stat status;
+    if (::stat(path.c_str(), &status) != 0) {
+      throw ConversionError(path.string(),
+                            std::string("expected the model's file, got: ") + std::strerror(errno));
+    }
+    j["relative"] =
+        path.lexically_relative(fs::absolute(options_.folder).lexically_normal()).string();
+    j["mtime_ns"] = int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    return j;
+  }
+
+  Json provenance(const fx::Provenance& p) {
+    Json j = {{"name", p.name},
+              {"op_type", p.op_type},
+              {"domain", p.domain},
+              {"opset", p.opset},
+              {"outputs", p.outputs}};
+    if (!p.overload.empty()) j["overload"] = p.overload;
+    if (!p.function_path.empty()) j["function_path"] = p.function_path;
+    if (!p.metadata_props.empty()) j["metadata_props"] = object(p.metadata_props);
+    j["plugin"] = p.plugin;
+    j["plugin_version"] = p.plugin_version;
+    return j;
+  }
+
+  size_t index_of(const fx::Provenance* p) {
+    auto [place, added] = provenance_index_.try_emplace(p, provenance_.size());
+    if (added) provenance_.push_back(p);
+    return place->second;
+  }
+
+  const fx::Module& module_;
+  const GraphOptions& options_;
+  std::string text_;
+  size_t memory_ = 0;
+  std::vector<uint32_t> sources_;  // those that are used, by index in the module
+  std::map<uint32_t, size_t> source_index_;
+  std::vector<const fx::Provenance*> provenance_;
+  std::unordered_map<const fx::Provenance*, size_t> provenance_index_;
+};
+
+}  // namespace
+
+std::string graph_json(const fx::Module& module, const GraphOptions& options) {
+  return GraphWriter(module, options).text();
+}
+
+std::vector<std::shared_ptr<const std::string>> memory_buffers(const fx::Module& module) {
+  std::vector<std::shared_ptr<const std::string>> buffers;
+  for (const fx::Tensor& t : module.tensors) {
+    if (auto* bytes = std::get_if<std::shared_ptr<const std::string>>(&t.data.where))
+      buffers.push_back(*bytes);
+  }
+  return buffers;
+}
+
+bool is_copied(const fx::Tensor& tensor, Weights weights) {
+  if (weights == Weights::kMemory) return false;
+  bool in_file = std::holds_alternative<fx::FileRange>(tensor.data.where);
+  return !std::holds_alternative<std::monostate>(tensor.data.where) &&
+         (!in_file || weights == Weights::kCopy);
+}
+
+}  // namespace onnx2fx::write

@@ -1,0 +1,43 @@
+// graph.json: the text form of an fx::Module. FORMAT.md describes it.
+#ifndef ONNX2FX_CORE_WRITE_GRAPH_JSON_HPP_
+#define ONNX2FX_CORE_WRITE_GRAPH_JSON_HPP_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/fx/program.hpp"
+
+namespace onnx2fx::write {
+
+/// Where the bytes of tensors are for the reader of graph.json.
+enum class Weights : uint8_t {
+  kReference,  ///< file ranges stay where they are; bytes in memory go to weights.safetensors
+  kCopy,       ///< all in weights.safetensors
+  kMeta,       ///< only bytes in memory, in weights.safetensors
+  kRandom,     ///< the same, the rest filled by the loader
+  kMemory      ///< in process: file ranges, and buffers handed over (memory_buffers)
+};
+
+struct GraphOptions {
+  Weights weights = Weights::kCopy;
+  /// Folder that the package will be in, for relative source paths. Empty: in process, sources have
+  /// neither relative path nor time.
+  std::filesystem::path folder;
+};
+
+/// Same module, same options: same text (but for the times of sources). Throws ConversionError when
+/// a source is gone.
+std::string graph_json(const fx::Module& module, const GraphOptions& options);
+
+/// What {"memory": I} means in kMemory: buffer I.
+std::vector<std::shared_ptr<const std::string>> memory_buffers(const fx::Module& module);
+
+/// Whether the tensor's bytes go to weights.safetensors.
+bool is_copied(const fx::Tensor& tensor, Weights weights);
+
+}  // namespace onnx2fx::write
+
+#endif

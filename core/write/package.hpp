@@ -1,0 +1,26 @@
+// The FX package on disk: a folder, written whole or not at all.
+#ifndef ONNX2FX_CORE_WRITE_PACKAGE_HPP_
+#define ONNX2FX_CORE_WRITE_PACKAGE_HPP_
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/fx/program.hpp"
+#include "core/write/graph_json.hpp"
+#include "core/write/safetensors.hpp"
+
+namespace onnx2fx::write {
+
+/// Writes graph.json, weights.safetensors, report.json and the loader to `folder`, whose parents
+/// are made. It is written beside and renamed at the end: on failure nothing is left and what was
+/// there stays. An FX package that is there is replaced; any other file or folder that is not empty
+/// is refused. Throws ConversionError.
+void write_package(const fx::Module& module, Weights weights, const Bytes& bytes,
+                   const nlohmann::ordered_json& report, const std::filesystem::path& folder);
+
+/// Throws what write_package would of the folder: to call before the work.
+void check_folder(const std::filesystem::path& folder);
+
+}  // namespace onnx2fx::write
+
+#endif

@@ -1,0 +1,17 @@
+// report.json: how a conversion went, node by node, for people and tools.
+#ifndef ONNX2FX_CORE_WRITE_REPORT_JSON_HPP_
+#define ONNX2FX_CORE_WRITE_REPORT_JSON_HPP_
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/include/onnx2fx/convert.hpp"
+
+namespace onnx2fx::write {
+
+nlohmann::ordered_json report(const Conversion& conversion);
+std::string report_json(const Conversion& conversion);
+
+}  // namespace onnx2fx::write
+
+#endif

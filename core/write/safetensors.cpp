@@ -1,0 +1,147 @@
+#include "core/write/safetensors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "onnx2fx/diagnostic.hpp"
+
+namespace onnx2fx::write {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Format {
+  std::string_view torch;
+  const char* name;
+  uint64_t size;       // of an element
+  int64_t components;  // last dimension added when > 1: the format has no such element
+};
+constexpr auto kFormats = std::to_array<Format>({
+    {"bool", "BOOL", 1, 1},
+    {"uint8", "U8", 1, 1},
+    {"int8", "I8", 1, 1},
+    {"uint16", "U16", 2, 1},
+    {"int16", "I16", 2, 1},
+    {"uint32", "U32", 4, 1},
+    {"int32", "I32", 4, 1},
+    {"uint64", "U64", 8, 1},
+    {"int64", "I64", 8, 1},
+    {"float16", "F16", 2, 1},
+    {"bfloat16", "BF16", 2, 1},
+    {"float32", "F32", 4, 1},
+    {"float64", "F64", 8, 1},
+    {"complex64", "C64", 8, 1},
+    {"complex128", "F64", 16, 2},
+    {"float8_e4m3fn", "F8_E4M3", 1, 1},
+    {"float8_e4m3fnuz", "F8_E4M3FNUZ", 1, 1},
+    {"float8_e5m2", "F8_E5M2", 1, 1},
+    {"float8_e5m2fnuz", "F8_E5M2FNUZ", 1, 1},
+    {"float8_e8m0fnu", "F8_E8M0", 1, 1},
+});
+
+const Format& format_of(const fx::Tensor& tensor) {
+  auto f = std::find_if(kFormats.begin(), kFormats.end(),
+                        [&](const Format& x) { return x.torch == tensor.dtype; });
+  if (f == kFormats.end()) {
+    throw ConversionError(
+        "weight '" + tensor.name + "'",
+        "expected a data type that safetensors can hold, got '" + tensor.dtype + "'");
+  }
+  return *f;
+}
+
+uint64_t size_of(const fx::Tensor& tensor) {
+  uint64_t n = format_of(tensor).size;
+  for (int64_t d : tensor.dims) {
+    if (__builtin_mul_overflow(n, static_cast<uint64_t>(d), &n)) {
+      throw ConversionError("weight '" + tensor.name + "'",
+                            "expected a size below 2^64 bytes, got more");
+    }
+  }
+  return n;
+}
+
+/// Largest elements first, so that each tensor lies aligned.
+std::vector<const fx::Tensor*> in_file_order(const fx::Module& module, Weights weights) {
+  std::vector<const fx::Tensor*> tensors;
+  for (const fx::Tensor& t : module.tensors) {
+    if (is_copied(t, weights)) tensors.push_back(&t);
+  }
+  std::sort(tensors.begin(), tensors.end(), [](const fx::Tensor* a, const fx::Tensor* b) {
+    uint64_t x = format_of(*a).size, y = format_of(*b).size;
+    return x != y ? x > y : a->path < b->path;
+  });
+  return tensors;
+}
+
+/// What a reader of the file alone cannot know: other names of shared parameters, and transposed
+/// ones.
+Json metadata(const fx::Module& module, Weights weights) {
+  Json tied = Json::object(), transposed = Json::array();
+  for (const fx::Submodule& m : module.modules) {
+    for (const fx::Submodule::TensorUse& u : m.tensors) {
+      const fx::Tensor& tensor = module.tensors[u.tensor];
+      if (!is_copied(tensor, weights)) continue;
+      std::string path = m.path + "." + u.attribute;
+      if (path != tensor.path) tied[path] = tensor.path;
+      if (path == tensor.path && u.transposed) transposed.push_back(path);
+    }
+  }
+  return {{"format", "pt"}, {"tied", tied.dump()}, {"transposed", transposed.dump()}};
+}
+
+std::string header(const fx::Module& module, Weights weights,
+                   const std::vector<const fx::Tensor*>& tensors) {
+  // Not through operator[], which searches: there may be many keys.
+  Json::object_t all;
+  all.reserve(tensors.size() + 1);
+  static_cast<std::vector<Json::object_t::value_type>&>(all).emplace_back(
+      "__metadata__", metadata(module, weights));
+  uint64_t offset = 0;
+  for (const fx::Tensor* t : tensors) {
+    const Format& format = format_of(*t);
+    std::vector<int64_t> shape = t->dims;
+    if (format.components > 1) shape.push_back(format.components);
+    uint64_t end = offset + size_of(*t);
+    static_cast<std::vector<Json::object_t::value_type>&>(all).emplace_back(
+        t->path, Json{{"dtype", format.name}, {"shape", shape}, {"data_offsets", {offset, end}}});
+    offset = end;
+  }
+  std::string text = Json(std::move(all)).dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  return text;
+}
+
+}  // namespace
+
+void write_safetensors(const fx::Module& module, Weights weights, const Bytes& bytes,
+                       const std::filesystem::path& file) {
+  std::vector<const fx::Tensor*> tensors = in_file_order(module, weights);
+  if (tensors.empty()) return;
+  std::ofstream out(file, std::ios::binary);
+  std::string text = header(module, weights, tensors);
+  uint64_t size = text.size();
+  char length[8];
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(size >> (8 * i));
+  out.write(length, 8);
+  out.write(text.data(), static_cast<std::streamsize>(size));
+  for (const fx::Tensor* t : tensors) {
+    std::span<const uint8_t> data = bytes(t->data);
+    if (data.size() != size_of(*t)) {
+      throw ConversionError(
+          "weight '" + t->name + "'",
+          "expected " + std::to_string(size_of(*t)) + " bytes, got " + std::to_string(data.size()));
+    }
+    out.write(reinterpret_cast<const char*>(data.data()),
+              static_cast<std::streamsize>(data.size()));
+  }
+  out.close();
+  if (!out)
+    throw ConversionError(file.string(),
+                          "expected to write the weights, got an error of the file system");
+}
+
+}  // namespace onnx2fx::write

@@ -1,0 +1,319 @@
+// Attention and what stands around it: Attention, RotaryEmbedding, TensorScatter.
+//
+// Attention is one aten::scaled_dot_product_attention unless the model wants more than its result:
+// the scores as an output, a soft cap, or a softmax in another precision.
+#include <cmath>
+#include <limits>
+#include <onnx2fx/plugin.hpp>
+
+#include "plugins/ai.onnx/families.hpp"
+
+using namespace onnx2fx;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Value places(Node& n, Value like, const Int& count, const Ints& shape) {
+  const Value v =
+      n.call("aten::arange", {count}, {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{like}}});
+  return n.call("aten::reshape", {v, shape});
+}
+
+// ---- Attention ----
+
+struct Attention {
+  Value q, k, v;         // (N, heads, length, head size); k and v with the past before them
+  Value past, valid;     // past_key; nonpad_kv_seqlen
+  bool flat = false;     // the model has (N, length, heads * head size)
+  bool grouped = false;  // a head of k and v serves several heads of q
+  bool causal = false;
+  int64_t left = -1, right = -1;
+  int32_t dtype = 0, softmax = 0;  // of the scores
+  double softcap = 0;
+  std::optional<double> scale;
+  Int queries, keys;
+};
+
+Value split_heads(Node& n, Value v, int64_t heads) {
+  const Int size = n.floordiv(n.dim(v, 2), heads);
+  v = n.call("aten::reshape", {v, Ints{n.dim(v, 0), n.dim(v, 1), heads, size}});
+  return n.call("aten::transpose.int", {v, 1, 2});
+}
+
+void read_heads(Node& n, Attention& a) {
+  const int64_t q_heads = n.integer("q_num_heads", 0), kv_heads = n.integer("kv_num_heads", 0);
+  a.flat = n.rank(a.q, 3) == 3;
+  if (!a.flat) {
+    a.grouped = !(n.dim(a.q, 1) == n.dim(a.k, 1));
+    return;
+  }
+  if (q_heads < 1 || kv_heads < 1)
+    throw Invalid(
+        "attributes 'q_num_heads', 'kv_num_heads': expected positive values with inputs of rank 3");
+  a.grouped = q_heads != kv_heads;
+  a.q = split_heads(n, a.q, q_heads);
+  a.k = split_heads(n, a.k, kv_heads);
+  a.v = split_heads(n, a.v, kv_heads);
+}
+
+void read_past(Node& n, Attention& a) {
+  const Value past_value = n.maybe_input(5);
+  a.past = n.maybe_input(4);
+  a.valid = n.maybe_input(6);
+  if (static_cast<bool>(a.past) != static_cast<bool>(past_value))
+    throw Invalid("inputs 'past_key' and 'past_value': expected both or none");
+  if (!a.past) return;
+  a.k = n.call("aten::cat", {Values{a.past, a.k}, 2});
+  a.v = n.call("aten::cat", {Values{past_value, a.v}, 2});
+}
+
+Attention read_attention(Node& n) {
+  Attention a;
+  a.q = n.input(0), a.k = n.input(1), a.v = n.input(2);
+  a.dtype = n.dtype(a.q);
+  if (n.dtype(a.v) != a.dtype) a.v = n.call("aten::to.dtype", {a.v, Dtype{a.dtype}});
+  a.queries = n.dim(a.q, n.rank(a.q, 3) - 2);
+  a.keys = n.dim(a.k, n.rank(a.k, 3) - 2);
+  read_heads(n, a);
+  read_past(n, a);
+  if (a.past) a.keys = n.add(n.dim(a.past, 2), a.keys);
+  a.causal = n.flag("is_causal", false);
+  a.left = n.integer("left_window_size", -1);
+  a.right = n.integer("right_window_size", -1);
+  a.softcap = n.real("softcap", 0.0);
+  a.softmax = static_cast<int32_t>(n.integer("softmax_precision", a.dtype));
+  if (n.has("scale")) a.scale = n.real("scale");
+  return a;
+}
+
+// ---- what a query may see ----
+
+// How many keys stand before the first query: (N, 1, 1, 1) where each sample has its own number.
+Value shifted(Node& n, const Attention& a, Value at) {
+  if (a.past) return n.call("aten::add.Scalar", {at, n.dim(a.past, 2)});
+  if (!a.valid) return at;
+  const Value valid = n.call("aten::reshape", {a.valid, Ints{-1, 1, 1, 1}});
+  return n.call("aten::add.Tensor", {at, n.call("aten::sub.Scalar", {valid, a.queries})});
+}
+
+Value both(Node& n, Value a, Value b) { return a ? n.call("aten::logical_and", {a, b}) : b; }
+
+// A bool tensor, true where a key takes part; empty if all do.
+Value allowed(Node& n, const Attention& a) {
+  Value seen;
+  const Value key = places(n, a.q, a.keys, Ints{1, -1});
+  if (a.causal || a.left >= 0 || a.right >= 0) {
+    const Value query = shifted(n, a, places(n, a.q, a.queries, Ints{-1, 1}));
+    const Value behind = n.call("aten::sub.Tensor", {query, key});
+    if (a.causal) seen = n.call("aten::ge.Scalar", {behind, 0});
+    if (a.left >= 0) seen = both(n, seen, n.call("aten::le.Scalar", {behind, a.left}));
+    if (a.right >= 0) seen = both(n, seen, n.call("aten::ge.Scalar", {behind, -a.right}));
+  }
+  if (a.valid)
+    seen = both(
+        n, seen,
+        n.call("aten::lt.Tensor", {key, n.call("aten::reshape", {a.valid, Ints{-1, 1, 1, 1}})}));
+  return seen;
+}
+
+// The mask of the model with as many keys as there are: further ones are masked. Of rank 2 or 4,
+// for ATen's fused kernels.
+Value given_mask(Node& n, const Attention& a) {
+  Value m = n.maybe_input(3);
+  if (!m) return m;
+  int32_t rank = n.rank(m, 1);
+  const bool boolean = n.dtype(m) == kBool;
+  const Int length = n.dim(m, rank - 1);
+  if (!boolean) m = n.cast(m, a.dtype);
+  if (!(length == a.keys)) {
+    const Arg masked = boolean ? Arg(false) : Arg(-kInfinity);
+    m = n.call("aten::constant_pad_nd", {m, Ints{0, n.sub(a.keys, length)}, masked});
+  }
+  for (; rank == 1 || rank == 3; rank++) m = n.call("aten::unsqueeze", {m, 0});
+  return m;
+}
+
+// As aten::scaled_dot_product_attention takes it: bool, or what is added to the scores; empty if
+// nothing.
+Value mask_of(Node& n, const Attention& a) {
+  const Value given = given_mask(n, a), seen = allowed(n, a);
+  if (!given || !seen) return given ? given : seen;
+  if (n.dtype(n.input(3)) == kBool) return both(n, seen, given);
+  return n.call("aten::where.ScalarOther", {seen, given, -kInfinity});
+}
+
+// ---- the two forms ----
+
+bool fits_aten(Node& n, const Attention& a) {
+  const bool half = a.dtype == kFloat16 || a.dtype == kBfloat16;  // summed in float by ATen
+  const bool precise = a.softmax == a.dtype || (half && a.softmax == kFloat);
+  return !n.wanted(3) && a.softcap == 0 && precise;
+}
+
+Value attend(Node& n, const Attention& a) {
+  const bool triangle =
+      a.causal && !n.maybe_input(3) && !a.past && !a.valid && a.left < 0 && a.right < 0;
+  const Value mask = triangle ? Value{} : mask_of(n, a);
+  Kwargs options;
+  if (a.scale) options.push_back({"scale", *a.scale});
+  if (a.grouped) options.push_back({"enable_gqa", true});
+  return n.call("aten::scaled_dot_product_attention", {a.q, a.k, a.v, mask, 0.0, triangle},
+                options);
+}
+
+Value times(Node& n, Value v, const Arg& factor) { return n.call("aten::mul.Scalar", {v, factor}); }
+
+// The square root of the scale, for q and k each, so that half precision does not overflow.
+Value scores(Node& n, const Attention& a, Value k) {
+  const Int size = n.dim(a.q, 3);
+  Value q = a.q;
+  if (a.scale || size.known()) {
+    const double factor =
+        a.scale ? std::sqrt(*a.scale) : std::pow(static_cast<double>(size.literal()), -0.25);
+    q = times(n, q, factor), k = times(n, k, factor);
+  } else {
+    Value factor =
+        n.call("aten::scalar_tensor", {size}, {{"dtype", Dtype{kFloat}}, {"device", DeviceOf{q}}});
+    factor = n.call("aten::pow.Tensor_Scalar", {factor, -0.25});
+    q = n.call("aten::mul.Tensor", {q, factor}), k = n.call("aten::mul.Tensor", {k, factor});
+  }
+  return n.call("aten::matmul", {q, n.call("aten::transpose.int", {k, -2, -1})});
+}
+
+Value each_head(Node& n, const Attention& a, Value v) {
+  if (!a.grouped) return v;
+  const Int times = n.floordiv(n.dim(a.q, 1), n.dim(v, 1));
+  return n.call("aten::repeat_interleave.self_int", {v, times, 1});
+}
+
+// What is added to the scores; -inf where a key is masked.
+Value bias_of(Node& n, const Attention& a) {
+  const Value mask = mask_of(n, a), given = n.maybe_input(3);
+  if (!mask || (given && n.dtype(given) != kBool)) return mask;
+  const Value zeros = n.call("aten::new_zeros", {a.q, Ints{1}});
+  return n.call("aten::where.ScalarOther", {mask, zeros, -kInfinity});
+}
+
+// Rows without any key have the probabilities 0, whatever (perhaps nan) their scores are.
+Value probabilities(Node& n, const Attention& a, Value biased, Value bias) {
+  Value empty;
+  if (bias) {
+    empty = n.call("aten::eq.Scalar", {n.call("aten::amax", {bias, Ints{-1}, true}), -kInfinity});
+    biased = n.call("aten::masked_fill.Scalar", {biased, empty, 0});
+  }
+  if (a.softmax != a.dtype) biased = n.call("aten::to.dtype", {biased, Dtype{a.softmax}});
+  Value p = n.call("aten::softmax.int", {biased, -1});
+  if (a.softmax != a.dtype) p = n.call("aten::to.dtype", {p, Dtype{a.dtype}});
+  return bias ? n.call("aten::masked_fill.Scalar", {p, empty, 0}) : p;
+}
+
+Value attend_by_steps(Node& n, const Attention& a) {
+  const int64_t mode = n.integer("qk_matmul_output_mode", 0);
+  if (mode < 0 || mode > 3)
+    throw Invalid("attribute 'qk_matmul_output_mode': expected 0 to 3, got " +
+                  std::to_string(mode));
+  Values stages{scores(n, a, each_head(n, a, a.k))};
+  Value s = stages[0];
+  if (a.softcap > 0)
+    s = times(n, n.call("aten::tanh", {n.call("aten::div.Scalar", {s, a.softcap})}), a.softcap);
+  stages.push_back(s);
+  const Value bias = bias_of(n, a);
+  if (bias) s = n.call("aten::add.Tensor", {s, bias});
+  stages.push_back(s);
+  stages.push_back(probabilities(n, a, s, bias));
+  if (n.wanted(3)) n.output(stages[static_cast<size_t>(mode)], 3);
+  return n.call("aten::matmul", {stages[3], each_head(n, a, a.v)});
+}
+
+void attention(Node& n) {
+  const Attention a = read_attention(n);
+  const bool fused = fits_aten(n, a);
+  if (fused) n.ignore("qk_matmul_output_mode");
+  Value y = fused ? attend(n, a) : attend_by_steps(n, a);
+  if (a.flat) {
+    y = n.call("aten::transpose.int", {y, 1, 2});
+    y = n.call("aten::reshape", {y, Ints{n.dim(y, 0), n.dim(y, 1), -1}});
+  }
+  n.output(y);
+  if (n.wanted(1)) n.output(a.k, 1);
+  if (n.wanted(2)) n.output(a.v, 2);
+}
+
+// ---- RotaryEmbedding ----
+
+// A table row for each place, (N, 1, L, D/2).
+Value angles(Node& n, Value table, Value positions) {
+  n.role(table, O2FX_ROLE_BUFFER);
+  if (positions) table = n.call("aten::index.Tensor", {table, Values{positions}});
+  return n.call("aten::unsqueeze", {table, 1});
+}
+
+// The two halves of a head, or its even and odd elements, turned by the angles.
+Value rotated(Node& n, Value x, Value cos, Value sin, bool interleaved) {
+  const int64_t end = std::numeric_limits<int64_t>::max();
+  const Values parts = interleaved ? Values{n.call("aten::slice.Tensor", {x, -1, 0, end, 2}),
+                                            n.call("aten::slice.Tensor", {x, -1, 1, end, 2})}
+                                   : n.calls(2, "aten::chunk", {x, 2, -1});
+  const auto mul = [&](Value a, Value b) { return n.call("aten::mul.Tensor", {a, b}); };
+  const Value real = n.call("aten::sub.Tensor", {mul(parts[0], cos), mul(parts[1], sin)});
+  const Value imaginary = n.call("aten::add.Tensor", {mul(parts[0], sin), mul(parts[1], cos)});
+  if (!interleaved) return n.call("aten::cat", {Values{real, imaginary}, -1});
+  return n.call("aten::flatten.using_ints",
+                {n.call("aten::stack", {Values{real, imaginary}, -1}), -2, -1});
+}
+
+void rotary_embedding(Node& n) {
+  Value x = n.input(0);
+  const Value positions = n.maybe_input(3);
+  const Value cos = angles(n, n.input(1), positions), sin = angles(n, n.input(2), positions);
+  const int64_t heads = n.integer("num_heads", 0), part = n.integer("rotary_embedding_dim", 0);
+  const bool flat = n.rank(x, 3) == 3, interleaved = n.flag("interleaved", false);
+  if (flat && heads < 1)
+    throw Invalid("attribute 'num_heads': expected a positive value with an input of rank 3");
+  const Int batch = n.dim(x, 0), length = n.dim(x, 1);
+  if (flat) x = split_heads(n, x, heads);
+  Value y;
+  if (part > 0) {
+    const int64_t end = std::numeric_limits<int64_t>::max();
+    y = rotated(n, n.call("aten::slice.Tensor", {x, -1, 0, part}), cos, sin, interleaved);
+    y = n.call("aten::cat", {Values{y, n.call("aten::slice.Tensor", {x, -1, part, end})}, -1});
+  } else {
+    y = rotated(n, x, cos, sin, interleaved);
+  }
+  if (flat)
+    y = n.call("aten::reshape",
+               {n.call("aten::transpose.int", {y, 1, 2}), Ints{batch, length, -1}});
+  n.output(y);
+}
+
+// ---- TensorScatter ----
+
+void tensor_scatter(Node& n) {
+  const Value cache = n.input(0), update = n.input(1), start = n.maybe_input(2);
+  const int64_t rank = n.rank(cache, 2), axis = Node::axis(n.integer("axis", -2), rank);
+  const std::string mode = n.text("mode", "linear");
+  if (axis == 0) throw Invalid("attribute 'axis': expected an axis other than the batch, got 0");
+  if (mode != "linear" && mode != "circular")
+    throw Invalid("attribute 'mode': expected linear or circular, got '" + mode + "'");
+  Ints row(static_cast<size_t>(rank), 1), batch = row;
+  row[static_cast<size_t>(axis)] = -1;
+  batch[0] = -1;
+  Value at = places(n, cache, n.dim(update, axis), row);
+  if (start)
+    at = n.call("aten::add.Tensor", {at, n.call("aten::reshape", {n.cast(start, kInt64), batch})});
+  if (mode == "circular") at = n.call("aten::remainder.Scalar", {at, n.dim(cache, axis)});
+  Ints shape;
+  for (int64_t i = 0; i < rank; i++) shape.push_back(n.dim(update, i));
+  n.output(n.call("aten::scatter.src", {cache, axis, n.call("aten::expand", {at, shape}), update}));
+}
+
+constexpr o2fx_op kOps[] = {
+    op("Attention", 23, lower<attention>),
+    op("RotaryEmbedding", 23, lower<rotary_embedding>),
+    op("TensorScatter", 24, lower<tensor_scatter>),
+};
+
+}  // namespace
+
+const Family kAttention = family(kOps);

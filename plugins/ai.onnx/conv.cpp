@@ -1,0 +1,231 @@
+// Convolutions: Conv, ConvTranspose, DeformConv.
+#include <algorithm>
+
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/ai.onnx/padding.hpp"
+
+using namespace onnx2fx;
+
+namespace {
+
+// The weight's spatial extents; kernel_shape, where given, repeats them.
+Ints kernel_of(Node& n, Value weight) {
+  const std::vector<int64_t> stated = n.integers("kernel_shape");
+  const size_t axes = stated.empty() ? static_cast<size_t>(n.rank(weight, 3)) - 2 : stated.size();
+  if (axes > 3) throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(axes));
+  Ints kernel(stated.begin(), stated.end());
+  if (!stated.empty() && !n.rank_known(weight)) return kernel;
+  for (size_t i = 0; i < axes; i++) {
+    const Int extent = n.dim(weight, static_cast<int64_t>(i) + 2);
+    if (stated.empty())
+      kernel.push_back(extent);
+    else if (extent.known() && !(extent == kernel[i]))
+      throw Invalid("attribute 'kernel_shape': expected the weight's " +
+                    std::to_string(extent.literal()) + ", got " + std::to_string(stated[i]));
+  }
+  return kernel;
+}
+
+// Weight (input 1) and bias are what a convolution learns.
+void claim(Node& n, Value weight, Value bias) {
+  n.role(weight, O2FX_ROLE_PARAMETER);
+  if (bias) n.role(bias, O2FX_ROLE_PARAMETER);
+}
+
+void conv(Node& n) {
+  static constexpr const char* kTargets[] = {"aten::conv1d", "aten::conv2d", "aten::conv3d"};
+  Value x = n.input(0);
+  const Value weight = n.input(1), bias = n.maybe_input(2);
+  claim(n, weight, bias);
+  const Windows w = read_windows(n, x, kernel_of(n, weight));
+  const Ints padding = even_padding(n, x, w);
+  n.output(n.call(kTargets[w.axes - 1],
+                  {x, weight, bias, w.strides, padding, w.dilations, n.integer("group", 1)}));
+}
+
+// ---- ConvTranspose ----
+
+// The full result, before `begin` and `end` are cropped off it (or, where negative, added).
+struct Transposed {
+  Windows w;
+  std::vector<int64_t> output_padding;
+};
+
+// output_shape, and SAME, say the size of the result and leave the padding to follow from it.
+void padding_from_shape(Node& n, Value x, Transposed& t, const std::vector<int64_t>& shape) {
+  const bool upper = t.w.auto_pad == "SAME_UPPER";
+  for (size_t i = 0; i < t.w.axes; i++) {
+    const Int stride = t.w.strides[i], extra = n.add(t.w.reach(n, i), t.output_padding[i]);
+    const Int in = shape.empty() ? Int(0) : n.dim(x, static_cast<int64_t>(i) + 2);
+    const Int total = shape.empty() ? n.sub(extra, stride)  // output = input * stride
+                                    : n.sub(n.add(n.mul(n.sub(in, 1), stride), extra),
+                                            shape[shape.size() - t.w.axes + i]);
+    const Int cut = n.max(total, 0), half = n.floordiv(cut, 2);
+    t.w.begin[i] = upper ? half : n.sub(cut, half);
+    t.w.end[i] = n.sub(total, t.w.begin[i]);
+  }
+}
+
+Transposed read_transposed(Node& n, Value x, Value weight) {
+  Transposed t{read_windows(n, x, kernel_of(n, weight)), {}};
+  t.output_padding = n.integers("output_padding", std::vector<int64_t>(t.w.axes, 0));
+  const std::vector<int64_t> shape = n.integers("output_shape");
+  if (!shape.empty() && shape.size() != t.w.axes && shape.size() != t.w.axes + 2)
+    throw Invalid("attribute 'output_shape': expected " + std::to_string(t.w.axes) +
+                  " values, got " + std::to_string(shape.size()));
+  if (!shape.empty() || t.w.auto_pad.starts_with("SAME")) padding_from_shape(n, x, t, shape);
+  return t;
+}
+
+// ATen crops both ends alike and adds less than a step at the end. True if that says it all.
+bool fits_aten(const Transposed& t, Ints& padding, Ints& extra) {
+  for (size_t i = 0; i < t.w.axes; i++) {
+    const Int &begin = t.w.begin[i], &end = t.w.end[i];
+    if (!begin.known() || !end.known() || begin.literal() < 0) return false;
+    const int64_t more = t.output_padding[i] + begin.literal() - end.literal();
+    if (more < 0 || more >= std::max(t.w.strides[i], t.w.dilations[i])) return false;
+    padding.push_back(begin);
+    extra.push_back(more);
+  }
+  return true;
+}
+
+Value channelwise(Node& n, Value bias, size_t axes) {
+  Ints shape(axes + 1, 1);
+  shape[0] = -1;
+  return n.call("aten::reshape", {bias, shape});
+}
+
+void conv_transpose(Node& n) {
+  static constexpr const char* kTargets[] = {
+      "aten::conv_transpose1d", "aten::conv_transpose2d.input", "aten::conv_transpose3d.input"};
+  const Value x = n.input(0), weight = n.input(1), bias = n.maybe_input(2);
+  claim(n, weight, bias);
+  const Transposed t = read_transposed(n, x, weight);
+  const char* target = kTargets[t.w.axes - 1];
+  const int64_t group = n.integer("group", 1);
+  Ints padding, extra;
+  if (fits_aten(t, padding, extra))
+    return n.output(
+        n.call(target, {x, weight, bias, t.w.strides, padding, extra, group, t.w.dilations}));
+  const Ints none(t.w.axes, 0);
+  Ints begin, end;
+  for (size_t i = 0; i < t.w.axes; i++) {
+    begin.push_back(n.sub(0, t.w.begin[i]));
+    end.push_back(n.sub(t.output_padding[i], t.w.end[i]));
+  }
+  const Value full =
+      n.call(target, {x, weight, nullptr, t.w.strides, none, none, group, t.w.dilations});
+  const Value y = pad(n, full, begin, end, 0);
+  n.output(bias ? n.call("aten::add.Tensor", {y, channelwise(n, bias, t.w.axes)}) : y);
+}
+
+// ---- DeformConv ----
+// Each tap of the kernel reads x at its own place plus a learnt offset, by linear interpolation:
+// that is grid_sampler over all taps at once; what remains is a product of matrices per group.
+
+struct Deform {
+  Windows w;
+  Int batch, channels, offset_groups, taps, points;
+  Ints out;  // spatial extents of the result
+};
+
+// [1..., size, ...1] with the arange * step + start along `axis` of `rank`.
+Value places(Node& n, Value like, const Int& size, int64_t step, const Int& start, size_t axis,
+             size_t rank) {
+  Value v = n.call("aten::arange", {size}, {{"dtype", Dtype{kFloat}}, {"device", DeviceOf{like}}});
+  v = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {v, step}), start});
+  Ints shape(rank, 1);
+  shape[axis] = -1;
+  return n.call("aten::reshape", {v, shape});
+}
+
+// The points to read, as grid_sampler wants them: x first, -1 and 1 at the outer edges of the
+// image.
+Value grid_of(Node& n, const Deform& d, Value x, Value offset) {
+  const size_t axes = d.w.axes, rank = 2 * axes;
+  Ints shape{n.mul(d.batch, d.offset_groups)};
+  shape.insert(shape.end(), d.w.kernel.begin(), d.w.kernel.end());
+  shape.push_back(static_cast<int64_t>(axes));
+  shape.insert(shape.end(), d.out.begin(), d.out.end());
+  offset = n.call("aten::reshape", {offset, shape});
+  Values coordinates;
+  for (size_t i = axes; i-- > 0;) {
+    Value p = n.call("aten::select.int",
+                     {offset, static_cast<int64_t>(axes) + 1, static_cast<int64_t>(i)});
+    p = n.call("aten::add.Tensor",
+               {p, places(n, x, d.w.kernel[i], d.w.dilations[i], n.sub(0, d.w.begin[i]), i, rank)});
+    p = n.call("aten::add.Tensor", {p, places(n, x, d.out[i], d.w.strides[i], 0, axes + i, rank)});
+    p = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {p, 2.0}), 1.0});
+    p = n.call("aten::div.Scalar", {p, n.dim(x, static_cast<int64_t>(i) + 2)});
+    coordinates.push_back(n.call("aten::sub.Scalar", {p, 1.0}));
+  }
+  if (axes == 1) coordinates.push_back(n.call("aten::zeros_like", {coordinates[0]}));
+  const Value grid = n.call("aten::stack", {coordinates, -1});
+  Ints flat{shape[0]};  // the image of points: taps x out..., the taps with the first axis
+  if (axes == 1)
+    flat.insert(flat.end(), {d.taps, d.points});
+  else
+    flat.push_back(n.mul(d.taps, d.out[0]));
+  flat.insert(flat.end(), d.out.begin() + 1, d.out.end());
+  flat.push_back(axes == 1 ? 2 : static_cast<int64_t>(axes));
+  return n.call("aten::reshape", {grid, flat});
+}
+
+// (N, C, taps, points): x read at all points.
+Value sampled(Node& n, const Deform& d, Value x, Value offset) {
+  Ints image{n.mul(d.batch, d.offset_groups), n.floordiv(d.channels, d.offset_groups)};
+  if (d.w.axes == 1) image.push_back(1);
+  for (size_t i = 0; i < d.w.axes; i++) image.push_back(n.dim(x, static_cast<int64_t>(i) + 2));
+  const Value grid = grid_of(n, d, x, offset);
+  const Value y =
+      n.call("aten::grid_sampler", {n.call("aten::reshape", {x, image}), grid, 0, 0, false});
+  return n.call("aten::reshape", {y, Ints{d.batch, d.channels, d.taps, d.points}});
+}
+
+Value masked(Node& n, const Deform& d, Value columns, Value mask) {
+  const Ints grouped{d.batch, d.offset_groups, n.floordiv(d.channels, d.offset_groups), d.taps,
+                     d.points};
+  const Value m =
+      n.call("aten::reshape", {mask, Ints{d.batch, d.offset_groups, 1, d.taps, d.points}});
+  return n.call("aten::mul.Tensor", {n.call("aten::reshape", {columns, grouped}), m});
+}
+
+void deform_conv(Node& n) {
+  Value x = n.input(0), weight = n.input(1), offset = n.input(2), bias = n.maybe_input(3),
+        mask = n.maybe_input(4);
+  claim(n, weight, bias);
+  const int32_t dtype = n.dtype(x), wide = dtype == kDouble ? kDouble : kFloat;
+  Deform d{read_windows(n, x, kernel_of(n, weight)),
+           n.dim(x, 0),
+           n.dim(x, 1),
+           n.integer("offset_group", 1),
+           1,
+           1,
+           {}};
+  for (size_t i = 0; i < d.w.axes; i++) d.out.push_back(n.dim(offset, static_cast<int64_t>(i) + 2));
+  d.taps = n.product(d.w.kernel);
+  d.points = n.product(d.out);
+  const Int group = n.integer("group", 1), filters = n.dim(weight, 0);
+  Value columns = sampled(n, d, n.cast(x, wide), n.cast(offset, wide));
+  if (mask) columns = masked(n, d, columns, n.cast(mask, wide));
+  const Int depth = n.mul(n.floordiv(d.channels, group), d.taps);
+  columns = n.call("aten::reshape", {columns, Ints{d.batch, group, depth, d.points}});
+  weight = n.call("aten::reshape",
+                  {n.cast(weight, wide), Ints{group, n.floordiv(filters, group), depth}});
+  Ints shape{d.batch, filters};
+  shape.insert(shape.end(), d.out.begin(), d.out.end());
+  Value y = n.call("aten::reshape", {n.call("aten::matmul", {weight, columns}), shape});
+  if (bias) y = n.call("aten::add.Tensor", {y, channelwise(n, n.cast(bias, wide), d.w.axes)});
+  n.output(dtype == wide ? y : n.call("aten::to.dtype", {y, Dtype{dtype}}));
+}
+
+constexpr o2fx_op kOps[] = {
+    op("Conv", 1, lower<conv>),
+    op("ConvTranspose", 1, lower<conv_transpose>),
+    op("DeformConv", 19, lower<deform_conv>),
+};
+
+}  // namespace
+
+const Family kConv = family(kOps);

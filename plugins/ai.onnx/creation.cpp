@@ -1,0 +1,120 @@
+// Ops that make a tensor from attributes and sizes.
+#include <algorithm>
+#include <cmath>
+#include <onnx2fx/plugin.hpp>
+
+#include "families.hpp"
+#include "movement.hpp"
+#include "sizes.hpp"
+
+using namespace onnx2fx;
+
+static void constant(Node& n) {
+  for (const char* form : {"value", "sparse_value"})
+    if (const Value v = n.maybe_tensor(form)) return n.output(v);
+  if (n.has("value_int")) return n.output(n.int_tensor(n.integer("value_int")));
+  if (n.has("value_ints")) return n.output(n.int_tensor(n.integers("value_ints")));
+  if (n.has("value_float")) {
+    const std::vector<float> one{static_cast<float>(n.real("value_float"))};
+    return n.output(n.constant("value", kFloat, one, {}));
+  }
+  if (n.has("value_floats")) {
+    const std::vector<double> reals = n.reals("value_floats");
+    const std::vector<float> all(reals.begin(), reals.end());
+    return n.output(n.constant("values", kFloat, all, {static_cast<int64_t>(all.size())}));
+  }
+  const bool scalar = n.has("value_string");
+  if (!scalar && !n.has("value_strings"))
+    throw Invalid("expected one attribute 'value...', got none");
+  const std::vector<std::string> texts =
+      scalar ? std::vector{n.text("value_string")} : n.texts("value_strings");
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  const Ints dims = scalar ? Ints{} : Ints{static_cast<int64_t>(texts.size())};
+  n.output(n.call("onnx2fx::strings", {views, dims}));
+}
+
+// The one element repeated: a copy of a constant of the module follows its device and type.
+static void constant_of_shape(Node& n) {
+  const Ints shape = n.ints(n.input(0));
+  Value one = n.maybe_tensor("value");
+  if (!one) one = n.constant<float>("zero", kFloat, {0}, {1});
+  n.role(one, O2FX_ROLE_CONSTANT);
+  n.outputs(moved(n, {one}, Elements::kPlain, [&](const Values& x) {
+    const Value scalar = n.call("aten::reshape", {x[0], Ints{}});
+    return Values{shape.empty() ? scalar : n.call("aten::repeat", {scalar, shape})};
+  }));
+}
+
+// A tensor among the inputs whose device the result can take: one that exists in the module, rather
+// than a size that would become a tensor for this purpose alone.
+static Kwargs placed(Node& n, const Values& inputs, int32_t dtype) {
+  Kwargs r{{"dtype", Dtype{dtype}}};
+  for (const Value v : inputs) {
+    if (!n.info(v).raw.is_const && n.maybe_ints(v, O2FX_INTS_KNOWN_ONLY)) continue;
+    r.push_back({"device", DeviceOf{v}});
+    break;
+  }
+  return r;
+}
+
+static Value integer_range(Node& n, const Values& in, int32_t dtype) {
+  const Int start = n.integer_of(in[0]), limit = n.integer_of(in[1]), delta = n.integer_of(in[2]);
+  if (delta.is(0)) throw Invalid("delta: expected a value other than 0");
+  const Int count = n.max(sizes::ceildiv(n, n.sub(limit, start), delta), 0);
+  if (start.is(0) && delta.is(1)) return n.call("aten::arange", {count}, placed(n, in, dtype));
+  const Int end = n.add(start, n.mul(count, delta));
+  return n.call("aten::arange.start_step", {start, end, delta}, placed(n, in, dtype));
+}
+
+// The number of elements in the precision of the tensors.
+static Int real_count(Node& n, const Values& in, int32_t dtype) {
+  const auto start = n.constant_reals(in[0]), limit = n.constant_reals(in[1]),
+             delta = n.constant_reals(in[2]);
+  if (start && limit && delta) {
+    const double wide = (limit->at(0) - start->at(0)) / delta->at(0);
+    const float narrow = (static_cast<float>(limit->at(0)) - static_cast<float>(start->at(0))) /
+                         static_cast<float>(delta->at(0));
+    return static_cast<int64_t>(std::max(0.0, std::ceil(dtype == kDouble ? wide : narrow)));
+  }
+  const Value span = n.call("aten::sub.Tensor", {in[1], in[0]});
+  const Value steps = n.call("aten::ceil", {n.call("aten::div.Tensor", {span, in[2]})});
+  const Value count =
+      n.call("aten::to.dtype", {n.call("aten::clamp_min", {steps, 0}), Dtype{kInt64}});
+  return sizes::number(n.call("aten::_local_scalar_dense", {count}));
+}
+
+static void range(Node& n) {
+  Values in{n.input(0), n.input(1), n.input(2)};
+  const int32_t dtype = n.dtype(in[0]);
+  if (is_integer(dtype)) {
+    n.ignore("stash_type");
+    return n.output(integer_range(n, in, dtype));
+  }
+  const bool narrow = dtype == kFloat16 || dtype == kBfloat16;
+  const int32_t wide = narrow && n.integer("stash_type", kFloat) == kFloat ? kFloat : dtype;
+  n.ignore("stash_type");
+  for (Value& v : in) v = n.cast(v, wide);
+  const Value steps = sizes::arange(n, real_count(n, in, wide), in[0], wide);
+  Value y = n.call("aten::add.Tensor", {in[0], n.call("aten::mul.Tensor", {steps, in[2]})});
+  if (wide != dtype) y = n.call("aten::to.dtype", {y, Dtype{dtype}});
+  n.output(y);
+}
+
+static void eye_like(Node& n) {
+  const Value x = n.input(0);
+  const int64_t offset = n.integer("k", 0);
+  const int32_t dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
+  const Value rows = n.call("aten::unsqueeze", {sizes::arange(n, n.dim(x, 0), x), 1});
+  const Value columns = sizes::arange(n, n.dim(x, 1), x);
+  const Value diagonal =
+      n.call("aten::eq.Tensor", {n.call("aten::add.Scalar", {rows, offset}), columns});
+  n.output(n.call("aten::to.dtype", {diagonal, Dtype{dtype}}));
+}
+
+static constexpr o2fx_op kOps[] = {
+    op("Constant", 1, lower<constant>),
+    op("ConstantOfShape", 9, lower<constant_of_shape>),
+    op("EyeLike", 9, lower<eye_like>),
+    op("Range", 11, lower<range>),
+};
+const Family kCreation = family(kOps);

@@ -1,0 +1,53 @@
+// Dropout. It drops in train() and is the identity in eval(): an inference export has training_mode
+// false, and the first use of a converted model is fine-tuning. Only a training_mode that the model
+// computes, or takes as an input, decides by itself.
+#include <onnx2fx/plugin.hpp>
+
+#include "plugins/ai.onnx/families.hpp"
+
+using namespace onnx2fx;
+
+namespace {
+
+struct Mode {
+  Arg ratio, active;
+};
+
+Mode mode_1(Node& n) {
+  if (n.opset() < 6) n.ignore("consumed_inputs");
+  if (n.opset() < 7) n.ignore("is_test");  // which of the two modes the exporter was in
+  return {n.real("ratio", 0.5), Training{}};
+}
+
+Mode mode_12(Node& n) {
+  n.ignore("seed");  // of ONNX's generator, not of torch's
+  const Value ratio = n.maybe_input(1), training = n.maybe_input(2);
+  Mode m{0.5, Training{}};
+  if (ratio) m.ratio = n.number(ratio);
+  const auto fixed = training ? n.constant_bool(training) : std::nullopt;
+  if (fixed == true) n.annotate("dropout", "training_mode is true: drops in train() only");
+  if (training && !fixed) m.active = n.call("aten::_local_scalar_dense", {training});
+  return m;
+}
+
+void drop(Node& n, const Mode& m, bool boolean_mask) {
+  const Value x = n.input(0);
+  if (!n.wanted(1)) return n.output(n.call("aten::dropout", {x, m.ratio, m.active}));
+  const Values r = n.calls(2, "aten::native_dropout", {x, m.ratio, m.active});
+  n.output(r[0]);
+  n.output(boolean_mask ? r[1] : n.call("aten::to.dtype", {r[1], Dtype{n.dtype(x)}}), 1);
+}
+
+void dropout_1(Node& n) { drop(n, mode_1(n), false); }
+void dropout_10(Node& n) { drop(n, mode_1(n), true); }
+void dropout_12(Node& n) { drop(n, mode_12(n), true); }
+
+constexpr o2fx_op kOps[] = {
+    op("Dropout", 1, lower<dropout_1>, 9),
+    op("Dropout", 10, lower<dropout_10>, 11),
+    op("Dropout", 12, lower<dropout_12>),
+};
+
+}  // namespace
+
+const Family kDropout = family(kOps);

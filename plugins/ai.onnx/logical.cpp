@@ -1,0 +1,121 @@
+// Truth values, comparisons, choices, and the bits of integers.
+#include "plugins/ai.onnx/conversion.hpp"
+#include "plugins/ai.onnx/dtype.hpp"
+#include "plugins/ai.onnx/elementwise.hpp"
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/ai.onnx/movement.hpp"
+
+using namespace onnx2fx;
+
+namespace {
+
+void binary(Node& n, const char* target) {
+  const Value a = n.input(0);
+  n.output(n.call(target, {a, second_operand(n)}));
+}
+
+void equal(Node& n) {
+  const Value a = n.input(0), b = second_operand(n);
+  const bool strings = dtype_if_known(n, a) == kString;
+  n.output(n.call(strings ? "onnx2fx::strings_equal" : "aten::eq.Tensor", {a, b}));
+}
+
+void compare(Node& n, const char* target) {
+  const Value a = n.input(0), b = second_operand(n);
+  const int32_t dtype = dtype_if_known(n, a);
+  n.output(n.call(target, {ordered(n, a, dtype), ordered(n, b, dtype)}));
+}
+
+void where(Node& n) {
+  const Value condition = n.input(0);
+  n.outputs(moved(n, {n.input(1), n.input(2)}, Elements::kPlain, [&](const Values& v) {
+    return Values{n.call("aten::where.self", {condition, v[0], v[1]})};
+  }));
+}
+
+// ---- special values
+
+Value float_values(Node& n, Value x) {
+  return is_float8(dtype_if_known(n, x)) ? to_dtype(n, x, kFloat) : x;
+}
+
+void is_nan(Node& n) { n.output(n.call("aten::isnan", {float_values(n, n.input(0))})); }
+
+void is_inf(Node& n) {
+  const Value x = float_values(n, n.input(0));
+  const bool negative = n.flag("detect_negative"), positive = n.flag("detect_positive");
+  if (negative && positive) return n.output(n.call("aten::isinf", {x}));
+  if (negative) return n.output(n.call("aten::isneginf", {x}));
+  if (positive) return n.output(n.call("aten::isposinf", {x}));
+  n.output(n.call("aten::zeros_like", {x}, {{"dtype", Dtype{kBool}}}));
+}
+
+// ---- bits
+
+// x >> by of int64 tensors that hold the bits of uint64: the first step clears the sign.
+Value shifted_right_unsigned(Node& n, Value x, Value by) {
+  const Value half =
+      n.call("aten::bitwise_and.Scalar", {n.call("aten::bitwise_right_shift.Tensor_Scalar", {x, 1}),
+                                          std::numeric_limits<int64_t>::max()});
+  const Value rest = n.call("aten::clamp", {n.call("aten::sub.Scalar", {by, 1}), 0, nullptr});
+  const Value y = n.call("aten::bitwise_right_shift.Tensor", {half, rest});
+  return n.call("aten::where.self", {n.call("aten::eq.Scalar", {by, 0}), x, y});
+}
+
+// Shifts by less than 0 or by the width and more: only the fill of the sign bit is left.
+void bit_shift(Node& n) {
+  const Value x = n.input(0), y = n.input(1);
+  const std::string direction = n.text("direction");
+  if (direction != "LEFT" && direction != "RIGHT")
+    throw Invalid("attribute 'direction': expected 'LEFT' or 'RIGHT', got '" + direction + "'");
+  const bool left = direction == "LEFT";
+  const int32_t dtype = n.dtype(x);
+  const int64_t width = bits_in(dtype);
+  const Value a = widened(n, x, dtype), by = widened(n, y, dtype);
+  const Value out = n.call("aten::logical_or", {n.call("aten::lt.Scalar", {by, 0}),
+                                                n.call("aten::ge.Scalar", {by, width})});
+  const Value safe = n.call("aten::where.self", {out, n.call("aten::zeros_like", {by}), by});
+  Value fill = n.call("aten::zeros_like", {a});
+  if (!left && !is_unsigned(dtype))
+    fill = n.call("aten::bitwise_right_shift.Tensor_Scalar", {a, width - 1});
+  const Value shifted = left               ? n.call("aten::bitwise_left_shift.Tensor", {a, safe})
+                        : dtype == kUint64 ? shifted_right_unsigned(n, a, safe)
+                                           : n.call("aten::bitwise_right_shift.Tensor", {a, safe});
+  n.output(narrowed(n, n.call("aten::where.self", {out, fill, shifted}), dtype));
+}
+
+void bitwise_not(Node& n) {
+  const Value x = n.input(0);
+  const int32_t dtype = dtype_if_known(n, x);
+  n.output(narrowed(n, n.call("aten::bitwise_not", {widened(n, x, dtype)}), dtype));
+}
+
+void bit_cast(Node& n) {
+  const Value x = n.input(0);
+  n.output(reinterpreted(n, x, n.dtype(x), static_cast<int32_t>(n.integer("to"))));
+}
+
+constexpr o2fx_op kOps[] = {
+    op_to("And", 1, lower_to<binary>, "aten::logical_and"),
+    op("BitCast", 26, lower<bit_cast>),
+    op("BitShift", 11, lower<bit_shift>),
+    op_to("BitwiseAnd", 18, lower_to<binary>, "aten::bitwise_and.Tensor"),
+    op("BitwiseNot", 18, lower<bitwise_not>),
+    op_to("BitwiseOr", 18, lower_to<binary>, "aten::bitwise_or.Tensor"),
+    op_to("BitwiseXor", 18, lower_to<binary>, "aten::bitwise_xor.Tensor"),
+    op("Equal", 1, lower<equal>),
+    op_to("Greater", 1, lower_to<compare>, "aten::gt.Tensor"),
+    op_to("GreaterOrEqual", 12, lower_to<compare>, "aten::ge.Tensor"),
+    op("IsInf", 10, lower<is_inf>),
+    op("IsNaN", 9, lower<is_nan>),
+    op_to("Less", 1, lower_to<compare>, "aten::lt.Tensor"),
+    op_to("LessOrEqual", 12, lower_to<compare>, "aten::le.Tensor"),
+    direct("Not", 1, "aten::logical_not"),
+    op_to("Or", 1, lower_to<binary>, "aten::logical_or"),
+    op("Where", 9, lower<where>),
+    op_to("Xor", 1, lower_to<binary>, "aten::logical_xor"),
+};
+
+}  // namespace
+
+const Family kLogical = family(kOps);

@@ -1,0 +1,5 @@
+#include "plugins/ai.onnx/families.hpp"
+
+ONNX2FX_PLUGIN_OF("onnx2fx.ai-onnx", "0.1.0", &kActivation, &kArithmetic, &kAttention, &kCast, &kControlFlow, &kConv,
+                  &kCreation, &kDropout, &kIndex, &kLogical, &kLoss, &kMatmul, &kNorm, &kOptional, &kPad, &kPool, &kQuant,
+                  &kRandom, &kRecurrent, &kReduce, &kScatter, &kSequence, &kShape, &kStrings)

@@ -1,0 +1,204 @@
+// Recurrent layers cell by cell, in arithmetic: all that ATen's recurrent ops lack.
+#include "plugins/ai.onnx/recurrent.hpp"
+
+using namespace onnx2fx;
+using namespace recurrent;
+
+namespace {
+
+constexpr int64_t kUnroll = 8;
+
+Value scaled(Node& n, Value x, double alpha, double beta) {
+  return n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {x, alpha}), beta});
+}
+
+Value apply(Node& n, const Function& f, Value x) {
+  if (f.name == "affine") return scaled(n, x, f.alpha, f.beta);
+  if (f.name == "elu") return n.call("aten::elu", {x, f.alpha});
+  if (f.name == "hardsigmoid") return n.call("aten::clamp", {scaled(n, x, f.alpha, f.beta), 0, 1});
+  if (f.name == "leakyrelu") return n.call("aten::leaky_relu", {x, f.alpha});
+  if (f.name == "scaledtanh")
+    return n.call("aten::mul.Scalar",
+                  {n.call("aten::tanh", {n.call("aten::mul.Scalar", {x, f.beta})}), f.alpha});
+  if (f.name == "softsign")
+    return n.call("aten::div.Tensor",
+                  {x, n.call("aten::add.Scalar", {n.call("aten::abs", {x}), 1})});
+  if (f.name == "thresholdedrelu")
+    return n.call("aten::where.ScalarOther", {n.call("aten::ge.Scalar", {x, f.alpha}), x, 0.0});
+  return n.call("aten::" + std::string(f.name), {x});
+}
+
+// One direction. Values made in the constructor stand outside the loop.
+class Cell {
+ public:
+  Cell(Node& n, const Layer& l, size_t direction) : n_(n), l_(l), direction_(direction) {
+    w_ = of_direction(l.w);
+    r_ = of_direction(l.r);
+    if (l.b) {
+      const Values halves = n.calls(2, "aten::chunk", {of_direction(l.b), 2});
+      wb_ = halves[0], rb_ = halves[1];
+    }
+    if (l.peephole) p_ = n.calls(3, "aten::chunk", {of_direction(l.peephole), 3});
+    if (l.kind == kGru && !l.linear_before_reset) {
+      const Ints sizes{n.mul(l.hidden, 2), l.hidden};
+      r_parts_ = n.calls(2, "aten::split_with_sizes", {r_, sizes});
+      if (rb_) rb_parts_ = n.calls(2, "aten::split_with_sizes", {rb_, sizes});
+    }
+  }
+
+  // What the inputs of all steps add to the gates.
+  Value project(Value x) { return n_.call("aten::linear", {x, w_, wb_}); }
+
+  // The next state (h, for an LSTM also c).
+  Values step(const Values& state, Value in) {
+    if (l_.kind == kLstm) return lstm(state[0], state[1], in);
+    if (l_.kind == kGru) return {gru(state[0], in)};
+    return {activate(0, add(in, n_.call("aten::linear", {state[0], r_, rb_})))};
+  }
+
+ private:
+  Value of_direction(Value v) {
+    return n_.call("aten::select.int", {v, 0, static_cast<int64_t>(direction_)});
+  }
+  Value add(Value a, Value b) { return n_.call("aten::add.Tensor", {a, b}); }
+  Value mul(Value a, Value b) { return n_.call("aten::mul.Tensor", {a, b}); }
+  Value one_minus(Value v) { return n_.call("aten::rsub.Scalar", {v, 1}); }
+  Values chunks(Value v, size_t k) {
+    return n_.calls(k, "aten::chunk", {v, static_cast<int64_t>(k), -1});
+  }
+
+  // clip bounds the gates; like other runtimes, not the cell's state on its way to h.
+  Value activate(size_t function, Value v) {
+    if (l_.clip && function < 2) v = n_.call("aten::clamp", {v, -*l_.clip, *l_.clip});
+    const size_t each = l_.functions.size() / l_.directions;
+    return apply(n_, l_.functions[direction_ * each + function], v);
+  }
+  Value peep(size_t gate, Value v, Value c) { return p_.empty() ? v : add(v, mul(p_[gate], c)); }
+
+  Values lstm(Value h, Value c, Value in) {
+    const Values g = chunks(add(in, n_.call("aten::linear", {h, r_, rb_})), 4);  // i, o, f, c
+    const Value i = activate(0, peep(0, g[0], c));
+    const Value f = l_.input_forget ? one_minus(i) : activate(0, peep(2, g[2], c));
+    const Value next = add(mul(f, c), mul(i, activate(1, g[3])));
+    const Value o = activate(0, peep(1, g[1], next));
+    return {mul(o, activate(2, next)), next};
+  }
+
+  Value gru(Value h, Value in) {
+    const Values x = chunks(in, 3);  // z, r, h
+    Value z, candidate;
+    if (l_.linear_before_reset) {
+      const Values g = chunks(n_.call("aten::linear", {h, r_, rb_}), 3);
+      z = activate(0, add(x[0], g[0]));
+      candidate = add(x[2], mul(activate(0, add(x[1], g[1])), g[2]));
+    } else {
+      const bool bias = !rb_parts_.empty();
+      const Values g =
+          chunks(n_.call("aten::linear", {h, r_parts_[0], bias ? rb_parts_[0] : Value{}}), 2);
+      z = activate(0, add(x[0], g[0]));
+      const Value reset = mul(activate(0, add(x[1], g[1])), h);
+      candidate =
+          add(x[2], n_.call("aten::linear", {reset, r_parts_[1], bias ? rb_parts_[1] : Value{}}));
+    }
+    return add(mul(one_minus(z), activate(1, candidate)), mul(z, h));
+  }
+
+  Node& n_;
+  const Layer& l_;
+  size_t direction_;
+  Value w_, r_, wb_, rb_;
+  Values p_, r_parts_, rb_parts_;
+};
+
+// With lengths: which (step, sample) exist, and where each step of the reversed sequences comes
+// from.
+struct Lengths {
+  Value exists, reversed;  // (T, N, 1)
+};
+
+Lengths read_masks(Node& n, const Layer& l) {
+  if (!l.lengths) return {};
+  const Value lengths = n.call("aten::reshape", {n.cast(l.lengths, kInt64), Ints{1, -1, 1}});
+  Value t =
+      n.call("aten::arange", {l.steps}, {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{l.x}}});
+  t = n.call("aten::reshape", {t, Ints{-1, 1, 1}});
+  const Value exists = n.call("aten::lt.Tensor", {t, lengths});
+  const Value back = n.call("aten::sub.Tensor", {n.call("aten::sub.Scalar", {lengths, 1}), t});
+  return {exists, n.call("aten::where.self", {exists, back, t})};
+}
+
+Value reverse(Node& n, const Lengths& s, Value v) {
+  return s.exists ? n.call("aten::take_along_dim", {v, s.reversed, 0})
+                  : n.call("aten::flip", {v, Ints{0}});
+}
+
+// The next state, then y of this step. A sample that has ended keeps its state and gives 0.
+Values masked_step(Node& n, Cell& cell, const Values& state, Value in, Value exists) {
+  Values next = cell.step(state, in);
+  if (!exists) {
+    next.push_back(next[0]);
+    return next;
+  }
+  const Value y = n.call("aten::where.ScalarOther", {exists, next[0], 0.0});
+  for (size_t i = 0; i < next.size(); i++)
+    next[i] = n.call("aten::where.self", {exists, next[i], state[i]});
+  next.push_back(y);
+  return next;
+}
+
+// The last state, then all y (T, N, H).
+Values unrolled(Node& n, Cell& cell, Values state, Value in, Value exists, int64_t steps) {
+  Values ys;
+  for (int64_t t = 0; t < steps; t++) {
+    const Value mask = exists ? n.call("aten::select.int", {exists, 0, t}) : Value{};
+    state = masked_step(n, cell, state, n.call("aten::select.int", {in, 0, t}), mask);
+    ys.push_back(state.back());
+    state.pop_back();
+  }
+  state.push_back(n.call("aten::stack", {ys}));
+  return state;
+}
+
+Values scanned(Node& n, Cell& cell, const Values& state, Value in, Value exists) {
+  const int32_t dtype = n.dtype(n.input(0));
+  n.begin("step");
+  Values formals, slices{in};
+  for (size_t i = 0; i < state.size(); i++)
+    formals.push_back(n.placeholder("state", Info::tensor(dtype, 2)));
+  const Value x = n.placeholder("x", Info::tensor(dtype, 2));
+  const Value mask = exists ? n.placeholder("exists", Info::tensor(kBool, 2)) : Value{};
+  Values next = masked_step(n, cell, formals, x, mask);
+  if (!exists)
+    next.back() = n.call("aten::clone", {next.back()});  // results of a scan must not alias
+  const Program step = n.end(next);
+  if (exists) slices.push_back(exists);
+  const Values captures = n.close({step});
+  return n.calls(next.size(), "higher_order::scan", {step, state, slices, captures});
+}
+
+}  // namespace
+
+void recurrent::lower_by_cells(Node& n, const Layer& l) {
+  const Value x = l.batch_first ? n.call("aten::transpose.int", {l.x, 0, 1}) : l.x;
+  const Lengths lengths = read_masks(n, l);
+  Values initials{initial(n, l, l.h)};
+  if (l.kind == kLstm) initials.push_back(initial(n, l, l.c));
+  Values ys;
+  std::vector<Values> last(initials.size());
+  const bool unroll = l.steps.known() && l.steps.literal() > 0 && l.steps.literal() <= kUnroll;
+  for (size_t d = 0; d < l.directions; d++) {
+    const bool backwards = l.reverse || d == 1;
+    Cell cell(n, l, d);
+    const Value in = cell.project(backwards ? reverse(n, lengths, x) : x);
+    Values state;
+    for (const Value v : initials)
+      state.push_back(n.call("aten::select.int", {v, 0, static_cast<int64_t>(d)}));
+    Values r = unroll ? unrolled(n, cell, state, in, lengths.exists, l.steps.literal())
+                      : scanned(n, cell, state, in, lengths.exists);
+    ys.push_back(backwards ? reverse(n, lengths, r.back()) : r.back());
+    for (size_t i = 0; i < last.size(); i++) last[i].push_back(r[i]);
+  }
+  Values states;
+  for (const Values& v : last) states.push_back(n.call("aten::stack", {v}));
+  set_outputs(n, l, n.call("aten::stack", {ys, 1}), states);
+}

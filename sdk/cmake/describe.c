@@ -1,0 +1,214 @@
+/* onnx2fx_describe LIBRARY OUT.onnx2fx.json [PROVIDES.json]
+ *
+ * Writes a plugin's descriptor from the op table in the library itself, so that the two cannot drift. What a
+ * table does not say is taken from PROVIDES.json, one object per line:
+ *
+ *     {"domain": "com.acme", "op": "Rope", "torch_targets": ["acme::rope"]}
+ *     {"op": "Gelu", "override": true, "priority": 10}
+ *
+ * Each line is about the rows of one (domain, op); its keys besides domain and op are copied. A line
+ * {"plugin": {"license": "MIT"}} adds to the plugin's own keys. Runs at build time, on libc and libdl alone. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <onnx2fx/plugin.h>
+
+#define MAX_LINES 4096
+
+typedef struct {
+  char *domain, *op; /* op NULL: about the plugin */
+  const char *rest;  /* further members, without braces */
+  size_t rest_len;
+  int used;
+} extra;
+
+static extra extras[MAX_LINES];
+static int n_extras;
+
+static void fail(const char *where, const char *what) {
+  fprintf(stderr, "error: %s: %s\n", where, what);
+  exit(1);
+}
+
+static void put_string(FILE *out, o2fx_str s) {
+  uint64_t i;
+  fputc('"', out);
+  for (i = 0; i < s.len; i++) {
+    const unsigned char c = (unsigned char)s.data[i];
+    if (c == '"' || c == '\\')
+      fprintf(out, "\\%c", c);
+    else if (c < 0x20)
+      fprintf(out, "\\u%04x", c);
+    else
+      fputc(c, out);
+  }
+  fputc('"', out);
+}
+
+static char *skip(char *at) {
+  while (*at == ' ' || *at == '\t' || *at == ',') at++;
+  return at;
+}
+
+/* The end of the JSON value that begins at `at`; NULL if there is none on this line. */
+static char *value_end(char *at) {
+  int depth = 0, quoted = 0;
+  for (; *at; at++) {
+    if (quoted) {
+      if (*at == '\\' && at[1])
+        at++;
+      else if (*at == '"')
+        quoted = 0;
+    } else if (*at == '"') {
+      quoted = 1;
+    } else if (*at == '{' || *at == '[') {
+      depth++;
+    } else if (*at == '}' || *at == ']') {
+      if (depth-- == 0) return at;
+    } else if (*at == ',' && depth == 0) {
+      return at;
+    }
+  }
+  return NULL;
+}
+
+static char *copy(const char *begin, size_t n) {
+  char *s = malloc(n + 1);
+  if (!s) fail("onnx2fx_describe", "out of memory");
+  memcpy(s, begin, n);
+  s[n] = 0;
+  return s;
+}
+
+/* "text" -> text, for names without escapes. */
+static char *unquoted(const char *begin, const char *end, const char *file) {
+  while (end > begin && (end[-1] == ' ' || end[-1] == '\t')) end--;
+  if (end - begin < 2 || *begin != '"' || end[-1] != '"') fail(file, "expected domain and op to be strings");
+  return copy(begin + 1, (size_t)(end - begin - 2));
+}
+
+static void read_line(char *line, const char *file) {
+  char *at = skip(line), *rest = malloc(strlen(line) + 2);
+  extra *e = &extras[n_extras];
+  size_t n = 0;
+  if (!rest) fail("onnx2fx_describe", "out of memory");
+  if (!*at || *at == '[' || *at == ']') {
+    free(rest);
+    return;
+  }
+  if (*at != '{') fail(file, "expected one JSON object per line");
+  if (n_extras + 1 == MAX_LINES) fail(file, "too many lines");
+  e->domain = copy("", 0);
+  at = skip(at + 1);
+  while (*at == '"') {
+    char *key = at, *colon = strchr(at + 1, '"'), *value, *end;
+    if (!colon || !(colon = strchr(colon, ':')) || !(end = value_end(value = skip(colon + 1))))
+      fail(file, "expected one JSON object per line");
+    if (!strncmp(key, "\"domain\"", 8)) {
+      e->domain = unquoted(value, end, file);
+    } else if (!strncmp(key, "\"op\"", 4)) {
+      e->op = unquoted(value, end, file);
+    } else if (!strncmp(key, "\"plugin\"", 8)) {
+      if (*value != '{' || end[-1] != '}') fail(file, "expected \"plugin\" to be an object");
+      e->rest = value + 1;
+      e->rest_len = (size_t)(end - value - 2);
+    } else {
+      memcpy(rest + n, ", ", 2);
+      memcpy(rest + n + (n ? 2 : 0), key, (size_t)(end - key));
+      n += (size_t)(end - key) + (n ? 2 : 0);
+    }
+    at = skip(end);
+  }
+  if (*at != '}') fail(file, "expected one JSON object per line");
+  if (!e->rest) {
+    e->rest = rest;
+    e->rest_len = n;
+  }
+  n_extras++;
+}
+
+static void read_extras(const char *file) {
+  static char text[1 << 20];
+  FILE *in = fopen(file, "rb");
+  size_t n;
+  char *line, *next;
+  if (!in) fail(file, "cannot be read");
+  n = fread(text, 1, sizeof text - 1, in);
+  fclose(in);
+  text[n] = 0;
+  for (line = text; line; line = next) {
+    if ((next = strchr(line, '\n'))) *next++ = 0;
+    read_line(line, file);
+  }
+}
+
+static int same(o2fx_str s, const char *text) {
+  return s.len == strlen(text) && !memcmp(s.data, text, s.len);
+}
+
+static void put_row(FILE *out, const o2fx_op *op) {
+  int i;
+  fprintf(out, "{\"domain\": ");
+  put_string(out, op->domain);
+  fprintf(out, ", \"op\": ");
+  put_string(out, op->op_type);
+  fprintf(out, ", \"since\": %d", op->since_opset);
+  if (op->until_opset) fprintf(out, ", \"until\": %d", op->until_opset);
+  for (i = 0; i < n_extras; i++)
+    if (extras[i].op && same(op->domain, extras[i].domain) && same(op->op_type, extras[i].op)) {
+      fprintf(out, ", %.*s", (int)extras[i].rest_len, extras[i].rest);
+      extras[i].used = 1;
+    }
+  fprintf(out, "}");
+}
+
+static void put_plugin(FILE *out, const o2fx_plugin *p, const char *library) {
+  int i;
+  fprintf(out, "{\n  \"manifest_version\": \"1.0\",\n  \"plugin\": {\n    \"id\": ");
+  put_string(out, p->id);
+  fprintf(out, ",\n    \"version\": ");
+  put_string(out, p->version);
+  fprintf(out, ",\n    \"library\": \"%s\",\n    \"abi\": {\"major\": %u, \"min_minor\": %u, \"built_minor\": %u}", library,
+          (unsigned)p->abi_major, (unsigned)p->abi_min_minor, (unsigned)p->abi_minor);
+  for (i = 0; i < n_extras; i++)
+    if (!extras[i].op) {
+      fprintf(out, ",\n    %.*s", (int)extras[i].rest_len, extras[i].rest);
+      extras[i].used = 1;
+    }
+  fprintf(out, "\n  },\n  \"provides\": {\n    \"ops\": [");
+}
+
+int main(int argc, char **argv) {
+  typedef const o2fx_plugin *(O2FX_CALL * entry_fn)(void);
+  void *library, *symbol;
+  entry_fn entry;
+  const o2fx_plugin *p;
+  const char *name;
+  FILE *out;
+  uint32_t i;
+  int k;
+  if (argc < 3) fail("usage", "onnx2fx_describe LIBRARY OUT.onnx2fx.json [PROVIDES.json]");
+  if (argc > 3) read_extras(argv[3]);
+  if (!(library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL))) fail(argv[1], dlerror());
+  if (!(symbol = dlsym(library, "onnx2fx_plugin_entry_1"))) fail(argv[1], "exports no onnx2fx_plugin_entry_1");
+  memcpy(&entry, &symbol, sizeof entry);
+  if (!(p = entry())) fail(argv[1], "onnx2fx_plugin_entry_1: expected a table, got NULL");
+  if (!(out = fopen(argv[2], "wb"))) fail(argv[2], "cannot be written");
+  name = strrchr(argv[1], '/');
+  put_plugin(out, p, name ? name + 1 : argv[1]);
+  for (i = 0; i < p->n_ops; i++) {
+    fprintf(out, "%s\n      ", i ? "," : "");
+    put_row(out, (const o2fx_op *)((const char *)p->ops + (size_t)i * p->op_size));
+  }
+  fprintf(out, "%s]\n  }\n}\n", p->n_ops ? "\n    " : "");
+  if (fclose(out)) fail(argv[2], "cannot be written");
+  for (k = 0; k < n_extras; k++)
+    if (!extras[k].used) {
+      fprintf(stderr, "error: %s: expected ops of the plugin, got %s::%s\n", argv[3], extras[k].domain, extras[k].op);
+      remove(argv[2]);
+      return 1;
+    }
+  return 0;
+}

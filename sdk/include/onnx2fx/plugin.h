@@ -1,0 +1,532 @@
+/* onnx2fx plugin ABI, major 1, minor 0 (not frozen before the first release: see sdk/ABI.md).
+ *
+ * A plugin is a shared library that lowers ONNX operators to an ATen-only torch.fx program, or that
+ * serves weights. It exports one function, onnx2fx_plugin_entry_1(), which returns a constant
+ * table. The host hands its own table to every callback. Nothing else crosses: no LibTorch,
+ * protobuf, ONNX, STL, enum-typed, bool-typed or size_t field, and no exception, longjmp or exit().
+ *
+ *     static o2fx_status relu(const o2fx_host_api *host, o2fx_ctx ctx, const void *op_user);
+ *     static const o2fx_op kOps[] = {{O2FX_STR(""), O2FX_STR("Relu"), 1, 0, 0, 0, relu, NULL}};
+ *     static const o2fx_plugin kPlugin = {
+ *         sizeof kPlugin, 1, 0, 0, 0, O2FX_STR("com.acme.relu"), O2FX_STR("1.0.0"),
+ *         kOps, 1, sizeof(o2fx_op), NULL, NULL, NULL};
+ *     const o2fx_plugin *O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kPlugin; }
+ *
+ * Conventions, stated once:
+ *  1. Platform: 64-bit, little-endian. C11, C++17 and later.
+ *  2. Growth: tables and structs with `struct_size` grow at their end only. The side that
+ *     allocates a struct sets struct_size; the other side touches no byte beyond it (O2FX_HAS).
+ *     Structs without struct_size are frozen in major 1. `reserved` fields are zero; a host
+ *     refuses other values, so that they can get a meaning.
+ *  3. Status: 0 done; > 0 an answer that is no error; < 0 an error. Out-parameters are written
+ *     only on 0.
+ *  4. Error text: the side that returns < 0 has called set_error, or the host has stored a text
+ *     itself. A plugin that passes on a status it got from the host adds no text. One error per
+ *     ctx, the latest; a lower() that returns O2FX_OK after all (it tried something else) erases
+ *     it; < 0 without a text is reported as a fault of the plugin.
+ *  5. Lifetime, host to plugin: whatever is read through a ctx (strings, dims, constant bytes,
+ *     lists, scratch) lives until the callback that got this ctx returns. Nothing needs copying
+ *     before that, and nothing may be kept after.
+ *  6. Lifetime, plugin to host: the plugin table and all it points to are constant and live as
+ *     long as the library is mapped. Arguments are copied during the call. The only exception is
+ *     o2fx_blob, which carries its own release().
+ *  7. Threads: every host function is [ctx]: callable only inside the callback that got the ctx,
+ *     on its thread. While a nested lowering runs (see lower_subgraph) only the innermost ctx may
+ *     be used. Violations return O2FX_E_INVALID.
+ *  8. Ids (o2fx_value, o2fx_attr, o2fx_graph, o2fx_program) are checked by the host: a stale or
+ *     foreign id is O2FX_E_INVALID, never undefined behaviour. 0 is "absent". They live as long as
+ *     the transaction that made them; those of inputs as long as the ctx.
+ *  9. A lowering is a transaction: unless lower() returns O2FX_OK, all that it did to the program
+ *     is undone: nodes, constants, roles, value infos, programs, and what lowerings nested in it
+ *     did.
+ * 10. dtype numbers are onnx.TensorProto.DataType, attribute types
+ *     onnx.AttributeProto.AttributeType (stable wire numbers).
+ */
+#ifndef ONNX2FX_PLUGIN_H_
+#define ONNX2FX_PLUGIN_H_
+#include <stddef.h>
+#include <stdint.h>
+
+#define O2FX_ABI_MAJOR 1u
+#define O2FX_ABI_MINOR 0u /* newest minor that this header describes */
+/* Oldest host minor that the plugin wants to run on; hides newer slots (as Py_LIMITED_API does). */
+#ifndef O2FX_TARGET_MINOR
+#define O2FX_TARGET_MINOR 0u
+#endif
+#if O2FX_TARGET_MINOR > O2FX_ABI_MINOR
+#error "O2FX_TARGET_MINOR is newer than this SDK"
+#endif
+
+#if defined(_WIN32)
+#define O2FX_CALL __cdecl
+#define O2FX_EXPORT __declspec(dllexport)
+#else
+#define O2FX_CALL
+#define O2FX_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* Does the struct *p, whose owner told us its size, have field f? */
+#define O2FX_HAS(p, T, f) ((p)->struct_size >= offsetof(T, f) + sizeof((p)->f))
+/* Initialiser of an o2fx_str from a string literal. */
+#define O2FX_STR(literal) {literal, sizeof(literal) - 1}
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status, strings, ids ---- */
+
+typedef int32_t o2fx_status;
+#define O2FX_OK 0
+/* From lower(), before or after emitting: "not mine". Undone, and the next provider of this op is
+ * asked. A DECLINE of a nested node is settled by the host and never seen outside. */
+#define O2FX_DECLINE 1
+#define O2FX_ABSENT 2           /* from a getter: none, or not known at conversion time */
+#define O2FX_E_INVALID (-1)     /* a bad argument, a bad or stale id, a call out of order */
+#define O2FX_E_UNSUPPORTED (-2) /* the model uses what this lowering cannot express */
+#define O2FX_E_ABI (-3)         /* cannot agree on a version */
+#define O2FX_E_IO (-4)          /* a file or a weight's bytes are missing or unreadable */
+#define O2FX_E_NOMEM (-5)
+#define O2FX_E_INTERNAL (-6) /* incl. an exception caught at the border */
+#define O2FX_E_SCHEMA (-7)   /* emitted target or arguments do not match the torch schema */
+#define O2FX_E_MODEL (-8)    /* the model is wrong: an attribute's type, an input missing */
+
+typedef struct o2fx_str {
+  const char* data; /* not terminated; NULL only with len 0; UTF-8, save string attributes: bytes as
+                       in the model */
+  uint64_t len;
+} o2fx_str;
+
+/* One per callback. Opaque: perhaps no address at all, so that a host can tell a ctx kept after its
+ * callback. */
+typedef struct o2fx_ctx_s* o2fx_ctx;
+typedef uint64_t o2fx_value;   /* a value of a program, or one written in place (see in_place) */
+typedef uint64_t o2fx_attr;    /* an attribute of the node */
+typedef uint64_t o2fx_graph;   /* an ONNX graph held by an attribute: body, then_branch... */
+typedef uint64_t o2fx_program; /* a finished FX sub-program, made by program_end */
+
+/* ---- arguments ---- */
+
+/* What may stand in the args and kwargs of an FX node. Frozen: 16 bytes. The host checks each
+ * against the torch schema. There is no SYMINT tag: a symbolic int is a VALUE of kind
+ * O2FX_KIND_INT. A list may mix INT, VALUE and NONE, so `int[]`, `SymInt[]`, `Tensor[]` and
+ * `Tensor?[]` are all LIST. An INT passes where the schema says float, not the reverse. */
+enum {
+  O2FX_T_NONE = 0, /* also an optional argument left out */
+  O2FX_T_BOOL,     /* u.i: 0 or 1 */
+  O2FX_T_INT,      /* u.i */
+  O2FX_T_FLOAT,    /* u.f; inf and nan allowed */
+  O2FX_T_STR,      /* u.s, len bytes */
+  O2FX_T_VALUE,    /* u.v */
+  O2FX_T_PROGRAM,  /* u.v: an o2fx_program, operand of a higher-order operator */
+  O2FX_T_DTYPE,    /* u.i: an ONNX number; the host says which torch dtype that is, or that there is
+                      none */
+  O2FX_T_DEVICE,   /* u.s: "cpu", "cuda:0"; prefer none: new_full, zeros_like follow their tensor
+                      through .to() */
+  O2FX_T_LAYOUT,   /* u.s: "strided" */
+  O2FX_T_MEMORY_FORMAT, /* u.s: "contiguous", "preserve", "channels_last", "channels_last_3d" */
+  O2FX_T_LIST,          /* u.list, len elements; nests at most 8 deep */
+  O2FX_T_TRAINING, /* "is the module in train()": where the schema says bool. The nn view makes a
+                     module of it, the aten view bakes what the user chose. For dropout, batch_norm
+                   */
+  O2FX_T_DEVICE_OF /* u.v: a tensor value; where the schema says Device. Written as `x.device`, so
+                      that arange, full, scalar_tensor follow .to("cuda") and run on meta */
+};
+typedef struct o2fx_arg {
+  uint32_t tag; /* O2FX_T_* */
+  uint32_t len; /* STR, DEVICE, LAYOUT, MEMORY_FORMAT: bytes; LIST: elements; else 0 */
+  union {
+    int64_t i;
+    double f;
+    uint64_t v;
+    const char* s;
+    const struct o2fx_arg* list;
+  } u;
+} o2fx_arg;
+typedef struct o2fx_named_arg {
+  o2fx_str name;
+  o2fx_arg arg;
+} o2fx_named_arg;
+
+/* ---- what a value is ---- */
+
+enum {
+  O2FX_KIND_UNKNOWN = 0,
+  O2FX_KIND_TENSOR,
+  O2FX_KIND_SEQUENCE, /* elem: what it holds */
+  O2FX_KIND_OPTIONAL, /* elem: what it holds */
+  O2FX_KIND_MAP,      /* elem: what it maps to; dtype: the key's */
+  O2FX_KIND_SPARSE,
+  O2FX_KIND_INT,  /* a Python int or torch.SymInt, not a tensor */
+  O2FX_KIND_NONE, /* the empty optional */
+  O2FX_KIND_TUPLE, /* the raw result of an operator with several results, not unpacked */
+  O2FX_KIND_FLOAT, /* a Python float, not a tensor: what aten::_local_scalar_dense gives for one */
+  O2FX_KIND_BOOL   /* a Python bool, likewise */
+};
+
+/* The type of a value, as far as it is known. Inputs of the node: by ONNX's inference, refined by
+ * what producers stated (set_value_info). Outputs of emit: kind from the torch schema; dtype and
+ * rank are NOT inferred, state them if a later reader (a sub-program, an op without ONNX inference)
+ * needs them. Out-parameter: caller sets struct_size, host fills. */
+typedef struct o2fx_value_info {
+  uint64_t struct_size;
+  uint32_t kind;
+  int32_t dtype;     /* 0 = unknown */
+  int32_t rank;      /* -1 = unknown; then dims is NULL */
+  uint32_t is_const; /* const_data() would answer */
+  const int64_t*
+      dims; /* rank entries, -1 = not a number: see dim_params; may be NULL (= all unknown) */
+  const o2fx_str*
+      dim_params; /* rank entries, empty = no name; equal names mean equal extents; may be NULL */
+  const struct o2fx_value_info* elem; /* SEQUENCE, OPTIONAL, MAP; NULL = unknown */
+} o2fx_value_info;
+
+/* Bytes in ONNX raw_data packing (int4 two to a byte, bool one byte); strings never come this way.
+ */
+typedef struct o2fx_bytes {
+  const void* data;
+  uint64_t size;
+  int32_t dtype, rank;
+  const int64_t* dims;
+} o2fx_bytes;
+
+typedef struct o2fx_node_info {
+  uint64_t struct_size;
+  o2fx_str domain; /* "" for ai.onnx */
+  o2fx_str op_type, name;
+  int64_t opset; /* of the node's own domain, as imported by the model or function that holds the
+                    node */
+  uint32_t n_inputs, n_outputs; /* as written in the node, trailing omitted ones included */
+  uint32_t n_attrs, reserved;   /* attributes present in the node */
+} o2fx_node_info;
+
+typedef struct o2fx_attr_info {
+  uint64_t struct_size;
+  o2fx_attr id;
+  o2fx_str name;
+  int32_t type; /* AttributeProto.AttributeType: FLOAT 1, INT 2, STRING 3, TENSOR 4, GRAPH 5, FLOATS
+                   6 ... TYPE_PROTO 13 */
+  uint32_t
+      is_default; /* not in the node: this is the default of the ONNX schema for the node's opset */
+  uint64_t count; /* elements of a list type, else 1 */
+} o2fx_attr_info;
+
+typedef struct o2fx_graph_info {
+  uint64_t struct_size;
+  o2fx_str name;
+  uint32_t n_inputs, n_outputs;
+} o2fx_graph_info;
+
+/* ---- writing ---- */
+
+typedef struct o2fx_emit {
+  uint64_t struct_size;
+  /* One of
+   *   aten::NAME[.OVERLOAD]        by name only, never guessed from the arguments; no OVERLOAD =
+   * "default" higher_order::cond (pred, then, else, [operands])          ::scan (step, [state],
+   * [slices], [operands]) higher_order::while_loop (condition, body, [state], [operands])
+   *   operator::{add,sub,mul,floordiv,mod,neg,lt,le,gt,ge,eq,ne,truediv} on Python numbers,
+   * operator::getitem, torch::sym_{max,min,not,ite}
+   *   onnx2fx::NAME   a leaf of the loader's runtime: loops that no higher-order operator can hold,
+   * strings; the list is core/fx/leaf_schemas.txt
+   *   NAMESPACE::NAME[.OVERLOAD]   a pack's own torch op, declared in its descriptor (torch_targets) */
+  o2fx_str target;
+  o2fx_str name_hint; /* empty: from the node's name; made unique and an identifier by the host */
+  const o2fx_arg* args;
+  const o2fx_named_arg* kwargs;
+  uint32_t n_args, n_kwargs;
+  uint32_t n_unpack; /* 0: results[0] is the raw result, whatever it is. k >= 1: the result is a
+                        tuple or list; the host adds k getitems (also for k = 1: cond returns a
+                        tuple of one) and fills results[0..k-1] */
+  uint32_t reserved;
+} o2fx_emit;
+
+/* What a tensor of the model is in the module. Only the lowering knows what a position means, so it
+ * claims: weight, bias and scale are PARAMETER, running statistics MUTATED, tables BUFFER. What
+ * nobody claims is the host's guess (a float tensor of one element is no weight). Two claims on one
+ * tensor: MUTATED gets its own copy; else the smallest number wins. --trainable / --frozen overrule
+ * all of it. */
+enum {
+  O2FX_ROLE_DEFAULT = 0,
+  O2FX_ROLE_PARAMETER = 1, /* nn.Parameter */
+  O2FX_ROLE_BUFFER = 2,    /* in state_dict, not trained */
+  O2FX_ROLE_CONSTANT = 3,  /* non-persistent buffer: follows .to(), not in state_dict */
+  O2FX_ROLE_MUTATED = 4    /* buffer written in training: running statistics */
+};
+
+/* flags of int_list */
+/* Answer O2FX_ABSENT rather than emit aten::_local_scalar_dense (a sync, an unbacked int). */
+#define O2FX_INTS_KNOWN_ONLY 1u
+
+/* Host to plugin. Append only; followed in memory by guard slots that abort with the plugin's name.
+ * All of it is [ctx]. */
+typedef struct o2fx_host_api {
+  uint64_t struct_size;
+  uint32_t abi_major, abi_minor;
+  o2fx_str host_name, host_version;
+
+  /* An optional feature of the host by id, a C string; NULL if not offered: always survive that.
+   * Constant, lives as long as the host. [ctx] */
+  const void*(O2FX_CALL* get_extension)(o2fx_ctx, const char* id);
+  /* level: 0 error, 1 warning, 2 info, 3 debug. The host adds plugin and node. Copies msg. [ctx] */
+  void(O2FX_CALL* log)(o2fx_ctx, int32_t level, o2fx_str msg);
+  /* Store the text that belongs to `status` (convention 4); says what, the host adds where. file is
+   * a C string or NULL, the place in the plugin's source, shown with --debug. Copies. Returns
+   * status. [ctx] */
+  o2fx_status(O2FX_CALL* set_error)(o2fx_ctx, o2fx_status status, const char* file, int32_t line,
+                                    o2fx_str msg);
+  /* Memory until the callback returns; align is a power of two <= 64. NULL if there is none left.
+   * [ctx] */
+  void*(O2FX_CALL* scratch)(o2fx_ctx, uint64_t size, uint64_t align);
+
+  /* ---- reading the node ---- */
+
+  o2fx_status(O2FX_CALL* node_info)(o2fx_ctx, o2fx_node_info* out); /* [ctx] */
+  /* The value of input `index`; 0 if omitted or beyond the end. Marks the input as read: one that
+   * is present and never asked for is an error when lower() returns OK. [ctx] */
+  o2fx_value(O2FX_CALL* input)(o2fx_ctx, uint32_t index);
+  /* 1 if output `index` has a name, so that it must be set; 0 if omitted or beyond the end. [ctx]
+   */
+  uint32_t(O2FX_CALL* output_wanted)(o2fx_ctx, uint32_t index);
+  /* The attribute of this name, else its default in the ONNX schema, else O2FX_ABSENT. Marks it as
+   * read: an attribute that is present and never asked for is an error when lower() returns OK.
+   * [ctx] */
+  o2fx_status(O2FX_CALL* attr)(o2fx_ctx, o2fx_str name, o2fx_attr_info* out);
+  /* The index-th attribute present in the node, to enumerate. Does not mark it. [ctx] */
+  o2fx_status(O2FX_CALL* attr_at)(o2fx_ctx, uint32_t index, o2fx_attr_info* out);
+  /* A deliberate omission: the attribute changes nothing here. Fine if absent. [ctx] */
+  o2fx_status(O2FX_CALL* ignore_attr)(o2fx_ctx, o2fx_str name);
+  /* INT, FLOAT, STRING and their lists as INT, FLOAT, STR or LIST; other types: O2FX_E_MODEL. [ctx]
+   */
+  o2fx_status(O2FX_CALL* attr_arg)(o2fx_ctx, o2fx_attr, o2fx_arg* out);
+  /* Element `index` (0 for the scalar types) of TENSOR(S), GRAPH(S), TYPE_PROTO(S); else
+   * O2FX_E_MODEL. A tensor comes as a value, the same as an initializer: pass it on (no byte
+   * crosses, weightless works), or read it by const_data. A SPARSE_TENSOR comes dense. [ctx] */
+  o2fx_status(O2FX_CALL* attr_tensor)(o2fx_ctx, o2fx_attr, uint32_t index, o2fx_value* out);
+  o2fx_status(O2FX_CALL* attr_graph)(o2fx_ctx, o2fx_attr, uint32_t index, o2fx_graph* out);
+  o2fx_status(O2FX_CALL* attr_type)(o2fx_ctx, o2fx_attr, uint32_t index, o2fx_value_info* out);
+
+  /* ---- what is known about values ---- */
+
+  o2fx_status(O2FX_CALL* value_info)(o2fx_ctx, o2fx_value, o2fx_value_info* out); /* [ctx] */
+  /* State what the plugin knows of a value it made: for outputs of its own torch ops, for
+   * sub-program results. Merged into what is known; a contradiction is O2FX_E_INVALID. ONNX
+   * inference of the nodes that follow goes on from it. [ctx] */
+  o2fx_status(O2FX_CALL* set_value_info)(o2fx_ctx, o2fx_value, const o2fx_value_info*);
+  /* The bytes, if known at conversion time (initializer, Constant, constant()). O2FX_ABSENT: not a
+   * constant. O2FX_E_IO: a constant whose bytes are absent (weightless), text set. Reads the file:
+   * not for big weights. [ctx] */
+  o2fx_status(O2FX_CALL* const_data)(o2fx_ctx, o2fx_value, o2fx_bytes* out);
+  /* The elements of a constant string tensor, in C order, as LIST of STR; O2FX_ABSENT: not a constant.
+   * E_MODEL: not a string tensor. A string tensor is a host-side value of the loader's runtime
+   * (onnx2fx:: targets take and give them), never a torch.Tensor. [ctx] */
+  o2fx_status(O2FX_CALL* const_strings)(o2fx_ctx, o2fx_value, o2fx_arg* out);
+  /* The elements of a small integer tensor as LIST of INT and of VALUE (KIND_INT); a scalar gives
+   * one element. The host tracks shape arithmetic, so a plugin never computes on tensors to get a
+   * shape. What is really data-dependent becomes aten::_local_scalar_dense, if the length is known
+   * and flags allow it, else O2FX_ABSENT. [ctx] */
+  o2fx_status(O2FX_CALL* int_list)(o2fx_ctx, o2fx_value, uint32_t flags, o2fx_arg* out);
+  /* The extent of one axis (negative: from the end, if the rank is known): INT, or VALUE of
+   * aten::sym_size.int, which the host emits once per value and axis. [ctx] */
+  o2fx_status(O2FX_CALL* dim)(o2fx_ctx, o2fx_value, int32_t axis, o2fx_arg* out);
+  /* The elements of a sequence known at conversion time; O2FX_ABSENT: a list that exists only at
+   * run time. [ctx] */
+  o2fx_status(O2FX_CALL* list_items)(o2fx_ctx, o2fx_value, o2fx_arg* out);
+
+  /* ---- writing FX into the current program: the node's own, or the innermost begun ---- */
+
+  /* Append one call_function node. Values of an outer program become operands of the current one by
+   * themselves (see program_close). Arguments of aten:: calls are checked against the dispatcher's
+   * schema, operands of higher-order calls against the formals of their programs: count, dtype,
+   * rank. A node that reaches no output of the program is dropped in the end, so a lowering may
+   * emit, look, and take another way: there is no partial undo and none is needed. [ctx] */
+  o2fx_status(O2FX_CALL* emit)(o2fx_ctx, const o2fx_emit*, o2fx_value* results);
+  /* A tensor made by the lowering (a table, a folded weight): get_attr of the root module, an
+   * operand inside sub-programs. Equal name hint, bytes, type and role give one tensor. Copies.
+   * [ctx] */
+  o2fx_status(O2FX_CALL* constant)(o2fx_ctx, o2fx_str name_hint, const o2fx_bytes*, int32_t role,
+                                   o2fx_value* out);
+  /* A value that is no node but is written where it is used: a LIST (an ONNX sequence,
+   * KIND_SEQUENCE), NONE (the empty optional), or an INT. Elements must be VALUEs, INTs or NONE.
+   * [ctx] */
+  o2fx_status(O2FX_CALL* in_place)(o2fx_ctx, const o2fx_arg*, o2fx_value* out);
+  /* A tensor of integers given as INT/VALUE (rank 0) or a LIST of them (rank 1): int_list gives
+   * them back, and the host emits a tensor only if somebody uses it as one. For shape-like outputs.
+   * [ctx] */
+  o2fx_status(O2FX_CALL* int_tensor)(o2fx_ctx, const o2fx_arg*, int32_t dtype, o2fx_value* out);
+  /* What the tensor behind this value is in the module (O2FX_ROLE_*). No effect on values that are
+   * no initializer. [ctx] */
+  o2fx_status(O2FX_CALL* set_role)(o2fx_ctx, o2fx_value, int32_t role);
+  /* node.meta["onnx2fx"][key] of an emitted value. Copies. [ctx] */
+  o2fx_status(O2FX_CALL* set_meta)(o2fx_ctx, o2fx_value, o2fx_str key, const o2fx_arg*);
+  /* One line about this ONNX node for report.json: which form a Loop took and why, what was decided
+   * on the user's behalf. Copies. [ctx] */
+  o2fx_status(O2FX_CALL* annotate)(o2fx_ctx, o2fx_str key, o2fx_str text);
+  /* Bind output `index`; each output that is wanted exactly once, others are ignored. An input may
+   * be passed through. Must be a value of the node's own program, not of a begun one. [ctx] */
+  o2fx_status(O2FX_CALL* set_output)(o2fx_ctx, uint32_t index, o2fx_value);
+
+  /* ---- ONNX graphs held by attributes ---- */
+
+  o2fx_status(O2FX_CALL* graph_info)(o2fx_ctx, o2fx_graph, o2fx_graph_info* out); /* [ctx] */
+  /* The declared type of a formal input (is_output 0) or output (1) of the graph. [ctx] */
+  o2fx_status(O2FX_CALL* graph_value_info)(o2fx_ctx, o2fx_graph, uint32_t is_output, uint32_t index,
+                                           o2fx_value_info* out);
+  /* Lower all nodes of the graph into the current program, its inputs bound to the given values
+   * (n_inputs of them), its results written to outputs (room for n_outputs). May be called any
+   * number of times: none (a branch that is never taken), once in a begun program (a body), once in
+   * the node's own (an If whose condition is constant), k times (a loop unrolled). Re-enters
+   * plugins, perhaps this very function, each with a ctx of its own; meanwhile this ctx is closed.
+   * Types flow from the given values, joined with the declared ones; const_data and int_list of the
+   * body's nodes see through constants among them, so a plugin learns whether a Loop can stop by
+   * itself: pass a constant true, see if one comes back. [ctx] */
+  o2fx_status(O2FX_CALL* lower_subgraph)(o2fx_ctx, o2fx_graph, const o2fx_value* inputs,
+                                         uint32_t n_inputs, o2fx_value* outputs,
+                                         uint32_t n_outputs);
+
+  /* ---- sub-programs: operands of cond, while_loop, scan ---- */
+
+  /* Open a program; it becomes the current one until its program_end. They nest, and end in reverse
+   * order. [ctx] */
+  o2fx_status(O2FX_CALL* program_begin)(o2fx_ctx, o2fx_str name_hint);
+  /* Append a formal operand to the current begun program, in the order in which the operator passes
+   * them (scan: state, slices; while_loop: state); captures follow by themselves. info NULL: some
+   * tensor; pass the value_info of the actual, which inference inside the body goes on from.
+   * KIND_INT: a symbolic int. [ctx] */
+  o2fx_status(O2FX_CALL* placeholder)(o2fx_ctx, o2fx_str name_hint, const o2fx_value_info* info,
+                                      o2fx_value* out);
+  /* End the current program. result: VALUE (returns it bare, as while_loop's condition must) or
+   * LIST (returns a tuple). Values made in it are invalid from here on. [ctx] */
+  o2fx_status(O2FX_CALL* program_end)(o2fx_ctx, const o2fx_arg* result, o2fx_program* out);
+  /* Close programs that will be operands of one call (then and else; condition and body). Each
+   * outer value that any of them uses becomes a trailing formal of all of them, in the same order;
+   * `captures` lists the actuals, a LIST of VALUEs of the current program, to be passed as the
+   * call's trailing operands. Weights are among them; nothing is captured silently. A program can
+   * be used in emit only once closed, and closed only once. [ctx] */
+  o2fx_status(O2FX_CALL* program_close)(o2fx_ctx, const o2fx_program* programs, uint32_t n,
+                                        o2fx_arg* captures);
+  /* ---- end of minor 0: never touch anything above ---- */
+} o2fx_host_api;
+
+/* ---- plugin ---- */
+
+/* Lower one node. Called once per node (and once per instance of a subgraph's node), serially per
+ * plugin unless O2FX_PLUGIN_CONCURRENT; may be re-entered on the same thread through
+ * lower_subgraph, so it keeps no state in globals. host and ctx are valid until it returns. */
+typedef o2fx_status(O2FX_CALL* o2fx_lower_fn)(const o2fx_host_api* host, o2fx_ctx ctx,
+                                              const void* op_user);
+
+/* One row of the op table. The row of the highest since_opset <= the node's opset is taken, per
+ * plugin; a newer opset is no error. Rows of one (domain, op_type) must not share a since_opset. */
+typedef struct o2fx_op {
+  o2fx_str domain, op_type;         /* "" for ai.onnx */
+  int32_t since_opset, until_opset; /* inclusive; until 0 = open end */
+  uint32_t flags, reserved;
+  o2fx_lower_fn lower;
+  const void* op_user; /* passed to lower; lets many rows share one function */
+} o2fx_op;
+
+#define O2FX_PLUGIN_CONCURRENT \
+  1u /* lower may run on several threads at once, each with its own ctx */
+
+typedef struct o2fx_plugin {
+  uint64_t struct_size;
+  uint32_t abi_major, abi_minor; /* of the header it was built with */
+  uint32_t abi_min_minor, flags; /* oldest host minor it can live with; O2FX_PLUGIN_* */
+  o2fx_str id, version;          /* "com.acme.rope-pack", "1.4.0"; must match the manifest */
+  const o2fx_op* ops;            /* n_ops rows of op_size bytes: the stride lets o2fx_op grow */
+  uint32_t n_ops, op_size;
+  /* All three may be NULL; most plugins need none. init and deinit are counted pairs, one per host
+   * in the process, never concurrent with anything else in the plugin. The ctx serves
+   * get_extension, log, set_error, scratch. */
+  o2fx_status(O2FX_CALL* init)(const o2fx_host_api*, o2fx_ctx);
+  void(O2FX_CALL* deinit)(void);
+  /* What this plugin offers under an id (a C string), e.g. O2FX_EXT_WEIGHTS; NULL if nothing. Not
+   * before init. */
+  const void*(O2FX_CALL* get_extension)(const char* id);
+  /* ---- end of minor 0 ---- */
+} o2fx_plugin;
+
+/* The only exported symbol. Its name carries the ABI major, so that a host can tell from the symbol
+ * table alone, running no plugin code, whether it speaks this language. Returns a constant; does
+ * nothing else. */
+O2FX_EXPORT const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void);
+
+/* ---- extension "onnx2fx.weights/1", plugin side ---- */
+
+/* Serves the bytes of tensors that the model keeps elsewhere. Chosen by scheme ("xor" for location
+ * "xor:w.bin") or by suffix, as the manifest says. The host resolves and opens the file, contained
+ * in the model's folder; a plugin never opens paths that come from a model. In these callbacks the
+ * ctx serves only get_extension, log, set_error and scratch. */
+#define O2FX_EXT_WEIGHTS "onnx2fx.weights/1"
+typedef struct o2fx_weight_source {
+  uint64_t struct_size;
+  o2fx_str scheme, location; /* location without the scheme, as the model says it: for messages and
+                                ids, not to be opened */
+  int64_t fd;    /* read-only; borrowed until close(): use pread, not read; -1: not a file */
+  uint64_t size; /* of the file */
+} o2fx_weight_source;
+typedef struct o2fx_weight_info { /* one tensor: what the model wants, or what a source holds */
+  uint64_t struct_size;
+  o2fx_str name;
+  uint64_t offset, length; /* in the file, as the model says them; length 0 = not said */
+  uint64_t bytes;          /* product of dims times dtype: what get must deliver */
+  int32_t dtype, rank;
+  const int64_t* dims;
+} o2fx_weight_info;
+#define O2FX_W_DATA 1u /* bytes: a mapping or an owned buffer */
+#define O2FX_W_REF 2u  /* weightless: only ref; data stays NULL */
+typedef struct o2fx_blob {
+  uint64_t struct_size;
+  const void* data; /* NULL with O2FX_W_REF */
+  uint64_t size, align;
+  o2fx_str ref; /* a stable id of the content, or a URI */
+  uint32_t is_mmap, reserved;
+  void* owner; /* the plugin's */
+  void(O2FX_CALL* release)(
+      struct o2fx_blob*); /* any thread, once, before close(); frees data, ref and owner */
+} o2fx_blob;
+typedef struct o2fx_weights_ext {
+  uint64_t struct_size;
+  uint32_t supports; /* O2FX_W_* */
+  uint32_t n_schemes;
+  const o2fx_str* schemes;
+  /* Start serving one file. *source is the plugin's; get may use it from several threads at once.
+   */
+  o2fx_status(O2FX_CALL* open)(const o2fx_host_api*, o2fx_ctx, const o2fx_weight_source*,
+                               void** source);
+  /* The index-th tensor of a source that knows its content (safetensors); O2FX_ABSENT past the end.
+   * NULL if it does not. */
+  o2fx_status(O2FX_CALL* list)(const o2fx_host_api*, o2fx_ctx, void* source, uint64_t index,
+                               o2fx_weight_info* out);
+  /* Bytes of one tensor; want is one O2FX_W_*. The host zeroed *out and set its struct_size. */
+  o2fx_status(O2FX_CALL* get)(const o2fx_host_api*, o2fx_ctx, void* source, const o2fx_weight_info*,
+                              uint32_t want, o2fx_blob* out);
+  /* The same into the host's memory of exactly info->bytes. NULL: the host calls get and copies. */
+  o2fx_status(O2FX_CALL* read_into)(const o2fx_host_api*, o2fx_ctx, void* source,
+                                    const o2fx_weight_info*, void* dst);
+  void(O2FX_CALL* close)(void* source);
+} o2fx_weights_ext;
+
+#ifdef __cplusplus
+}
+#define O2FX_SA(c, m) static_assert(c, m)
+#else
+#define O2FX_SA(c, m) _Static_assert(c, m)
+#endif
+/* The frozen layout. */
+O2FX_SA(sizeof(void*) == 8, "64-bit platforms only");
+O2FX_SA(sizeof(o2fx_arg) == 16 && sizeof(o2fx_str) == 16 && sizeof(o2fx_named_arg) == 32,
+        "value ABI changed");
+O2FX_SA(sizeof(o2fx_bytes) == 32 && sizeof(o2fx_op) == 64, "frozen struct changed");
+O2FX_SA(sizeof(o2fx_emit) == 72 && sizeof(o2fx_value_info) == 48, "minor 0 struct changed");
+O2FX_SA(sizeof(o2fx_node_info) == 80 && sizeof(o2fx_attr_info) == 48, "minor 0 struct changed");
+O2FX_SA(offsetof(o2fx_host_api, get_extension) == 48, "host table head moved");
+O2FX_SA(offsetof(o2fx_host_api, emit) == 48 + 8 * 21, "minor 0 host table changed");
+O2FX_SA(offsetof(o2fx_host_api, program_close) == 48 + 8 * 35, "minor 0 host table changed");
+O2FX_SA(sizeof(o2fx_host_api) == 48 + 8 * 36, "minor 0 host table changed");
+O2FX_SA(offsetof(o2fx_plugin, ops) == 56 && offsetof(o2fx_plugin, get_extension) == 88,
+        "minor 0 plugin table changed");
+O2FX_SA(sizeof(o2fx_weight_source) == 56 && sizeof(o2fx_weight_info) == 64, "weights/1 changed");
+O2FX_SA(sizeof(o2fx_blob) == 72 && offsetof(o2fx_weights_ext, close) == 56, "weights/1 changed");
+#endif

@@ -1,0 +1,108 @@
+"""The two SDK headers: they compile alone in every dialect, and what a released minor fixed has not moved."""
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+INCLUDE = HERE.parents[1] / "sdk" / "include"
+HEADER = INCLUDE / "onnx2fx" / "plugin.h"
+GOLDEN = HERE / "layout_1_0.txt"
+STRICT = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+
+DIALECTS = [
+    (compiler, language, standard)
+    for compilers, language, standards in (
+        (("gcc", "clang"), "c", ("c11", "c17")),
+        (("g++", "clang++"), "c++", ("c++17", "c++20")),
+    )
+    for compiler in compilers
+    if shutil.which(compiler)
+    for standard in standards
+]
+
+
+def compile_text(folder, compiler, language, flags, text):
+    source = folder / ("a.c" if language == "c" else "a.cpp")
+    source.write_text(text)
+    command = [compiler, "-x", language, *flags, f"-I{INCLUDE}", "-c", str(source), "-o", str(folder / "a.o")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("compiler, language, standard", DIALECTS)
+@pytest.mark.parametrize("enums", ["", "-fshort-enums"])
+def test_c_header_compiles_alone(tmp_path, compiler, language, standard, enums):
+    flags = [f"-std={standard}", *STRICT, *([enums] if enums else [])]
+    if language == "c++":
+        flags += ["-fno-exceptions", "-fno-rtti"]
+    compile_text(tmp_path, compiler, language, flags, "#include <onnx2fx/plugin.h>\nint unused_file;\n")
+
+
+@pytest.mark.parametrize("compiler", [c for c in ("g++", "clang++") if shutil.which(c)])
+def test_wrapper_compiles_alone(tmp_path, compiler):
+    compile_text(tmp_path, compiler, "c++", ["-std=c++20", *STRICT], "#include <onnx2fx/plugin.hpp>\n")
+
+
+def test_example_of_the_header_compiles(tmp_path):
+    comment = re.search(r"static o2fx_status relu.*?&kPlugin; }", HEADER.read_text(), re.S).group(0)
+    code = re.sub(r"^ \*", "", comment, flags=re.M)
+    text = "#include <onnx2fx/plugin.h>\n" + code + (
+        "\nstatic o2fx_status relu(const o2fx_host_api *host, o2fx_ctx ctx, const void *op_user) "
+        "{ (void)host; (void)ctx; (void)op_user; return O2FX_DECLINE; }\n"
+    )
+    compile_text(tmp_path, "gcc", "c", ["-std=c11", *STRICT, "-Wno-missing-field-initializers"], text)
+
+
+def test_newer_minor_than_the_sdk_is_refused(tmp_path):
+    source = tmp_path / "a.c"
+    source.write_text("#include <onnx2fx/plugin.h>\n")
+    done = subprocess.run(["gcc", "-DO2FX_TARGET_MINOR=99u", f"-I{INCLUDE}", "-fsyntax-only", str(source)], capture_output=True, text=True)
+    assert done.returncode != 0 and "O2FX_TARGET_MINOR is newer than this SDK" in done.stderr
+
+
+def structs():
+    """(struct, [field]) of every struct that plugin.h defines."""
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
+    for body, name in re.findall(r"typedef struct \w+ \{(.*?)\n\} (\w+);", text, re.S):
+        body = re.sub(r"union \{.*?\} u;", "int u;", body, flags=re.S)
+        fields = []
+        for declaration in body.split(";"):
+            function = re.search(r"\(O2FX_CALL\* (\w+)\)", declaration)
+            if function:
+                fields.append(function.group(1))
+            elif declaration.strip():
+                fields += [re.search(r"(\w+)\s*$", part).group(1) for part in declaration.split(",")]
+        yield name, fields
+
+
+def layout(folder):
+    lines = []
+    for name, fields in structs():
+        lines += [f'printf("{name} size %zu\\n", sizeof({name}));']
+        lines += [f'printf("{name}.{f} %zu\\n", offsetof({name}, {f}));' for f in fields]
+    program = folder / "layout"
+    source = folder / "layout.c"
+    source.write_text("#include <stdio.h>\n#include <onnx2fx/plugin.h>\nint main(void) {\n" + "\n".join(lines) + "\nreturn 0; }\n")
+    subprocess.run(["gcc", f"-I{INCLUDE}", str(source), "-o", str(program)], check=True)
+    return subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_layout_is_that_of_minor_0(tmp_path):
+    """Fields may be appended to structs with struct_size; nothing else may change."""
+    now = dict(line.rsplit(" ", 1) for line in layout(tmp_path))
+    for line in GOLDEN.read_text().splitlines():
+        key, value = line.rsplit(" ", 1)
+        name = key.split(" ")[0].split(".")[0]
+        grows = f"{name}.struct_size" in now
+        if key.endswith(" size") and grows:
+            assert int(now[key]) >= int(value), key
+        else:
+            assert now.get(key) == value, key
+
+
+def test_tables_know_every_slot(tmp_path):
+    """A slot that was added must be pinned too: regenerate layout_1_0.txt until minor 0 is released."""
+    assert layout(tmp_path) == GOLDEN.read_text().splitlines()

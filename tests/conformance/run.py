@@ -1,0 +1,215 @@
+"""Runs ONNX's backend test suite through converted modules, in a few worker processes.
+
+A case fails by a wrong shape, dtype or value, an exception, a crash, or by running too long. The
+exit code is 0 when exactly the cases fail that skips.txt lists for the mode.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import re
+import sys
+import time
+import warnings
+from typing import Any, Iterable
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch  # noqa: E402
+
+from cases import Case, load_cases, with_initializers  # noqa: E402
+from onnx_to_fx import convert_onnx_to_fx  # noqa: E402
+from values import difference, to_torch  # noqa: E402
+
+_SKIPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skips.txt")
+_NOT_APPLICABLE = "-"
+
+
+def run_case(case: Case, initializers: bool) -> str:
+    """Why the case failed, in one line; empty when it passed."""
+    model = case.model()
+    module = None
+    for inputs, expected in case.data_sets(model):
+        if initializers:
+            changed = with_initializers(model, inputs)
+            if changed is None:
+                return _NOT_APPLICABLE
+            model_now, inputs = changed
+            module = convert_onnx_to_fx(model_now)
+        elif module is None:
+            module = convert_onnx_to_fx(model)
+        with torch.no_grad():
+            got = module(*(to_torch(i) for i in inputs))
+        if len(expected) == 1:
+            got = (got,)
+        text = difference(
+            tuple(got), [to_torch(e) for e in expected], case.rtol, case.atol, "outputs"
+        )
+        if text:
+            return text
+    return ""
+
+
+def _reason(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
+
+
+def _work(pipe: Any, cases: list[Case], initializers: bool) -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    while (index := pipe.recv()) is not None:
+        try:
+            result = run_case(cases[index], initializers)
+        except Exception as e:  # the case's result, reported by the parent
+            result = _reason(e)
+        pipe.send((index, result))
+
+
+class _Worker:
+    """A forked process that runs one case at a time."""
+
+    def __init__(self, cases: list[Case], initializers: bool) -> None:
+        context = multiprocessing.get_context("fork")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_work, args=(theirs, cases, initializers), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        self.index: int | None = None
+        self.deadline = 0.0
+
+    def give(self, index: int, seconds: float) -> None:
+        self.index, self.deadline = index, time.monotonic() + seconds
+        self.pipe.send(index)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+    def result(self) -> tuple[str | None, bool]:
+        """(the result of the case, None while it runs; whether the worker lives on)."""
+        try:
+            if self.pipe.poll():
+                return self.pipe.recv()[1], True
+        except EOFError:
+            self.process.join()
+            return f"crash: the process ended with {self.process.exitcode}", False
+        if time.monotonic() > self.deadline:
+            return "time: the case took too long", False
+        return None, True
+
+
+def run_all(cases: list[Case], initializers: bool, jobs: int, seconds: float) -> dict[str, str]:
+    """Case name -> reason of failure or ""; without the cases that the mode does not have."""
+    pending = collections.deque(range(len(cases)))
+    workers = [_Worker(cases, initializers) for _ in range(jobs)]
+    results: dict[str, str] = {}
+    while pending or any(w.index is not None for w in workers):
+        for w in workers:
+            if w.index is None and pending:
+                w.give(pending.popleft(), seconds)
+        multiprocessing.connection.wait([w.pipe for w in workers if w.index is not None], timeout=1)
+        for i, w in enumerate(workers):
+            result, alive = w.result() if w.index is not None else (None, True)
+            if result is None:
+                continue
+            if result != _NOT_APPLICABLE:
+                results[cases[w.index].name] = result
+            w.index = None
+            if not alive:
+                w.stop()
+                workers[i] = _Worker(cases, initializers)
+    for w in workers:
+        w.stop()
+    return results
+
+
+def read_skips(path: str, mode: str) -> dict[str, str]:
+    """Case name -> reason, of the lines "name | modes | reason" for `mode` or "all"."""
+    skips = {}
+    with open(path, encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            line = line.split("#")[0].strip()
+            if not line:
+                continue
+            parts = [p.strip() for p in line.split("|", 2)]
+            if len(parts) != 3 or not all(parts):
+                raise SystemExit(f"{path}:{number}: expected 'name | mode | reason', got {line!r}")
+            if {mode, "all"} & {m.strip() for m in parts[1].split(",")}:
+                skips[parts[0]] = parts[2]
+    return skips
+
+
+def print_table(cases: Iterable[Case], results: dict[str, str]) -> None:
+    """Operators with a case that fails: passed, of."""
+    counts: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
+    for case in cases:
+        if case.name in results:
+            counts[case.operator()][0] += not results[case.name]
+            counts[case.operator()][1] += 1
+    whole = sum(p == n for p, n in counts.values())
+    print(f"operators whose cases all pass: {whole} of {len(counts)}; the others:")
+    for operator, (passed, of) in sorted(counts.items()):
+        if passed < of:
+            print(f"  {operator:42} {passed:4} of {of:4}")
+
+
+def judge(results: dict[str, str], skips: dict[str, str]) -> int:
+    """Prints what should not be so; the exit code."""
+    failed = {n: r for n, r in results.items() if r}
+    for name in sorted(failed):
+        if name not in skips:
+            print(f"FAILED {name}: {failed[name]}")
+    passed_skips = [n for n in sorted(skips) if n in results and not results[n]]
+    for name in passed_skips:
+        print(f"PASSED {name}, although skips.txt lists it: {skips[name]}")
+    return 1 if passed_skips or failed.keys() - skips.keys() else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--initializers", action="store_true", help="all inputs but the first become initializers"
+    )
+    parser.add_argument("-k", metavar="REGEX", default="", help="only cases whose name matches")
+    parser.add_argument("--json", metavar="FILE", help="write {case: reason} there")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--seconds", type=float, default=120, help="limit of one case")
+    parser.add_argument(
+        "--list", action="store_true", help="print the names and operators of the cases"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    start = time.monotonic()
+    cases = [c for c in load_cases() if re.search(arguments.k, c.name)]
+    if arguments.list:
+        for c in cases:
+            print(c.name, c.operator())
+        return 0
+    results = run_all(cases, arguments.initializers, arguments.jobs, arguments.seconds)
+    mode = "python-initializers" if arguments.initializers else "python"
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as f:
+            json.dump(results, f, indent=1, sort_keys=True)
+    print_table(cases, results)
+    code = judge(results, read_skips(_SKIPS, mode))
+    passed = sum(not r for r in results.values())
+    label = "python, initializers" if arguments.initializers else "python"
+    print(f"time: {time.monotonic() - start:.0f} s")
+    print(f"conformance: {passed} passed of {len(results)} ({label})")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,400 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "core/fx/nn_dialect.hpp"
+#include "core/fx/passes.hpp"
+#include "core/fx/paths.hpp"
+#include "core/fx/schema.hpp"
+#include "tests/core/fx_program.hpp"
+
+namespace onnx2fx::fx {
+namespace {
+
+std::string text(const Module& m, const Program& p, const Argument& a) {
+  if (const NodeRef* r = a.as<NodeRef>()) return p.nodes[r->index].name;
+  if (const int64_t* i = a.as<int64_t>()) return std::to_string(*i);
+  if (const bool* b = a.as<bool>()) return *b ? "True" : "False";
+  if (const double* f = a.as<double>()) return std::to_string(*f).substr(0, 4);
+  if (const std::string* s = a.as<std::string>()) return *s;
+  if (const ProgramRef* r = a.as<ProgramRef>()) return m.programs[r->index].name;
+  if (a.as<Training>()) return "training";
+  const List* l = a.as<List>();
+  if (!l) return "None";
+  std::string s;
+  for (const Argument& x : *l) s += (s.empty() ? "" : ", ") + text(m, p, x);
+  return "[" + s + "]";
+}
+
+/// "n3 = aten::relu(x)" a line; modules as "n3 = Linear layer(x)"; get_attr by path.
+std::string text(const Module& m, size_t program = 0) {
+  const Program& p = m.programs[program];
+  std::string s;
+  for (const Node& n : p.nodes) {
+    if (n.op == Op::kPlaceholder) continue;
+    if (n.op == Op::kGetAttr) {
+      s += n.name + " = " + m.tensors[*n.tensor].path + "\n";
+      continue;
+    }
+    if (n.op != Op::kOutput) s += n.name + " = ";
+    s += n.module ? m.modules[*n.module].type + " " + m.modules[*n.module].path
+                  : (n.op == Op::kOutput ? "return" : n.target);
+    std::string args = text(m, p, n.op == Op::kOutput ? n.args[0] : Argument(List(n.args)));
+    s += "(" + args.substr(1, args.size() - 2) + ")\n";
+  }
+  return s;
+}
+
+/// "Linear a: weight=a.weight^T bias=a.bias in_features=3 ..." of module `index`.
+std::string module_text(const Module& m, size_t index = 0) {
+  const Submodule& s = m.modules.at(index);
+  std::string t = s.type + " " + s.path + ":";
+  for (const Submodule::TensorUse& u : s.tensors) {
+    t += " " + u.attribute + "=" + m.tensors[u.tensor].path + (u.transposed ? "^T" : "");
+  }
+  for (const NamedArgument& a : s.arguments)
+    t += " " + a.first + "=" + text(m, m.programs[0], a.second);
+  return t;
+}
+
+void raise(Module& m) {
+  assign_paths(m);
+  raise_modules(m);
+}
+
+// ---- paths ----
+
+TEST(Paths, NamesBecomePaths) {
+  EXPECT_EQ(path_of("encoder.layer.0.weight"), "encoder.layer.0.weight");
+  EXPECT_EQ(path_of("/encoder/layer.0/MatMul"), "encoder.layer.0.MatMul");
+  EXPECT_EQ(path_of("onnx::MatMul_1"), "onnx__MatMul_1");
+  EXPECT_EQ(path_of("a b.0x.type.training.class.9"), "a_b._0x.type_.training_.class_.9");
+  EXPECT_EQ(path_of("__class__"), "x__class__");
+  EXPECT_EQ(path_of("_parameters"), "_parameters_");
+  EXPECT_EQ(path_of(""), "");
+  EXPECT_EQ(path_of("../"), "");
+}
+
+TEST(Paths, NoneLiesBelowOrOnAnother) {
+  PathTree tree;
+  EXPECT_EQ(tree.claim("a"), "a");
+  EXPECT_EQ(tree.claim("a"), "a_1");
+  EXPECT_EQ(tree.claim("a.b"), "a_2.b");
+  EXPECT_EQ(tree.claim("a.c"), "a_2.c");
+  EXPECT_EQ(tree.claim("x.y.z"), "x.y.z");
+  EXPECT_EQ(tree.claim("x.y"), "x.y_1");
+  EXPECT_EQ(tree.claim("x.y.z.w"), "x.y.z_1.w");
+}
+
+TEST(Paths, ProgramsAndTensorsDoNotMeet) {
+  ProgramBuilder b;
+  NodeRef x = b.weight("then", {1}), y = b.weight("type", {1}), z = b.weight("//", {1}),
+          w = b.weight("then.1", {1});
+  Module m = b.finish({x, y, z, w});
+  m.programs.push_back({"then", {}});
+  assign_paths(m);
+  EXPECT_EQ(m.tensors[0].path, "then_1");
+  EXPECT_EQ(m.tensors[1].path, "type_");
+  EXPECT_EQ(m.tensors[2].path, "tensor");
+  EXPECT_EQ(m.tensors[3].path, "then_2.1");
+}
+
+// ---- drop_dead_nodes ----
+
+TEST(DropDeadNodes, DropsNodesTensorsAndPrograms) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"2"}), unused = b.input("unused", {"2"});
+  NodeRef a = b.weight("a", {2}), c = b.weight("c", {2});
+  b.call("aten::mul.Tensor", {unused, a});
+  b.call("higher_order::cond", {x, ProgramRef{1}, ProgramRef{1}, List{}});
+  NodeRef y = b.call("higher_order::cond", {x, ProgramRef{2}, ProgramRef{2}, List{c}});
+  Module m = b.finish({y});
+  m.programs.push_back({"dead", {}});
+  m.programs.push_back({"live", {}});
+  drop_dead_nodes(m);
+  assign_paths(m);
+  EXPECT_EQ(text(m), "w3 = c\nn6 = higher_order::cond(x, live, live, [w3])\nreturn(n6)\n");
+  EXPECT_EQ(m.programs.size(), 2u);
+  EXPECT_EQ(m.programs[0].nodes[1].name, "unused");
+  EXPECT_EQ(m.tensors.size(), 1u);
+}
+
+TEST(DropDeadNodes, KeepsWhatWrites) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"2", "2"});
+  NodeRef mean = b.weight("mean", {2}, Role::kBuffer), var = b.weight("var", {2}, Role::kBuffer);
+  std::vector<Argument> args = {x, {}, {}, mean, var, Training{}, 0.1, 1e-5, true};
+  b.call("aten::batch_norm", args);
+  args[5] = false;
+  b.call("aten::batch_norm", args);
+  b.call("aten::add_.Tensor", {x, mean});
+  b.call("aten::relu", {x});
+  Module m = b.finish({x});
+  drop_dead_nodes(m);
+  assign_paths(m);
+  EXPECT_EQ(text(m),
+            "w1 = mean\nw2 = var\nn3 = aten::batch_norm(x, None, None, w1, w2, training, 0.10, "
+            "0.00, True)\n"
+            "n5 = aten::add_.Tensor(x, w1)\nreturn(x)\n");
+}
+
+// ---- raise_modules: Linear ----
+
+TEST(RaiseModules, LinearAsStored) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), w = b.weight("fc.weight", {4, 3}),
+          c = b.weight("fc.bias", {4});
+  Module m = b.finish({b.call("aten::linear", {x, w, c})});
+  raise(m);
+  EXPECT_EQ(text(m), "n3 = Linear fc(x)\nreturn(n3)\n");
+  EXPECT_EQ(module_text(m),
+            "Linear fc: weight=fc.weight bias=fc.bias in_features=3 out_features=4 bias=True");
+  EXPECT_EQ(m.dialect, Dialect::kNn);
+}
+
+TEST(RaiseModules, MatMulAndAddAreOneLinearOnEitherSide) {
+  for (bool left : {false, true}) {
+    ProgramBuilder b;
+    NodeRef x = b.input("x", {"N", "3"}), w = b.weight("onnx::MatMul_1", {3, 4}),
+            c = b.weight("q.bias", {4});
+    NodeRef y = b.call("aten::matmul", {x, w});
+    NodeRef z = left ? b.call("aten::add.Tensor", {c, y}) : b.call("aten::add.Tensor", {y, c});
+    Module m = b.finish({z});
+    raise(m);
+    EXPECT_EQ(text(m), "n4 = Linear q(x)\nreturn(n4)\n");
+    EXPECT_EQ(module_text(m),
+              "Linear q: weight=q.weight^T bias=q.bias in_features=3 out_features=4 bias=True");
+  }
+}
+
+TEST(RaiseModules, LoneFloatIsABiasAfterAll) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), w = b.weight("w", {3, 1}),
+          c = b.weight("out.bias", {1}, Role::kConstant);
+  Module m = b.finish({b.call("aten::add.Tensor", {b.call("aten::matmul", {x, w}), c})});
+  raise(m);
+  EXPECT_EQ(module_text(m),
+            "Linear out: weight=out.weight^T bias=out.bias in_features=3 out_features=1 bias=True");
+  EXPECT_EQ(m.tensors[1].role, Role::kParameter);
+  EXPECT_TRUE(m.tensors[1].requires_grad);
+}
+
+TEST(RaiseModules, AddOfAnotherShapeOrAUsedProductStaysApart) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), v = b.weight("v.weight", {3, 1}),
+          w = b.weight("w.weight", {3, 4});
+  NodeRef c = b.weight("c", {4});
+  NodeRef wide = b.call("aten::add.Tensor", {b.call("aten::matmul", {x, v}), c});  // [N, 1] + [4]
+  NodeRef y = b.call("aten::matmul", {x, w});
+  Module m = b.finish({wide, y, b.call("aten::add.Tensor", {y, c})});
+  raise(m);
+  EXPECT_EQ(text(m),
+            "w3 = c\nn4 = Linear v(x)\nn5 = operator::add(n4, w3)\nn6 = Linear w(x)\n"
+            "n7 = operator::add(n6, w3)\nreturn(n5, n6, n7)\n");
+  EXPECT_EQ(module_text(m, 0),
+            "Linear v: weight=v.weight^T in_features=3 out_features=1 bias=False");
+}
+
+TEST(RaiseModules, AddmmWithScalesStays) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), w = b.weight("w", {3, 4}), c = b.weight("c", {4});
+  NodeRef y = b.call("aten::addmm", {c, x, w});
+  NodeRef z = b.call("aten::addmm", {c, x, b.again(0)}, {{"alpha", 0.5}});
+  Module m = b.finish({y, z});
+  raise(m);  // the first would be transposed, but the second reads w as it is
+  EXPECT_TRUE(m.modules.empty());
+  EXPECT_EQ(m.programs[0].nodes[3].target, "torch::addmm");
+}
+
+TEST(RaiseModules, TiedWeightsStayOneTensor) {
+  ProgramBuilder b;
+  NodeRef ids = b.input("ids", {"N"}), w = b.weight("emb.weight", {5, 3});
+  NodeRef e = b.call("aten::embedding", {w, ids});
+  NodeRef t = b.call("aten::permute", {b.again(0), ints({1, 0})});
+  Module m = b.finish({b.call("aten::matmul", {e, t}, {}, {}, "/head/MatMul")});
+  raise(m);
+  EXPECT_EQ(text(m), "n2 = Embedding emb(ids)\nn5 = Linear head.MatMul(n2)\nreturn(n5)\n");
+  EXPECT_EQ(module_text(m, 1),
+            "Linear head.MatMul: weight=emb.weight in_features=3 out_features=5 bias=False");
+  EXPECT_EQ(m.tensors.size(), 1u);
+}
+
+TEST(RaiseModules, TransposedWeightIsSharedByModulesOnly) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), w = b.weight("w.weight", {3, 3});
+  NodeRef y = b.call("aten::matmul", {x, w}, {}, {}, "/a/MatMul");
+  Module tied = b.finish({b.call("aten::matmul", {y, b.again(0)}, {}, {}, "/b/MatMul")});
+  raise(tied);
+  EXPECT_EQ(text(tied), "n2 = Linear w(x)\nn4 = Linear b.MatMul(n2)\nreturn(n4)\n");
+  EXPECT_EQ(module_text(tied, 1),
+            "Linear b.MatMul: weight=w.weight^T in_features=3 out_features=3 bias=False");
+
+  ProgramBuilder c;
+  x = c.input("x", {"N", "3"});
+  w = c.weight("w.weight", {3, 3});
+  y = c.call("aten::matmul", {x, w});
+  Module mixed = c.finish({c.call("aten::mul.Tensor", {y, w})});
+  raise(mixed);
+  EXPECT_EQ(text(mixed),
+            "w1 = w.weight\nn2 = torch::matmul(x, w1)\nn3 = operator::mul(n2, w1)\nreturn(n3)\n");
+}
+
+TEST(RaiseModules, OnlyParametersAreRaised) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), w = b.weight("w", {3, 4}, Role::kBuffer),
+          v = b.weight("v", {2, 3, 4});
+  Module m = b.finish({b.call("aten::matmul", {x, w}), b.call("aten::matmul", {x, v})});
+  raise(m);
+  EXPECT_TRUE(m.modules.empty());
+}
+
+// ---- raise_modules: the others ----
+
+TEST(RaiseModules, Convolutions) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "4", "8", "8"}), w = b.weight("conv.weight", {6, 2, 3, 5}),
+          c = b.weight("conv.bias", {6});
+  NodeRef y = b.call("aten::conv2d", {x, w, c, ints({2, 1}), ints({1}), ints({1, 1}), int64_t{2}});
+  NodeRef v = b.weight("up.weight", {6, 3, 2, 2});
+  NodeRef z = b.call("aten::conv_transpose2d.input",
+                     {y, v, {}, ints({2, 2}), ints({0, 0}), ints({1, 1}), int64_t{2}});
+  Module m = b.finish({z});
+  raise(m);
+  EXPECT_EQ(module_text(m, 0),
+            "Conv2d conv: weight=conv.weight bias=conv.bias in_channels=4 out_channels=6 "
+            "kernel_size=[3, 5] stride=[2, 1] "
+            "padding=[1, 1] dilation=[1, 1] groups=2 bias=True");
+  EXPECT_EQ(module_text(m, 1),
+            "ConvTranspose2d up: weight=up.weight in_channels=6 out_channels=6 kernel_size=[2, 2] "
+            "stride=[2, 2] "
+            "padding=[0, 0] output_padding=[1, 1] dilation=[1, 1] groups=2 bias=False");
+}
+
+TEST(RaiseModules, BatchNormByRankOfItsInput) {
+  auto converted = [](std::vector<std::string> shape, Argument training) {
+    ProgramBuilder b;
+    NodeRef x = b.input("x", std::move(shape)), w = b.weight("bn.weight", {4}),
+            c = b.weight("bn.bias", {4});
+    NodeRef mean = b.weight("bn.running_mean", {4}, Role::kBuffer),
+            var = b.weight("bn.running_var", {4}, Role::kBuffer);
+    Module m =
+        b.finish({b.call("aten::batch_norm", {x, w, c, mean, var, training, 0.1, 1e-3, true})});
+    raise(m);
+    return m;
+  };
+  EXPECT_EQ(module_text(converted({"N", "4", "H", "W"}, Training{})),
+            "BatchNorm2d bn: weight=bn.weight bias=bn.bias running_mean=bn.running_mean "
+            "running_var=bn.running_var "
+            "num_features=4 eps=0.00 momentum=0.10 affine=True");
+  EXPECT_EQ(converted({"N", "4"}, Training{}).modules[0].type, "BatchNorm1d");
+  EXPECT_EQ(converted({"N", "4", "L"}, Training{}).modules[0].type, "BatchNorm1d");
+  EXPECT_EQ(converted({"N", "4", "D", "H", "W"}, Training{}).modules[0].type, "BatchNorm3d");
+  EXPECT_TRUE(converted({"N", "4", "H", "W"}, false).modules.empty());
+}
+
+TEST(RaiseModules, Normalizations) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "4", "H", "W"}), w = b.weight("ln.weight", {4}),
+          c = b.weight("ln.bias", {4});
+  NodeRef y = b.call("aten::layer_norm", {x, ints({4}), w, c, 1e-5, true});
+  NodeRef g = b.weight("gn.weight", {4}), h = b.weight("gn.bias", {4});
+  NodeRef z = b.call("aten::group_norm", {y, int64_t{2}, g, h, 1e-5, true});
+  NodeRef i = b.weight("in.weight", {4}), j = b.weight("in.bias", {4});
+  y = b.call("aten::instance_norm", {x, i, j, {}, {}, true, 0.1, 1e-5, true});
+  Module m = b.finish({y, z});
+  raise(m);
+  EXPECT_EQ(
+      text(m),
+      "n3 = LayerNorm ln(x)\nn6 = GroupNorm gn(n3)\nn9 = InstanceNorm2d in_(x)\nreturn(n9, n6)\n");
+}
+
+TEST(RaiseModules, DropoutOnlyWhereItFollowsTheMode) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "4"});
+  NodeRef y = b.call("aten::dropout", {x, 0.25, Training{}}, {}, {}, "/drop/Dropout");
+  Module m = b.finish({b.call("aten::dropout", {y, 0.25, true})});
+  raise(m);
+  EXPECT_EQ(text(m),
+            "n1 = Dropout drop.Dropout(x)\nn2 = torch.nn.functional::dropout(n1, 0.25, "
+            "True)\nreturn(n2)\n");
+}
+
+TEST(RaiseModules, PreluTakesSlopesAsOnnxStoresThem) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "4", "H", "W"}), w = b.weight("act.weight", {4, 1, 1});
+  Module m = b.finish({b.call("aten::_prelu_kernel", {x, w})});
+  raise(m);
+  EXPECT_EQ(module_text(m), "PReLU act: weight=act.weight num_parameters=4");
+  EXPECT_EQ(m.tensors[0].dims, std::vector<int64_t>{4});
+
+  ProgramBuilder c;
+  x = c.input("x", {"N", "4", "H", "W"});
+  w = c.weight("act.weight", {4, 1, 2});
+  Module other = c.finish({c.call("aten::_prelu_kernel", {x, w})});
+  raise(other);
+  EXPECT_TRUE(other.modules.empty());
+}
+
+TEST(RaiseModules, LstmNestsItsStates) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"T", "N", "3"}), h = b.input("h", {"1", "N", "2"}),
+          c = b.input("c", {"1", "N", "2"});
+  NodeRef wi = b.weight("rnn.weight_ih_l0", {8, 3}), wh = b.weight("rnn.weight_hh_l0", {8, 2});
+  NodeRef y = b.call("aten::lstm.input", {x, List{h, c}, List{wi, wh}, false, int64_t{1}, 0.0,
+                                          Training{}, false, false});
+  NodeRef out = b.call("operator::getitem", {y, int64_t{0}}),
+          hn = b.call("operator::getitem", {y, int64_t{1}});
+  NodeRef cn = b.call("operator::getitem", {y, int64_t{2}});
+  Module m = b.finish({out, hn, cn, b.call("aten::relu", {cn})});
+  raise(m);
+  EXPECT_EQ(text(m),
+            "n5 = LSTM rnn(x, [h, c])\nn5_state = operator::getitem(n5, 1)\nn6 = "
+            "operator::getitem(n5, 0)\n"
+            "n7 = operator::getitem(n5_state, 0)\nn8 = operator::getitem(n5_state, 1)\nn9 = "
+            "torch::relu(n8)\n"
+            "return(n6, n7, n8, n9)\n");
+}
+
+TEST(RaiseModules, PathsDoNotCollide) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), w = b.weight("a.weight", {3, 3}),
+          extra = b.weight("a.extra", {3});
+  NodeRef v = b.weight("a.inner.weight", {3, 3});
+  NodeRef y = b.call("aten::linear", {b.call("aten::linear", {x, w}), v});
+  Module m = b.finish({b.call("aten::mul.Tensor", {y, extra})});
+  raise(m);
+  EXPECT_EQ(m.modules[0].path, "a");
+  EXPECT_EQ(m.modules[1].path, "a_1.inner");
+  EXPECT_EQ(m.tensors[1].path, "a_1.extra");
+  EXPECT_EQ(m.tensors[2].path, "a_1.inner.weight");
+}
+
+// ---- nn names ----
+
+TEST(NnNames, AreOfExistingOverloads) {
+  for (const NnName& n : nn_names()) {
+    const Schema* schema = find_schema(n.aten);
+    ASSERT_NE(schema, nullptr) << n.aten;
+    EXPECT_LE(n.max_args, schema->arguments.size()) << n.aten;
+  }
+}
+
+TEST(NnNames, KeepTheOverloadWhereTheCallWouldDiffer) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N"});
+  NodeRef a = b.call("aten::add.Tensor", {x, x}, {{"alpha", int64_t{2}}});
+  NodeRef c = b.call("aten::add.Tensor", {a, a});
+  NodeRef d = b.call("aten::pow.Tensor_Scalar", {c, x});  // a tensor would choose another overload
+  NodeRef e = b.call("aten::gelu", {d}, {{"approximate", "tanh"}});
+  NodeRef f = b.call("aten::elu", {e, 1.0, 2.0});
+  Module m = b.finish({f});
+  use_nn_names(m);
+  EXPECT_EQ(text(m),
+            "n1 = aten::add.Tensor(x, x)\nn2 = operator::add(n1, n1)\nn3 = "
+            "aten::pow.Tensor_Scalar(n2, x)\n"
+            "n4 = torch.nn.functional::gelu(n3)\nn5 = aten::elu(n4, 1.00, 2.00)\nreturn(n5)\n");
+}
+
+}  // namespace
+}  // namespace onnx2fx::fx

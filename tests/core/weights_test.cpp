@@ -1,0 +1,477 @@
+#include "core/weights/weights.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "tests/core/models.hpp"
+
+namespace onnx2fx::weights {
+namespace {
+
+using onnx::TensorProto;
+using test::error_of;
+using test::TemporaryFolder;
+
+template <class T>
+std::string bytes_of(std::initializer_list<T> values) {
+  return std::string(reinterpret_cast<const char*>(values.begin()), values.size() * sizeof(T));
+}
+std::string text(std::span<const uint8_t> bytes) { return std::string(bytes.begin(), bytes.end()); }
+std::string text(const fx::TensorData& data) {
+  return *std::get<std::shared_ptr<const std::string>>(data.where);
+}
+
+TensorProto tensor(TensorProto::DataType dtype, std::initializer_list<int64_t> dims) {
+  TensorProto t;
+  t.set_name("w");
+  t.set_data_type(dtype);
+  for (const int64_t d : dims) t.add_dims(d);
+  return t;
+}
+
+TensorProto external(const std::string& location, std::initializer_list<int64_t> dims) {
+  TensorProto t = tensor(TensorProto::FLOAT, dims);
+  t.set_data_location(TensorProto::EXTERNAL);
+  auto* entry = t.add_external_data();
+  entry->set_key("location");
+  entry->set_value(location);
+  return t;
+}
+void set_entry(TensorProto& t, const std::string& key, const std::string& value) {
+  auto* entry = t.add_external_data();
+  entry->set_key(key);
+  entry->set_value(value);
+}
+
+/// A model whose one weight is `t`, and its store.
+struct Fixture {
+  explicit Fixture(const TensorProto& t, const std::string& directory = "",
+                   Mode mode = Mode::kReference, std::vector<std::string> roots = {},
+                   External hook = {})
+      : file(read(t, directory)), store(file, mode, std::move(roots), std::move(hook)) {}
+
+  static read::ModelFile read(const TensorProto& t, const std::string& directory) {
+    onnx::ModelProto model;
+    model.set_ir_version(8);
+    *model.mutable_graph()->add_initializer() = t;
+    return test::read_proto(model, directory);
+  }
+  const TensorProto& weight() const { return file.model.graph().initializer(0); }
+  std::string bytes() { return text(store.bytes(weight())); }
+
+  read::ModelFile file;
+  Store store;
+};
+
+std::string fault(const TensorProto& t, const std::string& directory = "",
+                  Mode mode = Mode::kReference, std::vector<std::string> roots = {}) {
+  return error_of([&] {
+    Fixture(t, directory, mode, roots)
+        .store.check(Fixture::read(t, directory).model.graph().initializer(0));
+  });
+}
+
+// --- data types
+
+TEST(Dtype, EveryOnnxTypeHasACarrier) {
+  for (int dtype = TensorProto::DataType_MIN; dtype <= TensorProto::DataType_MAX; ++dtype) {
+    const bool none = dtype == TensorProto::UNDEFINED || dtype == TensorProto::STRING;
+    EXPECT_EQ(carrier(dtype).empty(), none) << dtype;
+    if (none) continue;
+    EXPECT_GT(element_size(carrier(dtype)), 0u) << dtype;
+  }
+  EXPECT_EQ(carrier(TensorProto::INT4), "int8");
+  EXPECT_EQ(carrier(TensorProto::FLOAT8E8M0), "float8_e8m0fnu");
+}
+
+TEST(Dtype, PackedSize) {
+  EXPECT_EQ(packed_size(TensorProto::FLOAT, 3), 12u);
+  EXPECT_EQ(packed_size(TensorProto::INT4, 3), 2u);
+  EXPECT_EQ(packed_size(TensorProto::UINT2, 5), 2u);
+  EXPECT_EQ(packed_size(TensorProto::FLOAT6E2M3, 3), 3u);
+  EXPECT_EQ(packed_size(TensorProto::COMPLEX128, 2), 32u);
+  EXPECT_EQ(error_of([] { packed_size(TensorProto::DOUBLE, UINT64_MAX / 16); }),
+            "error: tensor is too large: 1152921504606846975 elements of DOUBLE");
+  EXPECT_EQ(error_of([] { packed_size(TensorProto::STRING, 1); }),
+            "error: data type STRING has no bytes");
+}
+
+TEST(Dtype, ProductOfDims) {
+  EXPECT_EQ(element_count(tensor(TensorProto::FLOAT, {}).dims()), 1u);
+  EXPECT_EQ(element_count(tensor(TensorProto::FLOAT, {INT64_MAX, INT64_MAX, 0}).dims()), 0u);
+  EXPECT_EQ(error_of([] {
+              element_count(tensor(TensorProto::FLOAT, {INT64_MAX, 3}).dims());
+            }),
+            "error: dims: their product is too large");
+}
+
+TEST(Dtype, UnpackSmallIntegers) {
+  const auto packed = bytes_of<uint8_t>({0x8f, 0x07});
+  const std::span<const uint8_t> view(reinterpret_cast<const uint8_t*>(packed.data()),
+                                      packed.size());
+  EXPECT_EQ(unpack(TensorProto::INT4, view, 3), bytes_of<int8_t>({-1, -8, 7}));
+  EXPECT_EQ(unpack(TensorProto::UINT4, view, 3), bytes_of<uint8_t>({15, 8, 7}));
+  EXPECT_EQ(unpack(TensorProto::INT2, view.first(1), 4), bytes_of<int8_t>({-1, -1, 0, -2}));
+  EXPECT_EQ(unpack(TensorProto::UINT2, view.first(1), 4), bytes_of<uint8_t>({3, 3, 0, 2}));
+}
+
+TEST(Dtype, UnpackSmallFloats) {
+  const auto four = bytes_of<uint8_t>({0x10, 0x32, 0x54, 0x76, 0xf9});
+  const std::span<const uint8_t> view(reinterpret_cast<const uint8_t*>(four.data()), four.size());
+  EXPECT_EQ(unpack(TensorProto::FLOAT4E2M1, view, 10),
+            bytes_of<float>({0, 0.5F, 1, 1.5F, 2, 3, 4, 6, -0.5F, -6}));
+  // E2M3: 0x01 = 1/8, 0x08 = 1, 0x1f = 7.5, 0x3f = -7.5.
+  const auto six = bytes_of<uint8_t>({0x01, 0xf2, 0xfd});
+  const std::span<const uint8_t> bits(reinterpret_cast<const uint8_t*>(six.data()), six.size());
+  EXPECT_EQ(unpack(TensorProto::FLOAT6E2M3, bits, 4), bytes_of<float>({0.125F, 1, 7.5F, -7.5F}));
+  // E3M2: 0x01 = 1/16, 0x08 = 1/2, 0x1f = 28, 0x3f = -28.
+  EXPECT_EQ(unpack(TensorProto::FLOAT6E3M2, bits, 4), bytes_of<float>({0.0625F, 0.5F, 28, -28}));
+}
+
+// --- payloads in the proto
+
+TEST(Weights, RawData) {
+  TensorProto t = tensor(TensorProto::FLOAT, {2});
+  t.set_raw_data(bytes_of<float>({1, 2}));
+  Fixture f(t);
+  EXPECT_EQ(f.bytes(), t.raw_data());
+  EXPECT_EQ(text(f.store.data(f.weight())), t.raw_data());
+}
+
+TEST(Weights, TypedFields) {
+  const auto decoded = [](TensorProto::DataType dtype, std::initializer_list<int> values) {
+    TensorProto t = tensor(dtype, {static_cast<int64_t>(values.size())});
+    for (const int v : values) t.add_int32_data(v);
+    return Fixture(t).bytes();
+  };
+  EXPECT_EQ(decoded(TensorProto::INT8, {-1, 127}), bytes_of<int8_t>({-1, 127}));
+  EXPECT_EQ(decoded(TensorProto::UINT8, {255, 0}), bytes_of<uint8_t>({255, 0}));
+  EXPECT_EQ(decoded(TensorProto::UINT16, {65535}), bytes_of<uint16_t>({65535}));
+  EXPECT_EQ(decoded(TensorProto::INT32, {-5}), bytes_of<int32_t>({-5}));
+  EXPECT_EQ(decoded(TensorProto::BOOL, {0, 1, 7}), bytes_of<uint8_t>({0, 1, 1}));
+  EXPECT_EQ(decoded(TensorProto::FLOAT16, {0x3c00, 0xbc00}), bytes_of<uint16_t>({0x3c00, 0xbc00}));
+  EXPECT_EQ(decoded(TensorProto::BFLOAT16, {0x3f80}), bytes_of<uint16_t>({0x3f80}));
+  EXPECT_EQ(decoded(TensorProto::FLOAT8E5M2, {0x3c, 0xbc}), bytes_of<uint8_t>({0x3c, 0xbc}));
+  EXPECT_EQ(decoded(TensorProto::FLOAT6E2M3, {0x01, 0x08, 0x1f, 0x3f}),
+            bytes_of<uint8_t>({0x01, 0xf2, 0xfd}));
+}
+
+TEST(Weights, WideTypedFields) {
+  TensorProto wide = tensor(TensorProto::INT64, {2});
+  wide.add_int64_data(-1);
+  wide.add_int64_data(INT64_MAX);
+  EXPECT_EQ(Fixture(wide).bytes(), bytes_of<int64_t>({-1, INT64_MAX}));
+  TensorProto u32 = tensor(TensorProto::UINT32, {1});
+  u32.add_uint64_data(UINT32_MAX);
+  EXPECT_EQ(Fixture(u32).bytes(), bytes_of<uint32_t>({UINT32_MAX}));
+  TensorProto complex = tensor(TensorProto::COMPLEX64, {1});
+  complex.add_float_data(1);
+  complex.add_float_data(-2);
+  EXPECT_EQ(Fixture(complex).bytes(), bytes_of<float>({1, -2}));
+  TensorProto complex128 = tensor(TensorProto::COMPLEX128, {1});
+  complex128.add_double_data(1);
+  complex128.add_double_data(-2);
+  EXPECT_EQ(Fixture(complex128).bytes(), bytes_of<double>({1, -2}));
+}
+
+TEST(Weights, FourBitEntriesHoldTwoElements) {
+  TensorProto t = tensor(TensorProto::INT4, {3});
+  t.add_int32_data(0x8f);
+  t.add_int32_data(0x07);
+  Fixture f(t);
+  EXPECT_EQ(f.bytes(), bytes_of<uint8_t>({0x8f, 0x07}));
+  EXPECT_EQ(text(f.store.data(f.weight())), bytes_of<int8_t>({-1, -8, 7}));
+}
+
+TEST(Weights, ValueThatDoesNotFit) {
+  TensorProto t = tensor(TensorProto::UINT8, {1});
+  t.add_int32_data(256);
+  EXPECT_EQ(error_of([&] { Fixture(t).bytes(); }),
+            "error: net.onnx: weight 'w': data: value does not fit its data type: got 256");
+}
+
+TEST(Weights, StrayBoolsAreTrue) {
+  TensorProto t = tensor(TensorProto::BOOL, {3});
+  t.set_raw_data(bytes_of<uint8_t>({0, 2, 255}));
+  EXPECT_EQ(Fixture(t).bytes(), bytes_of<uint8_t>({0, 1, 1}));
+}
+
+TEST(Weights, Strings) {
+  TensorProto t = tensor(TensorProto::STRING, {2});
+  t.add_string_data("a");
+  t.add_string_data("");
+  Fixture f(t);
+  EXPECT_EQ(f.store.strings(f.weight()), (std::vector<std::string>{"a", ""}));
+  EXPECT_EQ(error_of([&] { f.bytes(); }), "error: net.onnx: weight 'w': strings have no bytes");
+}
+
+TEST(Weights, FaultsOfTensors) {
+  TensorProto t = tensor(TensorProto::FLOAT, {2});
+  t.set_raw_data("123");
+  EXPECT_EQ(fault(t), "error: net.onnx: weight 'w': raw_data: expected 8 bytes, got 3");
+  t.add_float_data(1);
+  EXPECT_EQ(fault(t), "error: net.onnx: weight 'w': data: it stands in more than one field");
+  t.clear_raw_data();
+  EXPECT_EQ(fault(t), "error: net.onnx: weight 'w': float_data: expected 2 values, got 1");
+  t.clear_float_data();
+  EXPECT_EQ(fault(t), "error: net.onnx: weight 'w': raw_data: expected 8 bytes, got 0");
+  t.add_int64_data(1);
+  EXPECT_EQ(fault(t),
+            "error: net.onnx: weight 'w': data: expected it in float_data, got int64_data");
+}
+
+// --- payloads left in the model's bytes
+
+TEST(Weights, BigPayloadIsAViewAndARange) {
+  TensorProto t = tensor(TensorProto::FLOAT, {1000});
+  t.set_raw_data(std::string(4000, 'q'));
+  Fixture f(t);
+  const std::span<const uint8_t> bytes = f.store.bytes(f.weight());
+  EXPECT_EQ(bytes.data(), f.file.bytes->data + f.file.weights[0].offset);
+  EXPECT_TRUE(f.store.sources().empty());
+  const auto range = std::get<fx::FileRange>(f.store.data(f.weight()).where);
+  EXPECT_EQ(range.offset, f.file.weights[0].offset);
+  EXPECT_EQ(range.length, 4000u);
+  ASSERT_EQ(f.store.sources().size(), 1u);
+  EXPECT_EQ(f.store.source_bytes(range.source).data(), f.file.bytes->data);
+}
+
+TEST(Weights, PointingAtABigWeightDoesNotReadIt) {
+  const TemporaryFolder folder;
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  TensorProto& t = *model.mutable_graph()->add_initializer();
+  t = tensor(TensorProto::FLOAT, {16 << 20});
+  t.set_raw_data(std::string(size_t{64} << 20, 'q'));
+  const std::string path = folder.write("big.onnx", model.SerializeAsString());
+  const read::ModelFile file = read::read_file(path);
+  const uint64_t before = test::resident_kib();
+  Store store(file, Mode::kReference, {});
+  const TensorProto& weight = file.model.graph().initializer(0);
+  store.check(weight);
+  EXPECT_EQ(std::get<fx::FileRange>(store.data(weight).where).length, uint64_t{64} << 20);
+  EXPECT_EQ(store.sources()[0].path, path);
+  EXPECT_LT(test::resident_kib(), before + 4096);
+}
+
+TEST(Weights, BigPackedFieldsAreViewedOrDecoded) {
+  TensorProto floats = tensor(TensorProto::FLOAT, {1000});
+  for (int i = 0; i < 1000; ++i) floats.add_float_data(static_cast<float>(i));
+  Fixture viewed(floats);
+  ASSERT_EQ(viewed.file.weights.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<fx::FileRange>(viewed.store.data(viewed.weight()).where));
+
+  TensorProto ints = tensor(TensorProto::INT64, {1000});
+  std::string wanted;
+  for (int64_t i = 0; i < 1000; ++i) {
+    ints.add_int64_data(i * i * i - 500);
+    wanted += bytes_of<int64_t>({i * i * i - 500});
+  }
+  Fixture decoded(ints);
+  ASSERT_EQ(decoded.file.weights.size(), 1u);
+  EXPECT_EQ(decoded.bytes(), wanted);
+  EXPECT_EQ(text(decoded.store.data(decoded.weight())), wanted);
+  ints.set_dims(0, 999);
+  EXPECT_EQ(error_of([&] { Fixture(ints).bytes(); }),
+            "error: net.onnx: weight 'w': data: more values than its dims say");
+}
+
+TEST(Weights, BigFourBitPayloadIsUnpacked) {
+  TensorProto t = tensor(TensorProto::UINT4, {4000});
+  t.set_raw_data(std::string(2000, '\x21'));
+  Fixture f(t);
+  const std::string unpacked = text(f.store.data(f.weight()));
+  EXPECT_EQ(unpacked.size(), 4000u);
+  EXPECT_EQ(unpacked.substr(0, 2), bytes_of<uint8_t>({1, 2}));
+}
+
+TEST(Weights, MetaModeHasNoData) {
+  TensorProto t = tensor(TensorProto::FLOAT, {1});
+  t.add_float_data(1);
+  Fixture f(t, "", Mode::kMeta);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(f.store.data(f.weight()).where));
+  EXPECT_EQ(f.bytes(), bytes_of<float>({1}));
+}
+
+TEST(Weights, RandomModeDrawsFloats) {
+  Fixture f(external("absent.bin", {4, 3}), "", Mode::kRandom);
+  f.store.check(f.weight());
+  const std::string drawn = text(f.store.data(f.weight()));
+  ASSERT_EQ(drawn.size(), 48u);
+  EXPECT_EQ(drawn, text(f.store.data(f.weight())));
+  for (size_t i = 0; i < 12; ++i) {
+    float value = 0;
+    std::memcpy(&value, &drawn[i * 4], 4);
+    EXPECT_TRUE(value >= -1 && value < 1 && value != 0) << value;
+  }
+  TensorProto half = tensor(TensorProto::FLOAT16, {1});
+  half.add_int32_data(0);
+  Fixture scale(half, "", Mode::kRandom);
+  uint16_t bits = 0;
+  std::memcpy(&bits, text(scale.store.data(scale.weight())).data(), 2);
+  EXPECT_TRUE(bits >= 0x3800 && bits < 0x3e00) << bits;  // 0.5 to 1.5
+  TensorProto table = tensor(TensorProto::INT64, {1});
+  table.add_int64_data(5);
+  Fixture integers(table, "", Mode::kRandom);
+  EXPECT_EQ(text(integers.store.data(integers.weight())), bytes_of<int64_t>({5}));
+}
+
+// --- external data
+
+TEST(External, FileIsMappedOnce) {
+  const TemporaryFolder folder;
+  folder.write("w.bin", bytes_of<float>({1, 2, 3}));
+  TensorProto t = external("w.bin", {2});
+  set_entry(t, "offset", "4");
+  set_entry(t, "length", "8");
+  Fixture f(t, folder.path());
+  f.store.check(f.weight());
+  EXPECT_EQ(f.bytes(), bytes_of<float>({2, 3}));
+  const auto range = std::get<fx::FileRange>(f.store.data(f.weight()).where);
+  EXPECT_EQ(range.offset, 4u);
+  ASSERT_EQ(f.store.sources().size(), 1u);
+  EXPECT_EQ(f.store.sources()[0].path, folder / "w.bin");
+  EXPECT_EQ(f.store.sources()[0].size, 12u);
+}
+
+TEST(External, AbsentFile) {
+  const TemporaryFolder folder;
+  const TensorProto t = external("w.bin", {2});
+  const std::string wanted =
+      "error: net.onnx: weight 'w': file 'w.bin' is missing\n"
+      "  note: put the file beside the model, or convert with --weights meta";
+  EXPECT_EQ(fault(t, folder.path()), wanted);
+  EXPECT_EQ(fault(t, folder.path(), Mode::kMeta), "");
+  Fixture meta(t, folder.path(), Mode::kMeta);
+  EXPECT_EQ(error_of([&] { meta.bytes(); }), wanted);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(meta.store.data(meta.weight()).where));
+}
+
+TEST(External, ModelFromMemoryHasNoFolder) {
+  EXPECT_EQ(fault(external("w.bin", {2})),
+            "error: net.onnx: weight 'w': file 'w.bin' is missing\n"
+            "  note: the model came without a folder: name the one that holds its data");
+}
+
+TEST(External, Bounds) {
+  const TemporaryFolder folder;
+  folder.write("w.bin", bytes_of<float>({1, 2}));
+  TensorProto t = external("w.bin", {2});
+  set_entry(t, "offset", "18446744073709551612");
+  EXPECT_EQ(fault(t, folder.path()),
+            "error: net.onnx: weight 'w': file 'w.bin': expected 8 bytes at offset "
+            "18446744073709551612, got a file of 8 "
+            "bytes");
+  TensorProto longer = external("w.bin", {2});
+  set_entry(longer, "length", "12");
+  EXPECT_EQ(fault(longer, folder.path()),
+            "error: net.onnx: weight 'w': external data: expected 8 bytes, got 12");
+}
+
+TEST(External, PathsThatLeaveTheFolder) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "model/deep");
+  folder.write("secret.bin", bytes_of<float>({1, 2}));
+  folder.write("model/deep/w.bin", bytes_of<float>({1, 2}));
+  const std::string home = folder / "model";
+  const auto refused = [&](const std::string& location) {
+    return fault(external(location, {2}), home);
+  };
+  EXPECT_EQ(refused("deep/w.bin"), "");
+  EXPECT_EQ(refused(folder / "secret.bin"),
+            "error: net.onnx: weight 'w': external data '" + folder / "secret.bin" +
+                "': expected a path inside the model's folder, got an absolute one");
+  EXPECT_EQ(refused("deep/../../secret.bin"),
+            "error: net.onnx: weight 'w': external data 'deep/../../secret.bin': expected a path "
+            "inside the model's "
+            "folder, got one with '..'");
+  EXPECT_NE(refused(std::string("w\0.bin", 6)).find("got one with a NUL in it"), std::string::npos);
+  EXPECT_EQ(refused(""), "error: net.onnx: weight 'w': external data: no location is given");
+  EXPECT_EQ(refused("deep"),
+            "error: net.onnx: weight 'w': external data 'deep': cannot read file: expected a "
+            "regular file, got a folder");
+}
+
+TEST(External, SymlinksStayInsideOrNeedARoot) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "model");
+  std::filesystem::create_directories(folder / "blobs");
+  folder.write("blobs/b", bytes_of<float>({1, 2}));
+  folder.write("model/real.bin", bytes_of<float>({3, 4}));
+  std::filesystem::create_symlink("../blobs/b", folder / "model/out.bin");
+  std::filesystem::create_symlink("real.bin", folder / "model/in.bin");
+  std::filesystem::create_symlink(folder / "model/real.bin", folder / "model/absolute.bin");
+  const std::string home = folder / "model";
+  EXPECT_EQ(fault(external("in.bin", {2}), home), "");
+  EXPECT_EQ(fault(external("absolute.bin", {2}), home), "");
+  EXPECT_EQ(
+      fault(external("out.bin", {2}), home),
+      "error: net.onnx: weight 'w': external data 'out.bin': leads out of the model's folder\n"
+      "  note: if that file is meant, allow its folder with --weights-root");
+  EXPECT_EQ(fault(external("out.bin", {2}), home, Mode::kReference, {folder / "blobs"}), "");
+  EXPECT_NE(fault(external("out.bin", {2}), home, Mode::kReference, {folder / "blob"}), "");
+}
+
+TEST(External, PipeIsRefusedAndDoesNotHang) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "w.bin").c_str(), 0600), 0);
+  EXPECT_EQ(fault(external("w.bin", {2}), folder.path()),
+            "error: net.onnx: weight 'w': external data 'w.bin': cannot read file: expected a "
+            "regular file, got a device "
+            "or pipe");
+}
+
+TEST(External, OtherKindsOfLocation) {
+  class Served final : public read::ByteSource {
+   public:
+    Served() {
+      data = reinterpret_cast<const uint8_t*>(bytes_.data());
+      size = bytes_.size();
+    }
+
+   private:
+    std::string bytes_ = bytes_of<float>({5, 6});
+  };
+  const External hook = [](const std::string& location,
+                           const std::string&) -> std::shared_ptr<read::ByteSource> {
+    return location == "xor:w.bin" ? std::make_shared<Served>() : nullptr;
+  };
+  EXPECT_EQ(Fixture(external("xor:w.bin", {2}), "", Mode::kReference, {}, hook).bytes(),
+            bytes_of<float>({5, 6}));
+}
+
+// --- sparse tensors
+
+onnx::SparseTensorProto sparse(std::initializer_list<int64_t> indices,
+                               std::initializer_list<int64_t> dims) {
+  onnx::SparseTensorProto s;
+  *s.mutable_values() = tensor(TensorProto::FLOAT, {2});
+  s.mutable_values()->add_float_data(7);
+  s.mutable_values()->add_float_data(8);
+  *s.mutable_indices() = tensor(TensorProto::INT64, dims);
+  for (const int64_t i : indices) s.mutable_indices()->add_int64_data(i);
+  s.add_dims(2);
+  s.add_dims(2);
+  return s;
+}
+
+TEST(Sparse, DenseForm) {
+  Fixture f(tensor(TensorProto::FLOAT, {0}));
+  EXPECT_EQ(f.store.dense(sparse({1, 2}, {2})), bytes_of<float>({0, 7, 8, 0}));
+  EXPECT_EQ(f.store.dense(sparse({0, 1, 1, 1}, {2, 2})), bytes_of<float>({0, 7, 0, 8}));
+  EXPECT_EQ(error_of([&] {
+              f.store.dense(sparse({1, 4}, {2}));
+            }),
+            "error: net.onnx: weight 'w': sparse tensor: indices: expected less than 4, got 4");
+  EXPECT_EQ(
+      error_of([&] {
+        f.store.dense(sparse({1, 2, 3}, {3}));
+      }),
+      "error: net.onnx: weight 'w': sparse tensor: indices: expected int64[2] or int64[2, 2]");
+}
+
+}  // namespace
+}  // namespace onnx2fx::weights

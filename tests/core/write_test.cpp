@@ -1,0 +1,264 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "core/fx/passes.hpp"
+#include "core/write/package.hpp"
+#include "onnx2fx/diagnostic.hpp"
+#include "tests/core/fx_program.hpp"
+
+namespace onnx2fx::write {
+namespace {
+
+namespace fs = std::filesystem;
+using fx::Argument;
+using fx::NodeRef;
+using Json = nlohmann::ordered_json;
+
+std::span<const uint8_t> in_memory(const fx::TensorData& data) {
+  auto bytes = std::get_if<std::shared_ptr<const std::string>>(&data.where);
+  if (!bytes) return {};
+  return {reinterpret_cast<const uint8_t*>((*bytes)->data()), (*bytes)->size()};
+}
+
+std::string read(const fs::path& file) {
+  std::ostringstream s;
+  s << std::ifstream(file, std::ios::binary).rdbuf();
+  return s.str();
+}
+
+std::string message(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const ConversionError& e) {
+    return e.what();
+  }
+  return "nothing thrown";
+}
+
+fx::Module linear() {
+  fx::ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "3"}), w = b.weight("fc.weight", {4, 3}),
+          c = b.weight("fc.bias", {4});
+  fx::Module m = b.finish({b.call("aten::linear", {x, w, c}, {}, {"N", "4"}, "/fc/Gemm")});
+  fx::assign_paths(m);
+  return m;
+}
+
+class WriteTest : public testing::Test {
+ protected:
+  WriteTest() {
+    std::string pattern = (fs::temp_directory_path() / "onnx2fx-write-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~WriteTest() override { fs::remove_all(folder_); }
+  std::vector<std::string> entries(const fs::path& folder) {
+    std::vector<std::string> names;
+    for (auto& e : fs::directory_iterator(folder)) names.push_back(e.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  fs::path folder_;
+};
+
+TEST(GraphJson, IsTheDocumentedForm) {
+  fx::Module m = linear();
+  m.metadata = {{"producer_name", "test"}};
+  EXPECT_EQ(graph_json(m, {Weights::kCopy, ""}), R"({
+"format": "onnx2fx.graph",
+"version": "1.0",
+"generator": "onnx2fx 0.1.0",
+"dialect": "aten",
+"weights": "copy",
+"inputs": [
+{"name":"x","onnx_name":"x","dtype":"float32","shape":["N",3]}],
+"outputs": [
+{"name":"n3","onnx_name":"n3","dtype":null,"shape":null}],
+"programs": [
+{"name": "root", "nodes": [
+{"op":"placeholder","name":"x","type":{"dtype":"float32","shape":["N",3]}},
+{"op":"get_attr","name":"w1","tensor":0},
+{"op":"get_attr","name":"w2","tensor":1},
+{"op":"call_function","name":"n3","target":"aten::linear","args":[{"node":"x"},{"node":"w1"},{"node":"w2"}],"onnx":0,"type":{"dtype":"float32","shape":["N",4]}},
+{"op":"output","name":"output","args":[[{"node":"n3"}]]}]}],
+"tensors": [
+{"name":"fc.weight","path":"fc.weight","dtype":"float32","shape":[4,3],"role":"parameter","requires_grad":true,"data":{"safetensors":"fc.weight"}},
+{"name":"fc.bias","path":"fc.bias","dtype":"float32","shape":[4],"role":"parameter","requires_grad":true,"data":{"safetensors":"fc.bias"}}],
+"modules": [],
+"sources": [],
+"provenance": [
+{"name":"/fc/Gemm","op_type":"","domain":"","opset":0,"outputs":[],"plugin":"","plugin_version":""}],
+"metadata": {"producer_name":"test"}
+}
+)");
+}
+
+TEST(GraphJson, EncodesEveryArgument) {
+  fx::ProgramBuilder b;
+  NodeRef x = b.input("x", {"2"});
+  NodeRef y = b.call("aten::f", {{},
+                                 true,
+                                 int64_t{-3},
+                                 1.0,
+                                 1e300,
+                                 INFINITY,
+                                 -INFINITY,
+                                 NAN,
+                                 "text",
+                                 x,
+                                 fx::ProgramRef{0},
+                                 fx::Dtype{"float32"},
+                                 fx::Device{"cpu"},
+                                 fx::Layout{"strided"},
+                                 fx::MemoryFormat{"contiguous_format"},
+                                 fx::Training{},
+                                 fx::DeviceOf{x},
+                                 fx::List{int64_t{1}, fx::List{}}});
+  Json j = Json::parse(graph_json(b.finish({y}), {}));
+  EXPECT_EQ(
+      j["programs"][0]["nodes"][1]["args"].dump(),
+      R"([null,true,-3,1.0,1e+300,{"float":"inf"},{"float":"-inf"},{"float":"nan"},"text",{"node":"x"},)"
+      R"({"program":"root"},{"dtype":"float32"},{"device":"cpu"},{"layout":"strided"},)"
+      R"({"memory_format":"contiguous_format"},{"training":true},{"device_of":"x"},[1,[]]])");
+}
+
+TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {
+  fx::Module m = linear();
+  fs::path model = folder_ / "model.onnx";
+  std::ofstream(model) << "bytes";
+  m.sources = {{"unused", 1}, {model.string(), 5}};
+  m.tensors[0].data.where = fx::FileRange{1, 8, 48};
+  Json reference = Json::parse(graph_json(m, {Weights::kReference, folder_ / "out" / "package"}));
+  EXPECT_EQ(reference["tensors"][0]["data"].dump(), R"({"source":0,"offset":8,"length":48})");
+  EXPECT_EQ(reference["tensors"][1]["data"].dump(), R"({"safetensors":"fc.bias"})");
+  ASSERT_EQ(reference["sources"].size(), 1u);
+  EXPECT_EQ(reference["sources"][0]["relative"], "../../model.onnx");
+  EXPECT_EQ(reference["sources"][0]["path"], model.string());
+  EXPECT_EQ(reference["sources"][0]["size"], 5);
+  EXPECT_GT(reference["sources"][0]["mtime_ns"].get<int64_t>(), 0);
+
+  Json memory = Json::parse(graph_json(m, {Weights::kMemory, ""}));
+  EXPECT_EQ(memory["tensors"][1]["data"].dump(), R"({"memory":0})");
+  EXPECT_TRUE(memory["sources"][0]["relative"].is_null());
+  EXPECT_EQ(memory_buffers(m).size(), 1u);
+
+  m.tensors[0].data.where = {};
+  EXPECT_TRUE(Json::parse(graph_json(m, {Weights::kMeta, ""}))["tensors"][0]["data"].is_null());
+  fs::remove(model);
+  m.tensors[0].data.where = fx::FileRange{1, 8, 48};
+  EXPECT_EQ(
+      message([&] {
+        graph_json(m, {Weights::kReference, folder_});
+      }),
+      "error: " + model.string() + ": expected the model's file, got: No such file or directory");
+}
+
+TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
+  fx::ProgramBuilder b;
+  NodeRef ids = b.input("ids", {"N"}), w = b.weight("emb.weight", {5, 3});
+  NodeRef e = b.call("aten::embedding", {w, ids});
+  NodeRef t = b.call("aten::t", {b.again(0)});
+  NodeRef h = b.call("aten::matmul", {e, t}, {}, {}, "/head/MatMul"),
+          v = b.weight("v.weight", {5, 2});
+  fx::Module m = b.finish({b.call("aten::matmul", {h, v})});
+  fx::assign_paths(m);
+  fx::raise_modules(m);
+  m.tensors.push_back({"flag",
+                       "flag",
+                       "bool",
+                       {3},
+                       fx::Role::kBuffer,
+                       false,
+                       {std::make_shared<const std::string>("\0\1\0", 3)}});
+  m.tensors.push_back({"big",
+                       "big",
+                       "int64",
+                       {},
+                       fx::Role::kBuffer,
+                       false,
+                       {std::make_shared<const std::string>(8, '\7')}});
+  fs::path file = folder_ / "w.safetensors";
+  write_safetensors(m, Weights::kCopy, in_memory, file);
+  std::string all = read(file);
+  uint64_t length = 0;
+  std::memcpy(&length, all.data(), 8);
+  EXPECT_EQ(length % 8, 0u);
+  Json header = Json::parse(all.substr(8, length));
+  EXPECT_EQ(
+      header.dump(),
+      R"({"__metadata__":{"format":"pt","tied":"{\"head.MatMul.weight\":\"emb.weight\"}","transposed":"[\"v.weight\"]"},)"
+      R"("big":{"dtype":"I64","shape":[],"data_offsets":[0,8]},)"
+      R"("emb.weight":{"dtype":"F32","shape":[5,3],"data_offsets":[8,68]},)"
+      R"("v.weight":{"dtype":"F32","shape":[5,2],"data_offsets":[68,108]},)"
+      R"("flag":{"dtype":"BOOL","shape":[3],"data_offsets":[108,111]}})");
+  EXPECT_EQ(all.size(), 8 + length + 111);
+  EXPECT_EQ(all.substr(all.size() - 3), std::string("\0\1\0", 3));
+}
+
+TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {
+  fx::Module m = linear();
+  m.tensors[1].dims = {5};
+  EXPECT_EQ(message([&] {
+              write_package(m, Weights::kCopy, in_memory, Json::object(), folder_ / "a" / "b");
+            }),
+            "error: weight 'fc.bias': expected 20 bytes, got 16");
+  EXPECT_TRUE(entries(folder_).empty());
+}
+
+TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
+  fs::path out = folder_ / "new" / "out";
+  write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out / "");
+  std::vector<std::string> files = {"__init__.py", "_leaves.py",  "_loader.py",
+                                    "_targets.py", "_weights.py", "graph.json",
+                                    "report.json", "weights.safetensors"};
+  EXPECT_EQ(entries(out), files);
+  EXPECT_EQ(read(out / "report.json"), "{\n  \"nodes\": 1\n}\n");
+  std::string graph = read(out / "graph.json"), weights = read(out / "weights.safetensors");
+  EXPECT_FALSE(read(out / "_loader.py").empty());
+  fs::create_directory(out / "__pycache__");
+  write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out);
+  EXPECT_EQ(entries(out), files);
+  EXPECT_EQ(read(out / "graph.json"), graph);
+  EXPECT_EQ(read(out / "weights.safetensors"), weights);
+  EXPECT_EQ(entries(folder_ / "new"), std::vector<std::string>{"out"});
+  struct stat status;
+  ASSERT_EQ(::stat(out.c_str(), &status), 0);
+  EXPECT_NE(status.st_mode & 0500, 0u);
+}
+
+TEST_F(WriteTest, WeightlessPackageHasNoWeights) {
+  fx::Module m = linear();
+  for (fx::Tensor& t : m.tensors) t.data.where = {};
+  write_package(m, Weights::kMeta, in_memory, Json::object(), folder_ / "out");
+  EXPECT_FALSE(fs::exists(folder_ / "out" / "weights.safetensors"));
+}
+
+TEST_F(WriteTest, ForeignFoldersAreRefused) {
+  std::ofstream(folder_ / "notes.txt") << "mine";
+  EXPECT_EQ(
+      message([&] { write_package(linear(), Weights::kCopy, in_memory, Json::object(), folder_); }),
+      "error: " + folder_.string() +
+          ": expected an empty folder or an FX package, got one with 'notes.txt'\n"
+          "  note: choose another folder, or remove it");
+  fs::path file = folder_ / "notes.txt";
+  EXPECT_EQ(message([&] { check_folder(file); }),
+            "error: " + file.string() +
+                ": expected a folder or nothing, got a file\n  note: choose another folder, or "
+                "remove it");
+  write_package(linear(), Weights::kCopy, in_memory, Json::object(), folder_ / "out");
+  std::ofstream(folder_ / "out" / "model.onnx") << "mine";
+  EXPECT_EQ(message([&] { check_folder(folder_ / "out"); }),
+            "error: " + (folder_ / "out").string() +
+                ": expected an empty folder or an FX package, got one with 'model.onnx'\n"
+                "  note: choose another folder, or remove it");
+}
+
+}  // namespace
+}  // namespace onnx2fx::write

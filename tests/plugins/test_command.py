@@ -1,0 +1,207 @@
+"""The onnx2fx command with packs: what it lists, what it refuses, in which words and with which exit code."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import textwrap
+
+import onnx.parser
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", ROOT / "build" / "release"))
+PROGRAM = BUILD / "bin" / "onnx2fx"
+LIBRARIES = BUILD / "tests" / "plugins" / "libraries"
+
+
+def onnx2fx(*arguments, cwd=None, **variables):
+    environment = {"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent", **variables}
+    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, env=environment, cwd=cwd)
+    return done.returncode, done.stdout, done.stderr
+
+
+def model(path, op):
+    text = f'<ir_version: 8, opset_import: ["": 17, "com.acme": 1]> g (float[4] x) => (float[4] y) {{ y = {op}(x) }}'
+    onnx.save(onnx.parser.parse_model(text), path)
+    return path
+
+
+@pytest.fixture
+def pack(tmp_path):
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    for name in ("rope.so", "rope.onnx2fx.json"):
+        shutil.copy(LIBRARIES / name, folder / name)
+    return folder
+
+
+def test_ops_and_plugins_load_nothing(pack):
+    (pack / "rope.so").write_text("no library")
+    code, out, _ = onnx2fx("ops", "--json", "--plugin-dir", pack)
+    assert code == 0
+    ops = json.loads(out)["ops"]
+    assert {"domain": "com.acme", "op": "Rope", "since": 1, "until": None, "provider": "com.acme.rope-pack"} in ops
+    assert any(op["op"] == "Conv" and op["domain"] == "" for op in ops)
+    code, out, _ = onnx2fx("plugins", "--json", "--plugin-dir", pack)
+    assert code == 0
+    listed = {p["id"]: p for p in json.loads(out)["plugins"]}
+    assert listed["com.acme.rope-pack"]["status"] == "ok" and listed["com.acme.rope-pack"]["ops"] == 2
+    code, out, _ = onnx2fx("plugins", "--no-default-plugins", "--plugin-dir", pack)
+    assert (code, out) == (0, f"com.acme.rope-pack 1.4.0 (2 ops): ok\n  {pack}/rope.onnx2fx.json\n")
+
+
+def test_converts_with_a_pack(pack, tmp_path):
+    code, _, errors = onnx2fx(model(tmp_path / "m.onnx", "com.acme.Halve"), "-o", tmp_path / "out", "--plugin-dir", pack)
+    assert (code, errors) == (0, "")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "com.acme.rope-pack 1.4.0" in json.dumps(report)
+
+
+def refused(tmp_path, pack, *arguments, op="com.acme.Halve"):
+    code, out, errors = onnx2fx(model(tmp_path / "m.onnx", op), "-o", tmp_path / "out", *arguments)
+    assert out == "" and not (tmp_path / "out").exists()
+    return code, errors.replace(str(tmp_path), "DIR")
+
+
+def test_without_the_pack(tmp_path, pack):
+    code, errors = refused(tmp_path, pack)
+    assert code == 1 and "no loaded plugin lowers this operator" in errors
+
+
+def test_manifest_with_an_unknown_key(tmp_path, pack):
+    (tmp_path / "m.json").write_text('{"config_version": "1.0", "op_set": {}}')
+    assert refused(tmp_path, pack, "--manifest", tmp_path / "m.json") == (
+        3,
+        "error: DIR/m.json: /: unknown key 'op_set': expected one of '$schema', 'config_version', 'extends', 'plugin_dirs', "
+        "'plugins', 'on_conflict', 'op_sets', 'default_op_set'\n  note: did you mean 'op_sets'?\n",
+    )
+
+
+def test_op_disabled_by_the_manifest(tmp_path, pack):
+    (tmp_path / "m.json").write_text(
+        '{"config_version": "1.0", "plugin_dirs": ["pack"], "op_sets": {"prod": {"disable": [{"domain": "com.acme", "op": "*"}]}}}'
+    )
+    code, errors = refused(tmp_path, pack, "--manifest", tmp_path / "m.json")
+    assert code == 1 and "note: disabled by DIR/m.json at /op_sets/prod/disable/0\n" in errors
+
+
+def test_op_set_limits_the_model(tmp_path, pack):
+    code, errors = refused(tmp_path, pack, "--op-set", "onnx-13", op="Relu")
+    assert code == 1 and "note: opset 17 is outside 1..13, set by op set 'onnx-13'\n" in errors
+
+
+def test_text_file_named_so(tmp_path, pack):
+    (pack / "rope.so").write_text("/* GNU ld script */\n")
+    assert refused(tmp_path, pack, "--plugin-dir", pack) == (
+        3,
+        "error: DIR/pack/rope.so: expected an ELF shared library, got a text file\n",
+    )
+
+
+def test_plugin_of_another_abi(tmp_path, pack):
+    shutil.copy(LIBRARIES / "hostile_entry_2.so", pack / "rope.so")
+    assert refused(tmp_path, pack, "--plugin-dir", pack) == (
+        3,
+        "error: DIR/pack/rope.so: plugin ABI 2, this host speaks 1.0\n"
+        "  note: rebuild the plugin against this SDK, or upgrade onnx2fx\n",
+    )
+
+
+def test_current_folder_is_not_searched(tmp_path, pack):
+    code, _, errors = onnx2fx(model(pack / "m.onnx", "com.acme.Halve"), "-o", tmp_path / "out", cwd=pack)
+    assert code == 1 and "no loaded plugin lowers this operator" in errors
+
+
+# ---- plugin check
+
+
+def test_check_accepts_a_pack(pack):
+    assert onnx2fx("plugin", "check", pack / "rope.so") == (
+        0,
+        f"ok: {pack}/rope.so: com.acme.rope-pack 1.4.0, ABI 1.0, needs host minor 0, 2 ops\n",
+        "",
+    )
+
+
+def test_check_finds_a_descriptor_that_drifted(pack):
+    descriptor = json.loads((pack / "rope.onnx2fx.json").read_text())
+    descriptor["plugin"]["version"] = "1.5.0"
+    (pack / "rope.onnx2fx.json").write_text(json.dumps(descriptor))
+    assert onnx2fx("plugin", "check", pack / "rope.so") == (
+        3,
+        "",
+        f"error: {pack}/rope.so: version: expected 1.5.0 as in the descriptor, got 1.4.0\n"
+        f"  note: the descriptor is {pack}/rope.onnx2fx.json\n",
+    )
+
+
+CONSTRUCTORS = {
+    "*(volatile int*)0 = 1;": "crashed while it was loaded: Segmentation fault",
+    "_exit(0);": "ended the process while it was loaded (exit code 0)",
+}
+
+
+def build(folder, text, *flags):
+    source = folder / "p.c"
+    source.write_text("#include <onnx2fx/plugin.h>\n#include <unistd.h>\n" + textwrap.dedent(text))
+    library = folder / "p.so"
+    command = ["gcc", "-shared", "-fPIC", f"-I{ROOT}/sdk/include", *flags, str(source), "-o", str(library)]
+    subprocess.run(command, check=True)
+    return library
+
+
+@pytest.mark.parametrize("body", CONSTRUCTORS)
+def test_check_survives_constructors(tmp_path, body):
+    library = build(
+        tmp_path,
+        f"""
+        __attribute__((constructor)) static void start(void) {{ {body} }}
+        const o2fx_plugin* onnx2fx_plugin_entry_1(void) {{ return NULL; }}
+        """,
+    )
+    assert onnx2fx("plugin", "check", library) == (3, "", f"error: {library}: {CONSTRUCTORS[body]}\n")
+
+
+def test_check_finds_exports_stack_and_run_path(tmp_path):
+    library = build(
+        tmp_path,
+        """
+        __attribute__((visibility("default"))) int another(void) { return 1; }
+        const o2fx_plugin* onnx2fx_plugin_entry_1(void) { return NULL; }
+        """,
+        "-Wl,-z,execstack",
+        "-Wl,-rpath,lib:/usr/lib",
+    )
+    code, _, errors = onnx2fx("plugin", "check", library)
+    assert code == 3
+    assert errors.replace(str(library), "LIB") == (
+        "error: LIB: onnx2fx_plugin_entry_1: expected a table, got NULL\n"
+        "error: LIB: expected onnx2fx_plugin_entry_1 to be the only exported symbol, got 1 others, among them 'another'\n"
+        "error: LIB: run path 'lib': expected an absolute one, or $ORIGIN\n"
+        "error: LIB: expected a stack that is not executable\n"
+    )
+
+
+# ---- plugin new
+
+
+@pytest.mark.parametrize("flags, ops", [([], ["Ramp", "Rope", "ScaledTanh"]), (["--c"], ["Halve"])])
+def test_new_pack_builds_and_is_found(tmp_path, flags, ops):
+    folder = tmp_path / "new"
+    assert onnx2fx("plugin", "new", "org.lab.my-ops", folder, *flags)[0] == 0
+    cmake = shutil.which("cmake", path=f"{ROOT}/.venv/bin{os.pathsep}{os.environ['PATH']}")
+    for step in (["-S", folder, "-B", folder / "build", f"-DONNX2FX_SDK={ROOT}/sdk"], ["--build", folder / "build"]):
+        subprocess.run([cmake, *map(str, step)], check=True, capture_output=True)
+    code, out, _ = onnx2fx("ops", "--json", "--no-default-plugins", "--plugin-dir", folder / "build")
+    assert code == 0
+    assert [(op["domain"], op["op"], op["provider"]) for op in json.loads(out)["ops"]] == [("org.lab", op, "org.lab.my-ops") for op in ops]
+
+
+def test_new_refuses_a_folder_with_content(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert onnx2fx("plugin", "new", "org.lab.ops", tmp_path) == (
+        1,
+        "",
+        f"error: {tmp_path}: expected a new or empty folder, got one with content\n",
+    )

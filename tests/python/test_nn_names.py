@@ -1,0 +1,115 @@
+"""Every row of core/fx/nn_dialect.cpp: the loader allows the name, and it is the same call as the overload."""
+
+import pathlib
+import re
+
+import pytest
+import torch
+from onnx_to_fx import targets
+
+TABLE = pathlib.Path(__file__).parents[2] / "core/fx/nn_dialect.cpp"
+ROWS = re.findall(r'\{"(aten::[^"]+)", "([^"]+)"', TABLE.read_text())
+
+torch.manual_seed(0)
+T = torch.randn
+X = T(2, 3, 4)
+P = X.abs() + 0.1
+VOLUME = T(1, 2, 6, 6, 6)
+ARGUMENTS = {  # of overloads that random tensors alone do not suit
+    "aten::acos": (X.clamp(-0.9, 0.9),),
+    "aten::acosh": (P + 1,),
+    "aten::adaptive_avg_pool1d": (X, [2]),
+    "aten::adaptive_avg_pool2d": (VOLUME[0], [2, 3]),
+    "aten::adaptive_avg_pool3d": (VOLUME, [2, 3, 1]),
+    "aten::addmm": (T(4), T(2, 3), T(3, 4)),
+    "aten::amax": (X, [1], True),
+    "aten::amin": (X, [0, 1]),
+    "aten::argmax": (X, 1, True),
+    "aten::argmin": (X, None, False),
+    "aten::asin": (X.clamp(-0.9, 0.9),),
+    "aten::atanh": (X.clamp(-0.9, 0.9),),
+    "aten::avg_pool1d": (X, [2]),
+    "aten::avg_pool2d": (VOLUME[0], [2, 2], [], [1, 1], True, False, 3),
+    "aten::avg_pool3d": (VOLUME, [2, 2, 2]),
+    "aten::baddbmm": (T(5), T(2, 3, 4), T(2, 4, 5)),
+    "aten::bmm": (T(2, 3, 4), T(2, 4, 5)),
+    "aten::broadcast_to": (T(4), [2, 4]),
+    "aten::cat": ([X, X], 1),
+    "aten::celu": (X, 0.5),
+    "aten::clamp": (X, -0.5, 0.5),
+    "aten::clamp.Tensor": (X, None, T(4)),
+    "aten::conv1d": (X, T(6, 3, 2), T(6), [1], [1]),
+    "aten::conv2d": (T(1, 3, 5, 5), T(4, 3, 2, 2)),
+    "aten::conv3d": (VOLUME, T(4, 2, 2, 2, 2)),
+    "aten::conv_transpose1d": (X, T(3, 2, 2)),
+    "aten::conv_transpose2d.input": (T(1, 3, 4, 4), T(3, 2, 2, 2), None, [2, 2]),
+    "aten::conv_transpose3d.input": (VOLUME, T(2, 2, 2, 2, 2)),
+    "aten::cumsum": (X, 1),
+    "aten::dropout": (X, 0.3, False),
+    "aten::elu": (X, 0.5),
+    "aten::flatten.using_ints": (X, 1, 2),
+    "aten::flip": (X, [0, 2]),
+    "aten::gather": (X, 1, torch.zeros(2, 1, 4, dtype=torch.int64)),
+    "aten::glu": (X, 2),
+    "aten::index_select": (X, 1, torch.tensor([0, 2])),
+    "aten::layer_norm": (X, [4], T(4), None, 1e-3),
+    "aten::leaky_relu": (X, 0.2),
+    "aten::linear": (X, T(5, 4), T(5)),
+    "aten::log": (P,),
+    "aten::log1p": (P,),
+    "aten::log_softmax.int": (X, -1),
+    "aten::matmul": (X, T(4, 5)),
+    "aten::mean.dim": (X, None, False),
+    "aten::mm": (T(2, 3), T(3, 4)),
+    "aten::pad": (X, [1, 2], "reflect"),
+    "aten::permute": (X, [2, 0, 1]),
+    "aten::pixel_shuffle": (T(1, 4, 2, 2), 2),
+    "aten::pow.Tensor_Scalar": (X, 2),
+    "aten::pow.Tensor_Tensor": (P, T(4)),
+    "aten::prod.dim_int": (X, 1),
+    "aten::reshape": (X, [4, -1]),
+    "aten::rsqrt": (P,),
+    "aten::scaled_dot_product_attention": (X, X, X),
+    "aten::softmax.int": (X, 1, torch.float64),
+    "aten::sqrt": (P,),
+    "aten::squeeze.dim": (T(2, 1, 3), 1),
+    "aten::squeeze.dims": (T(2, 1, 3, 1), [1, 3]),
+    "aten::stack": ([X, X], 1),
+    "aten::sum.dim_IntList": (X, [1, 2], True),
+    "aten::tile": (X, [2, 1]),
+    "aten::transpose.int": (X, 0, 2),
+    "aten::tril": (X, 1),
+    "aten::triu": (X, -1),
+    "aten::unsqueeze": (X, 1),
+    "aten::where.self": (X > 0, X, P),
+}
+
+
+def arguments_of(aten):
+    if aten in ARGUMENTS:
+        return ARGUMENTS[aten]
+    required = [a for a in targets.resolve(aten)._schema.arguments if not a.has_default_value()]
+    return tuple(X if "Tensor" in str(a.type) else 1.5 for a in required)
+
+
+def result(function, arguments):
+    """The tensor, or the kind of error: both spellings must refuse the same."""
+    try:
+        return function(*arguments)
+    except (RuntimeError, NotImplementedError, TypeError, ValueError) as e:
+        return type(e)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64], ids=str)
+@pytest.mark.parametrize(("aten", "name"), ROWS, ids=[a for a, _ in ROWS])
+def test_both_spellings_are_the_same_call(aten, name, dtype):
+    arguments = tuple(
+        a.to(dtype) if isinstance(a, torch.Tensor) and a.is_floating_point() else a
+        for a in arguments_of(aten)
+    )
+    want = result(targets.resolve(aten), arguments)
+    got = result(targets.resolve(name), arguments)
+    if not isinstance(want, torch.Tensor):
+        assert dtype != torch.float32 and got is want
+        return
+    torch.testing.assert_close(got, want, rtol=0, atol=0, equal_nan=True)

@@ -1,0 +1,184 @@
+// The native part of onnx_to_fx: one conversion, and its result as data that loader.py builds from.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/include/onnx2fx/convert.hpp"
+#include "core/include/onnx2fx/version.hpp"
+#include "core/write/graph_json.hpp"
+#include "core/write/report_json.hpp"
+
+namespace nb = nanobind;
+
+namespace onnx2fx {
+namespace {
+
+using Bytes = nb::ndarray<nb::pytorch, uint8_t, nb::ndim<1>, nb::device::cpu>;
+
+// What Python gets of a conversion. Tensors made from it keep alive what they view.
+class Result {
+ public:
+  explicit Result(Conversion conversion)
+      : conversion_(std::make_shared<Conversion>(std::move(conversion))),
+        buffers_(write::memory_buffers(conversion_->module)) {}
+
+  nb::bytes graph_json() const {
+    std::string text =
+        write::graph_json(conversion_->module, {.weights = write::Weights::kMemory, .folder = {}});
+    return nb::bytes(text.data(), text.size());
+  }
+
+  nb::bytes report_json() const {
+    std::string text = write::report_json(*conversion_);
+    return nb::bytes(text.data(), text.size());
+  }
+
+  std::vector<std::string> sources() const {
+    std::vector<std::string> paths;
+    for (const fx::Source& s : conversion_->module.sources) paths.push_back(s.path);
+    return paths;
+  }
+
+  Bytes buffer(size_t index) const {
+    if (index >= buffers_.size()) throw nb::index_error("buffer");
+    const std::string& bytes = *buffers_[index];
+    return view(bytes.data(), bytes.size(), buffers_[index]);
+  }
+
+  Bytes source_bytes(uint32_t source, uint64_t offset, uint64_t length) const {
+    if (source >= conversion_->module.sources.size()) throw nb::index_error("source");
+    std::span<const uint8_t> bytes = conversion_->bytes({fx::FileRange{source, offset, length}});
+    return view(bytes.data(), bytes.size(), conversion_);
+  }
+
+ private:
+  // Writable: after the conversion nothing but the tensor reads these bytes.
+  template <class Owner>
+  static Bytes view(const void* data, size_t size, std::shared_ptr<Owner> owner) {
+    nb::capsule keep(new std::shared_ptr<Owner>(std::move(owner)),
+                     [](void* p) noexcept { delete static_cast<std::shared_ptr<Owner>*>(p); });
+    return Bytes(const_cast<void*>(data), {size}, keep);
+  }
+
+  std::shared_ptr<Conversion> conversion_;
+  std::vector<std::shared_ptr<const std::string>> buffers_;
+};
+
+template <class T>
+T one_of(const std::string& what, const std::string& word, const std::map<std::string, T>& words) {
+  auto found = words.find(word);
+  if (found == words.end())
+    throw nb::value_error((what + ": unknown value '" + word + "'").c_str());
+  return found->second;
+}
+
+template <class T>
+void take(const nb::kwargs& kwargs, const char* name, T& value) {
+  if (kwargs.contains(name)) value = nb::cast<T>(kwargs[name]);
+}
+
+Options options_of(const nb::kwargs& kwargs) {
+  Options options;
+  std::string weights = "reference", dialect = "nn";
+  take(kwargs, "plugin_dirs", options.plugins.directories);
+  take(kwargs, "builtin_directory", options.plugins.builtin_directory);
+  take(kwargs, "manifest", options.plugins.manifest);
+  take(kwargs, "op_set", options.plugins.op_set);
+  take(kwargs, "trainable", options.trainable);
+  take(kwargs, "frozen", options.frozen);
+  take(kwargs, "keep_going", options.keep_going);
+  take(kwargs, "training", options.training);
+  take(kwargs, "weights", weights);
+  take(kwargs, "dialect", dialect);
+  options.weights = one_of<weights::Mode>("weights", weights,
+                                          {{"reference", weights::Mode::kReference},
+                                           {"copy", weights::Mode::kCopy},
+                                           {"meta", weights::Mode::kMeta},
+                                           {"random", weights::Mode::kRandom}});
+  options.dialect = one_of<fx::Dialect>("dialect", dialect,
+                                        {{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}});
+  return options;
+}
+
+nb::object tuple_of(const std::vector<std::string>& texts) {
+  nb::list list;
+  for (const std::string& t : texts) list.append(t);
+  return nb::tuple(list);
+}
+
+nb::list list_of(const std::vector<Diagnostic>& all) {
+  static constexpr const char* kSeverity[] = {"error", "warning", "note"};
+  nb::list list;
+  for (const Diagnostic& d : all) {
+    list.append(nb::make_tuple(kSeverity[static_cast<size_t>(d.severity)], d.where, d.what,
+                               tuple_of(d.notes)));
+  }
+  return list;
+}
+
+nb::list list_of(const std::vector<UnsupportedOperator>& all) {
+  nb::list list;
+  for (const UnsupportedOperator& o : all) {
+    list.append(
+        nb::make_tuple(o.domain, o.op_type, o.opset, tuple_of(o.nodes), tuple_of(o.reasons)));
+  }
+  return list;
+}
+
+template <class... Arguments>
+[[noreturn]] void raise(const char* name, const Arguments&... arguments) {
+  nb::object type = nb::module_::import_("onnx_to_fx").attr(name);
+  nb::object error = type(arguments...);
+  PyErr_SetObject(type.ptr(), error.ptr());
+  throw nb::python_error();
+}
+
+// Converts without the interpreter lock; failures become the exceptions of onnx_to_fx.
+template <class Convert>
+Result run(Convert&& convert) {
+  try {
+    nb::gil_scoped_release released;
+    return Result(convert());
+  } catch (const UnsupportedOperatorError& e) {
+    raise("UnsupportedOperatorError", nb::str(e.what()), list_of(e.operators),
+          list_of(e.diagnostics));
+  } catch (const PluginError& e) {
+    raise("PluginError", nb::str(e.what()), list_of(e.diagnostics));
+  } catch (const ConversionError& e) {
+    raise("ConversionError", nb::str(e.what()), list_of(e.diagnostics));
+  }
+}
+
+Result convert_file(const std::string& path, const nb::kwargs& kwargs) {
+  Options options = options_of(kwargs);
+  return run([&] { return convert(path, options); });
+}
+
+Result convert_bytes(const nb::bytes& model, const nb::kwargs& kwargs) {
+  Options options = options_of(kwargs);
+  auto bytes = std::make_shared<const std::string>(model.c_str(), model.size());
+  return run([&] { return convert(std::move(bytes), "<memory>", "", options); });
+}
+
+}  // namespace
+}  // namespace onnx2fx
+
+NB_MODULE(_native, m) {
+  using onnx2fx::Result;
+  m.attr("version") = onnx2fx::kVersion;
+  nb::class_<Result>(m, "Result")
+      .def("graph_json", &Result::graph_json)
+      .def("report_json", &Result::report_json)
+      .def("sources", &Result::sources)
+      .def("buffer", &Result::buffer)
+      .def("source_bytes", &Result::source_bytes);
+  m.def("convert_file", &onnx2fx::convert_file);
+  m.def("convert_bytes", &onnx2fx::convert_bytes);
+}

@@ -1,0 +1,286 @@
+"""The tensors of a graph document, without reading them before their first use.
+
+Needs torch only: a copy lies in every FX package.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import math
+import mmap
+import os
+import tempfile
+import zlib
+from typing import Any, Callable, Mapping, Sequence
+
+import torch
+
+_targets = importlib.import_module(__name__.removesuffix("weights") + "targets")
+PackageError, dtype_of = _targets.PackageError, _targets.dtype_of
+
+_SMALL = 64 * 1024
+_SAFETENSORS = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U64": "uint64",
+    "U32": "uint32",
+    "U16": "uint16",
+    "U8": "uint8",
+    "BOOL": "bool",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}
+
+
+class Weights:
+    """The tensors of a document, as views of privately mapped files where their bytes are aligned.
+
+    What is not aligned is moved, inside the kernel, into one unlinked temporary file: no weight
+    takes resident memory before its first use.
+
+    Args:
+      files: the path of each of document["sources"]; "" for one that `memory` has.
+      memory: gives bytes that lie in no file: ``buffer(index)``, ``source_bytes(source, offset,
+        length)``.
+      mode: "meta" or "random": all but constants so, whatever the document says.
+      copy: no views; what the files hold later does not matter.
+    """
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        files: Sequence[str | os.PathLike[str]] = (),
+        memory: Any = None,
+        *,
+        safetensors: str | os.PathLike[str] | None = None,
+        mode: str | None = None,
+        copy: bool = False,
+    ) -> None:
+        self._mode, self._copy = mode, copy
+        self._absent = "random" if "random" in (mode, document["weights"]) else "meta"
+        self._paths, self._sources, self._memory = files, document["sources"], memory
+        self._files: dict[Any, _File | _Memory] = {}
+        self._safetensors, self._keys = safetensors, {}
+        if safetensors is not None:
+            self._keys = read_safetensors_header(safetensors)
+        self._given: set[tuple[Any, ...]] = set()
+        self._moved: dict[tuple[int, int, int], int] = {}
+        if not copy:
+            self._scratch = self._move_unaligned(document["tensors"])
+
+    def __call__(self, entry: Mapping[str, Any]) -> torch.Tensor:
+        dtype, shape = dtype_of(entry["dtype"]), entry["shape"]
+        if self._is_read(entry):
+            flat = (
+                self._bytes(entry, dtype) if math.prod(shape) else torch.empty(0, dtype=torch.uint8)
+            )
+            expected = math.prod(shape) * dtype.itemsize
+            if flat.numel() != expected:
+                raise PackageError(
+                    f"tensor {entry['path']!r}: expected {expected} bytes, got {flat.numel()}"
+                )
+            return flat.view(dtype).view(shape)
+        if (self._mode or self._absent) == "meta":
+            return torch.empty(shape, dtype=dtype, device="meta")
+        return _random(entry["path"], dtype, shape)
+
+    def _is_read(self, entry: Mapping[str, Any]) -> bool:
+        return entry["data"] is not None and (not self._mode or entry["role"] == "constant")
+
+    def _bytes(self, entry: Mapping[str, Any], dtype: torch.dtype) -> torch.Tensor:
+        data = entry["data"]
+        if "memory" in data:
+            flat, place = self._memory.buffer(data["memory"]), (data["memory"],)
+        else:
+            flat, place = self._from_file(data, dtype.itemsize)
+        if self._copy or place in self._given:
+            return flat.clone()  # else two tensors would share what training writes
+        self._given.add(place)
+        return flat
+
+    def _from_file(
+        self, data: Mapping[str, Any], itemsize: int
+    ) -> tuple[torch.Tensor, tuple[Any, ...]]:
+        file, offset, length = self._range(data)
+        place = (id(file), offset, length)
+        if self._copy or (offset % itemsize and place not in self._moved):
+            return file.copy(offset, length), place
+        if offset % itemsize:
+            return self._scratch.view(self._moved[place], length), place
+        return file.view(offset, length), place
+
+    def _range(self, data: Mapping[str, Any]) -> tuple[_File | _Memory, int, int]:
+        if "safetensors" in data:
+            if data["safetensors"] not in self._keys:
+                raise PackageError(f"weights.safetensors: no tensor {data['safetensors']!r}")
+            return (self._file("safetensors"), *self._keys[data["safetensors"]])
+        return self._file(data["source"]), data["offset"], data["length"]
+
+    def _file(self, key: Any) -> _File | _Memory:
+        if key not in self._files:
+            if key == "safetensors":
+                self._files[key] = _File(self._safetensors)
+            elif self._paths[key]:
+                source = self._sources[key]
+                self._files[key] = _File(self._paths[key], source["size"], source["mtime_ns"])
+            else:
+                self._files[key] = _Memory(functools.partial(self._memory.source_bytes, key))
+        return self._files[key]
+
+    def _move_unaligned(self, entries: Sequence[Mapping[str, Any]]) -> _File | None:
+        handle, end = None, 0
+        for entry in entries:
+            if not self._is_read(entry) or "memory" in entry["data"]:
+                continue
+            file, offset, length = self._range(entry["data"])
+            place = (id(file), offset, length)
+            aligned = offset % dtype_of(entry["dtype"]).itemsize == 0
+            if aligned or length < _SMALL or isinstance(file, _Memory) or place in self._moved:
+                continue
+            file.check(offset, length)
+            handle = handle or tempfile.TemporaryFile()
+            self._moved[place] = end
+            _move(file.handle.fileno(), offset, handle.fileno(), end, length)
+            end += -(-length // 64) * 64
+        if handle is None:
+            return None
+        handle.truncate(end)
+        return _File(handle)
+
+
+class _File:
+    """A file, mapped when first asked for: private and writable, so training never writes to it."""
+
+    def __init__(self, file: Any, size: int | None = None, mtime_ns: int | None = None) -> None:
+        self.handle = file if hasattr(file, "fileno") else open(file, "rb")
+        stat = os.fstat(self.handle.fileno())
+        self.size = stat.st_size
+        facts = ("size", size, stat.st_size), ("time of last change", mtime_ns, stat.st_mtime_ns)
+        for what, expected, got in facts:
+            if expected is not None and expected != got:
+                raise PackageError(
+                    f"{os.fspath(file)}: {what}: expected {expected}, got {got}; "
+                    "convert the model again, or with --weights copy"
+                )
+        self._map: mmap.mmap | None = None
+
+    def check(self, offset: int, length: int) -> None:
+        if offset < 0 or length < 0 or offset + length > self.size:
+            name = getattr(self.handle, "name", "")
+            raise PackageError(
+                f"{name}: expected {length} bytes at {offset}, the file has {self.size}"
+            )
+
+    def copy(self, offset: int, length: int) -> torch.Tensor:
+        self.check(offset, length)
+        buffer = bytearray(length)
+        done, view = 0, memoryview(buffer)
+        while done < length:  # one call moves 2 GiB at most
+            n = os.preadv(self.handle.fileno(), [view[done:]], offset + done)
+            if n == 0:
+                raise PackageError(f"{getattr(self.handle, 'name', '')}: the file became shorter")
+            done += n
+        return torch.frombuffer(buffer, dtype=torch.uint8)
+
+    def view(self, offset: int, length: int) -> torch.Tensor:
+        self.check(offset, length)
+        if self._map is None:
+            self._map = _map_private(self.handle.fileno())
+        return torch.frombuffer(self._map, dtype=torch.uint8, count=length, offset=offset)
+
+
+class _Memory:
+    """A model that was given in memory."""
+
+    def __init__(self, view: Callable[[int, int], torch.Tensor]) -> None:
+        self.view = view
+
+    def copy(self, offset: int, length: int) -> torch.Tensor:
+        return self.view(offset, length).clone()
+
+
+def _map_private(descriptor: int) -> mmap.mmap:
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
+    no_reserve = (
+        0x4000 if os.uname().sysname == "Linux" else 0
+    )  # else files beyond RAM cannot be mapped
+    return mmap.mmap(
+        descriptor, 0, flags=mmap.MAP_PRIVATE | no_reserve, prot=mmap.PROT_READ | mmap.PROT_WRITE
+    )
+
+
+def _move(source: int, offset: int, target: int, at: int, length: int) -> None:
+    """Moves a range between files, inside the kernel where it can."""
+    os.lseek(target, at, os.SEEK_SET)
+    while length:
+        try:
+            done = os.sendfile(target, source, offset, length)
+        except OSError:  # a system whose sendfile serves sockets only
+            done = os.write(target, os.pread(source, min(length, 1 << 22), offset))
+        if done == 0:
+            raise PackageError(f"weights: expected {length} more bytes, the file ended")
+        offset, length = offset + done, length - done
+
+
+def _random(path: str, dtype: torch.dtype, shape: Sequence[int]) -> torch.Tensor:
+    """The same values for the same path: small weights, scales and variances around 1."""
+    generator = torch.Generator().manual_seed(zlib.crc32(path.encode()))
+    if not (dtype.is_floating_point or dtype.is_complex):
+        return torch.zeros(shape, dtype=dtype)
+    if len(shape) < 2:
+        value = torch.rand(shape, generator=generator) + 0.5
+    else:
+        value = torch.randn(shape, generator=generator) / math.sqrt(max(1, math.prod(shape[1:])))
+    return value.to(dtype)
+
+
+def read_safetensors_header(path: str | os.PathLike[str]) -> dict[str, tuple[int, int]]:
+    """Key -> (offset in the file, length)."""
+    return {k: (o, n) for k, (o, n, _, _) in safetensors_entries(path)[0].items()}
+
+
+def safetensors_entries(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, tuple[int, int, str, list[int]]], dict[str, str]]:
+    """Key -> (offset in the file, length, dtype as written there, shape); the file's metadata."""
+    with open(path, "rb") as f:
+        size = os.fstat(f.fileno()).st_size
+        length = int.from_bytes(f.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise PackageError(
+                f"{os.fspath(path)}: expected a safetensors file, got a header of {length} bytes"
+            )
+        header = json.loads(f.read(length))
+    metadata = header.pop("__metadata__", {})
+    start = 8 + length
+    entries = {}
+    for key, e in header.items():
+        first, last = e["data_offsets"]
+        if not 0 <= first <= last <= size - start:
+            raise PackageError(f"{os.fspath(path)}: {key!r}: data_offsets lie outside the file")
+        entries[key] = (start + first, last - first, e["dtype"], e["shape"])
+    return entries, metadata
+
+
+def read_safetensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """All tensors of a file, as copies."""
+    file = _File(path)
+    return {
+        key: (file.copy(offset, length) if length else torch.empty(0, dtype=torch.uint8))
+        .view(dtype_of(_SAFETENSORS.get(name, name)))
+        .view(shape)
+        for key, (offset, length, name, shape) in safetensors_entries(path)[0].items()
+    }
