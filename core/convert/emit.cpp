@@ -287,6 +287,9 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
     return {result(at, type)};
   }
   const bool one_list = types.size() == 1;
+  if (schema && one_list && !schema->returns[0].list && schema->returns[0].kind != SchemaType::Kind::kAny)
+    throw HostError(O2FX_E_SCHEMA, target + ": expected n_unpack = 0, as its result is no tuple or list, got " +
+                                       std::to_string(call.n_unpack));
   if (schema && !one_list && types.size() != call.n_unpack)
     throw HostError(O2FX_E_SCHEMA, target + ": expected n_unpack = " + std::to_string(types.size()) + ", got " +
                                        std::to_string(call.n_unpack));

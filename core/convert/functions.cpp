@@ -72,6 +72,7 @@ std::optional<Faults> Converter::expand_function(const Place& place, const NodeV
     bind_attributes(n, given);
   }
   tables_.push_back(prepare::opsets_of(copy));
+  tables_.back().insert(scope.opsets->begin(), scope.opsets->end());  // what the body does not import itself
   Scope inner;
   inner.opsets = &tables_.back();
   inner.function_path = (scope.function_path.empty() ? "" : scope.function_path + "/") + place.node.op_type();

@@ -425,9 +425,21 @@ o2fx_status list_items(o2fx_ctx ctx, o2fx_value id, o2fx_arg* out) {
 
 // ---- writing
 
+/// Lists have elements where they say so, and an end.
+void check_lists(const o2fx_arg& a, int depth = 0) {
+  if (a.tag != O2FX_T_LIST) return;
+  if (depth == 8) throw HostError(O2FX_E_INVALID, "arguments: expected lists at most 8 deep");
+  if (a.len && !a.u.list) throw HostError(O2FX_E_INVALID, "arguments: expected " + std::to_string(a.len) + " elements of a list, got NULL");
+  for (uint32_t i = 0; i < a.len; i++) check_lists(a.u.list[i], depth + 1);
+}
+
 o2fx_status emit(o2fx_ctx ctx, const o2fx_emit* call, o2fx_value* results) {
   return guarded(ctx, [&](Lowering& l) {
     if (!call || call->struct_size < sizeof(o2fx_emit)) throw HostError(O2FX_E_INVALID, "emit: struct_size: expected " + std::to_string(sizeof(o2fx_emit)));
+    if (!results || (call->n_args && !call->args) || (call->n_kwargs && !call->kwargs))
+      throw HostError(O2FX_E_INVALID, "emit: expected arguments and room for results, got NULL");
+    for (uint32_t i = 0; i < call->n_args; i++) check_lists(call->args[i]);
+    for (uint32_t i = 0; i < call->n_kwargs; i++) check_lists(call->kwargs[i].arg);
     const std::vector<ValueId> ids = l.converter.builder.emit(*call);
     std::copy(ids.begin(), ids.end(), results);
     return O2FX_OK;
@@ -436,7 +448,9 @@ o2fx_status emit(o2fx_ctx ctx, const o2fx_emit* call, o2fx_value* results) {
 
 o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32_t role, o2fx_value* out) {
   return guarded(ctx, [&](Lowering& l) {
-    if (!bytes || bytes->rank < 0 || (bytes->size && !bytes->data)) throw HostError(O2FX_E_INVALID, "constant: expected bytes and dims");
+    if (!bytes || bytes->rank < 0 || (bytes->size && !bytes->data) || (bytes->rank && !bytes->dims) ||
+        std::any_of(bytes->dims, bytes->dims + bytes->rank, [](int64_t d) { return d < 0; }))
+      throw HostError(O2FX_E_INVALID, "constant: expected bytes and dims");
     TensorEntry t;
     t.name = text_of(name);
     t.dtype = bytes->dtype;
@@ -654,7 +668,10 @@ o2fx_status program_end(o2fx_ctx ctx, const o2fx_arg* result, o2fx_program* out)
 o2fx_status program_close(o2fx_ctx ctx, const o2fx_program* programs, uint32_t n, o2fx_arg* captures) {
   return with_node(ctx, [&](Lowering& l) {
     std::vector<uint32_t> indices;
-    for (uint32_t i = 0; i < n; i++) indices.push_back(static_cast<uint32_t>(programs[i]));
+    for (uint32_t i = 0; i < n; i++) {
+      if (programs[i] > UINT32_MAX) throw HostError(O2FX_E_INVALID, "program_close: expected an ended program");
+      indices.push_back(static_cast<uint32_t>(programs[i]));
+    }
     *captures = list(l, l.converter.builder.close(indices), value_arg);
     return O2FX_OK;
   });

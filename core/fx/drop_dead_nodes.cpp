@@ -19,6 +19,7 @@ bool writes(const Module& module, const Node& node) {
   if (schema->mutates()) return true;
   if (node.target != "aten::batch_norm") return false;
   auto bound = bind_arguments(*schema, node);
+  if (bound && (*bound)[3] && (*bound)[3]->is_none()) return false;  // no running statistics
   return !bound || !(*bound)[5] || *(*bound)[5] != Argument(false);
 }
 

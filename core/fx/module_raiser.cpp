@@ -25,6 +25,35 @@ int64_t count(const std::vector<int64_t>& dims) {
   return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
 }
 
+/// Dims of the result of view, reshape or unsqueeze; nullopt: not literal.
+std::optional<std::vector<int64_t>> reshaped(const Call& call, std::vector<int64_t> dims) {
+  if (std::optional<int64_t> axis = call.integer("dim")) {
+    int64_t at = *axis < 0 ? *axis + static_cast<int64_t>(dims.size()) + 1 : *axis;
+    if (at < 0 || at > static_cast<int64_t>(dims.size())) return std::nullopt;
+    dims.insert(dims.begin() + at, 1);
+    return dims;
+  }
+  std::optional<std::vector<int64_t>> wanted =
+      call.integers(call.schema->find("shape") ? "shape" : "size");
+  if (!wanted) return std::nullopt;
+  if (*wanted == std::vector<int64_t>{-1}) wanted = std::vector<int64_t>{count(dims)};
+  bool same = std::all_of(wanted->begin(), wanted->end(), [](int64_t d) { return d >= 0; }) &&
+              count(*wanted) == count(dims);
+  return same ? wanted : std::nullopt;
+}
+
+/// Whether a call of t, transpose or permute on two dims swaps them.
+bool swaps(const Call& call) {
+  if (call.schema->name == "aten::t") return true;
+  std::optional<std::vector<int64_t>> axes = call.integers("dims");
+  if (call.schema->name == "aten::transpose.int") {
+    std::optional<int64_t> a = call.integer("dim0"), b = call.integer("dim1");
+    if (!a || !b) return false;
+    return (*a + 2) % 2 != (*b + 2) % 2;
+  }
+  return axes && axes->size() == 2 && ((*axes)[0] + 2) % 2 == 1 && ((*axes)[1] + 2) % 2 == 0;
+}
+
 template <class F>
 void for_each_node_ref(Node& node, F&& f) {
   for (Argument& a : node.args) for_each_ref(a, f);
@@ -69,8 +98,7 @@ ModuleRaiser::ModuleRaiser(Module& module, const std::map<std::string_view, Rule
   }
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
     if (!root_.nodes[i].tensor) continue;
-    for (uint32_t user : users_[i])
-      uses_[*root_.nodes[i].tensor] += is_view(user) ? users_[user].size() : 1;
+    uses_[*root_.nodes[i].tensor] += readers(i);
   }
 }
 
@@ -85,39 +113,32 @@ std::optional<Call> ModuleRaiser::bind(uint32_t index) const {
 }
 
 bool ModuleRaiser::is_view(uint32_t index) const {
-  const std::string& target = node(index).target;
-  return target == "aten::t" || target == "aten::transpose.int" || target == "aten::permute" ||
-         target == "aten::reshape" || target == "aten::view" ||
-         target == "aten::flatten.using_ints";
+  static const std::set<std::string_view> kViews = {"aten::t",       "aten::transpose.int",
+                                                    "aten::permute", "aten::view",
+                                                    "aten::reshape", "aten::unsqueeze"};
+  return kViews.contains(node(index).target);
 }
 
-std::optional<Operand> ModuleRaiser::view(const Node& n, Role role) const {
-  std::optional<Call> call = bind(static_cast<uint32_t>(&n - root_.nodes.data()));
+size_t ModuleRaiser::readers(uint32_t index) const {
+  size_t n = 0;
+  for (uint32_t user : users_[index]) n += is_view(user) ? readers(user) : 1;
+  return n;
+}
+
+std::optional<Operand> ModuleRaiser::view(uint32_t index, Role role) const {
+  std::optional<Call> call = bind(index);
   if (!call) return std::nullopt;
-  std::optional<Operand> o = stored((*call)["self"], role);
-  if (!o) return std::nullopt;
-  if (n.target == "aten::reshape" || n.target == "aten::view") {
-    auto dims = call->integers(n.target == "aten::view" ? "size" : "shape");
+  std::optional<Operand> o = operand((*call)["self"], role);
+  if (!o || o->swapped) return std::nullopt;
+  const std::string& target = node(index).target;
+  if (target == "aten::view" || target == "aten::reshape" || target == "aten::unsqueeze") {
+    std::optional<std::vector<int64_t>> dims = reshaped(*call, o->dims);
     if (!dims) return std::nullopt;
-    if (*dims == std::vector<int64_t>{-1}) dims = std::vector<int64_t>{count(o->dims)};
-    for (int64_t d : *dims) {
-      if (d < 0) return std::nullopt;
-    }
-    o->reshaped = true;
     o->dims = *dims;
+    o->reshaped = true;
     return o;
   }
-  if (n.target == "aten::flatten.using_ints") return std::nullopt;
-  if (o->dims.size() != 2) return std::nullopt;
-  auto axis = [&](int64_t a) { return a < 0 ? a + 2 : a; };
-  if (n.target == "aten::transpose.int") {
-    auto a = call->integer("dim0"), b = call->integer("dim1");
-    if (!a || !b || axis(*a) == axis(*b)) return std::nullopt;
-  } else if (n.target == "aten::permute") {
-    auto order = call->integers("dims");
-    if (!order || order->size() != 2 || axis((*order)[0]) != 1 || axis((*order)[1]) != 0)
-      return std::nullopt;
-  }
+  if (o->dims.size() != 2 || o->reshaped || !swaps(*call)) return std::nullopt;
   o->swapped = true;
   std::swap(o->dims[0], o->dims[1]);
   return o;
@@ -132,7 +153,7 @@ std::optional<Operand> ModuleRaiser::operand(const Argument& a, Role role) const
     if (tensor.role != role) return std::nullopt;
     return Operand{*n.tensor, tensor.dims};
   }
-  return is_view(ref->index) ? view(n, role) : std::nullopt;
+  return is_view(ref->index) ? view(ref->index, role) : std::nullopt;
 }
 
 std::optional<Operand> ModuleRaiser::stored(const Argument& a, Role role) const {

@@ -68,8 +68,10 @@ class ModuleRaiser {
 
  private:
   std::optional<Call> bind(uint32_t node) const;
-  std::optional<Operand> view(const Node& node, Role role) const;
+  std::optional<Operand> view(uint32_t node, Role role) const;
   bool is_view(uint32_t node) const;
+  /// Mentions of a node in calls, views of it followed.
+  size_t readers(uint32_t node) const;
   void drop_conflicts(std::vector<Raised>& all) const;
   void place(const std::vector<Raised>& all);
   std::string wanted_path(const Raised& raised, const std::vector<bool>& placed) const;
@@ -80,7 +82,7 @@ class ModuleRaiser {
   Program& root_;
   const std::map<std::string_view, Rule>& rules_;
   std::vector<std::vector<uint32_t>> users_;  ///< of each node, one entry per mention
-  std::vector<size_t> uses_;  ///< of each tensor: mentions in calls, views of it followed
+  std::vector<size_t> uses_;                  ///< readers of each tensor
 };
 
 }  // namespace onnx2fx::fx

@@ -1,5 +1,5 @@
-// The FX program: torch.fx one to one, without Python. A Module is what a conversion makes: programs
-// (the root and the operands of higher-order operators), the tensors they use, and, after
+// The FX program: torch.fx one to one, without Python. A Module is what a conversion makes:
+// programs (the root and the operands of higher-order operators), the tensors they use, and, after
 // raise_modules, the nn modules. Knows neither protobuf nor LibTorch.
 #ifndef ONNX2FX_CORE_FX_PROGRAM_HPP_
 #define ONNX2FX_CORE_FX_PROGRAM_HPP_
@@ -57,14 +57,15 @@ using List = std::vector<Argument>;
 
 /// What may stand in args and kwargs. monostate is None.
 struct Argument {
-  using Variant = std::variant<std::monostate, bool, int64_t, double, std::string, NodeRef, ProgramRef, Dtype, Device,
-                               Layout, MemoryFormat, Training, DeviceOf, List>;
+  using Variant =
+      std::variant<std::monostate, bool, int64_t, double, std::string, NodeRef, ProgramRef, Dtype,
+                   Device, Layout, MemoryFormat, Training, DeviceOf, List>;
   Variant value;
 
   Argument() = default;
   template <class T>
-    requires(!std::is_same_v<std::decay_t<T>, Argument>)
-  Argument(T&& v) : value(std::forward<T>(v)) {}
+  requires(!std::is_same_v<std::decay_t<T>, Argument>) Argument(T&& v)
+      : value(std::forward<T>(v)) {}
   template <class T>
   const T* as() const {
     return std::get_if<T>(&value);
@@ -100,30 +101,32 @@ struct Provenance {
   int64_t opset = 0;
   std::vector<std::string> outputs;
   std::vector<std::pair<std::string, std::string>> metadata_props;
-  std::string function_path;  ///< "outer/inner": the functions it was expanded from; empty in the graph itself
+  std::string function_path;  ///< "outer/inner": the functions it was expanded from; empty in the
+                              ///< graph itself
   std::string plugin, plugin_version;
 };
 
 /// What is known of a node's result, for readers of graph.json. Dims are literals or symbolic text.
 struct TypeText {
-  std::string dtype;                                ///< torch name; empty: unknown or no tensor
-  std::optional<std::vector<std::string>> shape;    ///< nullopt: rank unknown
+  std::string dtype;                              ///< torch name; empty: unknown or no tensor
+  std::optional<std::vector<std::string>> shape;  ///< nullopt: rank unknown
 };
 
 enum class Op : uint8_t { kPlaceholder, kGetAttr, kCallFunction, kCallModule, kOutput };
 
 struct Node {
   Op op = Op::kCallFunction;
-  std::string name;    ///< identifier, unique in its program
-  /// placeholder: its name. get_attr: empty, see tensor / program. call_function: "aten::add.Tensor",
-  /// "operator::mul", "higher_order::cond", "onnx2fx::loop", "torch::relu" (nn dialect). call_module: empty, see module.
+  std::string name;  ///< identifier, unique in its program
+  /// placeholder: its name. get_attr: empty, see tensor / program. call_function:
+  /// "aten::add.Tensor", "operator::mul", "higher_order::cond", "onnx2fx::loop", "torch::relu" (nn
+  /// dialect). call_module: empty, see module.
   std::string target;
-  std::vector<Argument> args;             ///< output: exactly one
+  std::vector<Argument> args;  ///< output: exactly one
   std::vector<NamedArgument> kwargs;
-  std::optional<uint32_t> tensor;         ///< get_attr: index into Module::tensors
-  std::optional<uint32_t> module;         ///< call_module: index into Module::modules
-  std::shared_ptr<const Provenance> onnx; ///< null for placeholders, weights
-  std::vector<NamedArgument> meta;        ///< meta["onnx2fx"], set by plugins (no NodeRefs)
+  std::optional<uint32_t> tensor;          ///< get_attr: index into Module::tensors
+  std::optional<uint32_t> module;          ///< call_module: index into Module::modules
+  std::shared_ptr<const Provenance> onnx;  ///< null for placeholders, weights
+  std::vector<NamedArgument> meta;         ///< meta["onnx2fx"], set by plugins (no NodeRefs)
   TypeText type;
 };
 
@@ -145,37 +148,38 @@ struct TensorData {
 };
 
 struct Tensor {
-  std::string name;       ///< of the initializer, or the hint of the lowering that made it
-  std::string path;       ///< attribute path in the root module: "encoder.layer.0.weight"; unique
-  std::string dtype;      ///< torch name of the elements as stored here
+  std::string name;   ///< of the initializer, or the hint of the lowering that made it
+  std::string path;   ///< attribute path in the root module: "encoder.layer.0.weight"; unique
+  std::string dtype;  ///< torch name of the elements as stored here
   std::vector<int64_t> dims;
   Role role = Role::kConstant;
   bool requires_grad = false;
-  TensorData data;        ///< C order, little-endian, dtype as above
+  TensorData data;  ///< C order, little-endian, dtype as above
 };
 
 /// A file that holds tensor bytes.
 struct Source {
-  std::string path;   ///< as opened
+  std::string path;  ///< as opened
   uint64_t size = 0;
 };
 
 /// One nn module, made by raise_modules.
 struct Submodule {
-  std::string path;        ///< in the root module: "encoder.layer.0"
-  std::string type;        ///< class in torch.nn: "Linear"
+  std::string path;                      ///< in the root module: "encoder.layer.0"
+  std::string type;                      ///< class in torch.nn: "Linear"
   std::vector<NamedArgument> arguments;  ///< of the constructor; no NodeRefs
   struct TensorUse {
-    std::string attribute;  ///< "weight"
-    uint32_t tensor;        ///< index into Module::tensors; its path is Submodule::path + "." + attribute, or tied to another
-    bool transposed = false; ///< the module's tensor is the .t() view of the stored one
+    std::string attribute;    ///< "weight"
+    uint32_t tensor;          ///< index into Module::tensors; its path is Submodule::path + "." +
+                              ///< attribute, or tied to another
+    bool transposed = false;  ///< the module's tensor is the .t() view of the stored one
   };
   std::vector<TensorUse> tensors;
 };
 
 /// An input or output of the model.
 struct Port {
-  std::string name;       ///< placeholder identifier; for outputs the ONNX name made an identifier
+  std::string name;  ///< placeholder identifier; for outputs the ONNX name made an identifier
   std::string onnx_name;
   TypeText type;
 };
@@ -189,7 +193,8 @@ struct Module {
   std::vector<Submodule> modules;
   std::vector<Source> sources;
   std::vector<Port> inputs, outputs;
-  std::vector<std::pair<std::string, std::string>> metadata;  ///< of the ONNX model: producer, metadata_props ("model."/"graph." prefixed)
+  std::vector<std::pair<std::string, std::string>>
+      metadata;  ///< of the ONNX model: producer, metadata_props ("model."/"graph." prefixed)
 };
 
 }  // namespace onnx2fx::fx

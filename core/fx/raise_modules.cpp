@@ -227,6 +227,17 @@ Result raise_dropout(const ModuleRaiser&, const Call& c) {
   return Raised{"Dropout", {{"p", *p}}, {}, {c["input"]}, c.node};
 }
 
+// Its second result is the mask; nn.Dropout has one result.
+Result raise_native_dropout(const ModuleRaiser& r, const Call& c) {
+  if (r.users(c.node).size() != 1) return {};
+  uint32_t user = r.users(c.node)[0];
+  if (r.node(user).target != "operator::getitem" || r.node(user).args[1] != Argument(int64_t{0}))
+    return {};
+  Result m = raise_dropout(r, c);
+  if (m) m->result = user;
+  return m;
+}
+
 /// Whether the slopes lie along axis 1 of the input, one for each channel.
 bool is_per_channel(const Operand& slope, const std::optional<std::vector<std::string>>& shape) {
   size_t rank = shape ? shape->size() : 0, size = slope.dims.size();
@@ -351,6 +362,7 @@ const std::map<std::string_view, ModuleRaiser::Rule>& rules() {
       {"aten::group_norm", raise_group_norm},
       {"aten::embedding", raise_embedding},
       {"aten::dropout", raise_dropout},
+      {"aten::native_dropout", raise_native_dropout},
       {"aten::prelu", raise_prelu},
       {"aten::_prelu_kernel", raise_prelu},
       {"aten::lstm.input", raise_lstm},

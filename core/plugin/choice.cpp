@@ -18,8 +18,8 @@ struct Ranked {
 
 class Chooser {
  public:
-  Chooser(const Configuration& configuration, const std::string& domain, const std::string& op_type, int64_t opset,
-          std::vector<std::string>& why_not)
+  Chooser(const Configuration& configuration, const std::string& domain, const std::string& op_type,
+          int64_t opset, std::vector<std::string>& why_not)
       : c_(configuration), domain_(domain), op_type_(op_type), opset_(opset), why_not_(why_not) {}
 
   std::vector<Choice> run(const std::vector<const Provider*>& providers) {
@@ -28,7 +28,8 @@ class Chooser {
     const Bind* bind = binding();
     const std::vector<Choice> bound = bind ? take_bound(*bind) : std::vector<Choice>();
     if (bind && !bind->fallthrough) {
-      for (const Ranked& r : ranked_) refuse(*r.choice.provider, "another one is bound by " + bind->ops.origin);
+      for (const Ranked& r : ranked_)
+        refuse(*r.choice.provider, "another one is bound by " + bind->ops.origin);
       return bound;
     }
     rank(bound.empty());
@@ -38,8 +39,12 @@ class Chooser {
   }
 
  private:
-  void refuse(const Provider& p, const std::string& why) { why_not_.push_back(p.descriptor.id + ": " + why); }
-  std::string title() const { return shown(domain_, op_type_) + " (opset " + std::to_string(opset_) + ")"; }
+  void refuse(const Provider& p, const std::string& why) {
+    why_not_.push_back(p.descriptor.id + ": " + why);
+  }
+  std::string title() const {
+    return shown(domain_, op_type_) + " (opset " + std::to_string(opset_) + ")";
+  }
 
   bool switched_off() {
     for (const Selection& s : c_.manifest.op_set.disabled)
@@ -51,12 +56,15 @@ class Chooser {
     if (it == c_.manifest.op_set.domains.end()) return false;
     const DomainLimits& limits = it->second;
     if (opset_ >= limits.min && (limits.max == 0 || opset_ <= limits.max)) return false;
-    why_not_.push_back("opset " + std::to_string(opset_) + " is outside " + std::to_string(std::max(limits.min, 1)) +
-                       ".." + (limits.max ? std::to_string(limits.max) : "") + ", set by " + limits.origin);
+    why_not_.push_back("opset " + std::to_string(opset_) + " is outside " +
+                       std::to_string(std::max(limits.min, 1)) + ".." +
+                       (limits.max ? std::to_string(limits.max) : "") + ", set by " +
+                       limits.origin);
     return true;
   }
 
-  /// The row of the highest since at or below the opset: older semantics never stand in for newer ones.
+  /// The row of the highest since at or below the opset: older semantics never stand in for newer
+  /// ones.
   const DescribedOp* row(const Provider& p) {
     const DescribedOp *best = nullptr, *oldest = nullptr;
     for (const DescribedOp& op : p.descriptor.ops) {
@@ -90,7 +98,8 @@ class Chooser {
   }
   int32_t priority(const Provider& p, const DescribedOp& op) const {
     for (const Bind& b : c_.manifest.op_set.binds)
-      if (b.priority && b.to == p.descriptor.id && b.ops.selects(domain_, op_type_, opset_)) return *b.priority;
+      if (b.priority && b.to == p.descriptor.id && b.ops.selects(domain_, op_type_, opset_))
+        return *b.priority;
     return op.priority;
   }
   bool consented(const Ranked& r) {
@@ -98,7 +107,8 @@ class Chooser {
     if (p.builtin || p.in_process) return true;
     const std::string& id = p.descriptor.id;
     if (!r.choice.op->override_builtin)
-      refuse(p, "a built-in provides it, and " + p.descriptor.file + " does not say \"override\": true for it");
+      refuse(p, "a built-in provides it, and " + p.descriptor.file +
+                    " does not say \"override\": true for it");
     else if (!c_.allow_override.contains(id) && !binds_to(id))
       refuse(p, "a built-in provides it; --allow-override " + id + " would let it override");
     else
@@ -116,42 +126,55 @@ class Chooser {
     return nullptr;
   }
   std::vector<Choice> take_bound(const Bind& bind) {
-    const auto it = std::find_if(ranked_.begin(), ranked_.end(),
-                                 [&](const Ranked& r) { return r.choice.provider->descriptor.id == bind.to; });
+    const auto it = std::find_if(ranked_.begin(), ranked_.end(), [&](const Ranked& r) {
+      return r.choice.provider->descriptor.id == bind.to;
+    });
     if (it == ranked_.end()) {
       std::vector<std::string> notes = why_not_;
-      throw PluginError(bind.ops.origin, "expected '" + bind.to + "' to provide " + title() + ", got no such row that may serve",
-                        std::move(notes));
+      throw PluginError(
+          bind.ops.origin,
+          "expected '" + bind.to + "' to provide " + title() + ", got no such row that may serve",
+          std::move(notes));
     }
     const std::vector<Choice> bound = {it->choice};
     ranked_.erase(it);
     return bound;
   }
 
-  static auto key(const Ranked& r) { return std::tuple(-r.priority, r.overrides ? 0 : 1, -r.choice.op->since); }
+  static auto key(const Ranked& r) {
+    return std::tuple(-r.priority, r.overrides ? 0 : 1, -r.choice.op->since);
+  }
   /// Equals keep the order of discovery.
   void rank(bool first_counts) {
-    std::stable_sort(ranked_.begin(), ranked_.end(), [](const Ranked& a, const Ranked& b) { return key(a) < key(b); });
-    if (first_counts && c_.manifest.conflicts_are_errors && ranked_.size() > 1 && key(ranked_[0]) == key(ranked_[1]))
+    std::stable_sort(ranked_.begin(), ranked_.end(),
+                     [](const Ranked& a, const Ranked& b) { return key(a) < key(b); });
+    if (first_counts && c_.manifest.conflicts_are_errors && ranked_.size() > 1 &&
+        key(ranked_[0]) == key(ranked_[1]))
       conflict();
   }
   [[noreturn]] void conflict() const {
-    const Descriptor &a = ranked_[0].choice.provider->descriptor, &b = ranked_[1].choice.provider->descriptor;
+    const Descriptor &a = ranked_[0].choice.provider->descriptor,
+                     &b = ranked_[1].choice.provider->descriptor;
     Json bind;
     if (!domain_.empty()) bind["domain"] = domain_;
     bind["op"] = op_type_;
     bind["to"] = a.id;
-    const auto place = [](const Descriptor& d) { return d.id + ": " + (d.file.empty() ? "registered in process" : d.file); };
+    const auto place = [](const Descriptor& d) {
+      return d.id + ": " + (d.file.empty() ? "registered in process" : d.file);
+    };
     throw PluginError(title(),
                       "expected one provider, got '" + a.id + "' and '" + b.id + "', both since " +
-                          std::to_string(ranked_[0].choice.op->since) + " with priority " + std::to_string(ranked_[0].priority),
+                          std::to_string(ranked_[0].choice.op->since) + " with priority " +
+                          std::to_string(ranked_[0].priority),
                       {place(a), place(b), remedy(bind)});
   }
   std::string remedy(const Json& bind) const {
     const Manifest& m = c_.manifest;
     if (!m.file.empty() && !m.op_set_name.empty())
-      return "add to " + m.file + " at " + pointer("/op_sets", m.op_set_name) + "/bind: " + bind.dump();
-    Json whole = {{"config_version", "1.0"}, {"op_sets", {{"default", {{"bind", Json::array({bind})}}}}}};
+      return "add to " + m.file + " at " + pointer("/op_sets", m.op_set_name) +
+             "/bind: " + bind.dump();
+    Json whole = {{"config_version", "1.0"},
+                  {"op_sets", {{"default", {{"bind", Json::array({bind})}}}}}};
     if (!m.file.empty()) {
       whole.erase("config_version");
       return "add to " + m.file + ": " + whole.dump();
@@ -168,8 +191,9 @@ class Chooser {
 
 }  // namespace
 
-std::vector<Choice> choose(const std::vector<const Provider*>& providers, const Configuration& configuration,
-                           const std::string& domain, const std::string& op_type, int64_t opset,
+std::vector<Choice> choose(const std::vector<const Provider*>& providers,
+                           const Configuration& configuration, const std::string& domain,
+                           const std::string& op_type, int64_t opset,
                            std::vector<std::string>& why_not) {
   return Chooser(configuration, domain, op_type, opset, why_not).run(providers);
 }

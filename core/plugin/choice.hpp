@@ -33,10 +33,12 @@ struct Configuration {
   std::set<std::string> allow_override;
 };
 
-/// Who is asked for (domain, op_type) of a model of this opset, in that order. why_not gets a line for each
-/// provider of the op that is not asked. Throws PluginError for a conflict and for a bind that cannot be kept.
-std::vector<Choice> choose(const std::vector<const Provider*>& providers, const Configuration& configuration,
-                           const std::string& domain, const std::string& op_type, int64_t opset,
+/// Who is asked for (domain, op_type) of a model of this opset, in that order. why_not gets a line
+/// for each provider of the op that is not asked. Throws PluginError for a conflict and for a bind
+/// that cannot be kept.
+std::vector<Choice> choose(const std::vector<const Provider*>& providers,
+                           const Configuration& configuration, const std::string& domain,
+                           const std::string& op_type, int64_t opset,
                            std::vector<std::string>& why_not);
 
 }  // namespace onnx2fx::plugin

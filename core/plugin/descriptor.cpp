@@ -14,7 +14,8 @@ namespace onnx2fx::plugin {
 namespace fs = std::filesystem;
 
 bool has_errors(const std::vector<Diagnostic>& faults) {
-  return std::any_of(faults.begin(), faults.end(), [](const Diagnostic& d) { return d.severity == Severity::kError; });
+  return std::any_of(faults.begin(), faults.end(),
+                     [](const Diagnostic& d) { return d.severity == Severity::kError; });
 }
 
 std::string shown(const std::string& domain, const std::string& op_type) {
@@ -31,9 +32,14 @@ static std::string contained_library(const std::string& file, const std::string&
   std::error_code error;
   const fs::path folder = fs::canonical(fs::absolute(file).parent_path(), error);
   const fs::path library = fs::weakly_canonical(folder / name, error);
-  const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), library.begin(), library.end());
+  const auto [end, unused] =
+      std::mismatch(folder.begin(), folder.end(), library.begin(), library.end());
   if (error || end != folder.end()) {
-    faults.push_back({Severity::kError, file, "/plugin/library: expected a file inside " + folder.string() + ", got " + library.string(), {}});
+    faults.push_back(
+        {Severity::kError,
+         file,
+         "/plugin/library: expected a file inside " + folder.string() + ", got " + library.string(),
+         {}});
     return {};
   }
   return library.string();
@@ -52,18 +58,29 @@ static void read_ops(const Json& ops, Descriptor& d, std::vector<Diagnostic>& fa
   std::map<std::tuple<std::string, std::string, int32_t>, size_t> seen;
   for (size_t i = 0; i < ops.size(); i++) {
     const Json& o = ops[i];
-    DescribedOp op{domain_of(o["domain"].get<std::string>()), o["op"].get<std::string>(), o["since"].get<int32_t>(),
-                   o.value("until", 0), o.value("priority", 0), o.value("override", false)};
+    DescribedOp op{domain_of(o["domain"].get<std::string>()),
+                   o["op"].get<std::string>(),
+                   o["since"].get<int32_t>(),
+                   o.value("until", 0),
+                   o.value("priority", 0),
+                   o.value("override", false)};
     const std::string at = pointer("/provides/ops", i);
     if (op.until && op.until < op.since)
-      faults.push_back({Severity::kError, d.file,
-                        at + "/until: expected at least since (" + std::to_string(op.since) + "), got " + std::to_string(op.until), {}});
+      faults.push_back({Severity::kError,
+                        d.file,
+                        at + "/until: expected at least since (" + std::to_string(op.since) +
+                            "), got " + std::to_string(op.until),
+                        {}});
     const auto [first, is_new] = seen.try_emplace({op.domain, op.op_type, op.since}, i);
     if (!is_new)
-      faults.push_back({Severity::kError, d.file,
-                        at + ": " + shown(op) + ": already stated at " + pointer("/provides/ops", first->second), {}});
+      faults.push_back(
+          {Severity::kError,
+           d.file,
+           at + ": " + shown(op) + ": already stated at " + pointer("/provides/ops", first->second),
+           {}});
     if (o.contains("torch_targets"))
-      for (const Json& target : o["torch_targets"]) d.torch_targets.push_back(target.get<std::string>());
+      for (const Json& target : o["torch_targets"])
+        d.torch_targets.push_back(target.get<std::string>());
     d.ops.push_back(std::move(op));
   }
 }
@@ -86,7 +103,8 @@ Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& fau
         d.requirements.push_back({r["plugin"].get<std::string>(), r.value("version", "")});
     if (json["provides"].contains("ops")) read_ops(json["provides"]["ops"], d, own);
     std::sort(d.torch_targets.begin(), d.torch_targets.end());
-    d.torch_targets.erase(std::unique(d.torch_targets.begin(), d.torch_targets.end()), d.torch_targets.end());
+    d.torch_targets.erase(std::unique(d.torch_targets.begin(), d.torch_targets.end()),
+                          d.torch_targets.end());
   }
   faults.insert(faults.end(), own.begin(), own.end());
   return d;

@@ -1,4 +1,5 @@
-// NAME.onnx2fx.json: what a plugin says of itself, so that it can be listed and chosen without being loaded.
+// NAME.onnx2fx.json: what a plugin says of itself, so that it can be listed and chosen without
+// being loaded.
 #ifndef ONNX2FX_CORE_PLUGIN_DESCRIPTOR_HPP_
 #define ONNX2FX_CORE_PLUGIN_DESCRIPTOR_HPP_
 
@@ -23,7 +24,7 @@ struct Requirement {
 };
 
 struct Descriptor {
-  std::string file;     ///< path of the JSON file; empty: registered in process
+  std::string file;  ///< path of the JSON file; empty: registered in process
   std::string id, version;
   std::string library;  ///< absolute, inside the descriptor's folder; empty: none for this platform
   std::string sha256;   ///< empty: not stated
@@ -33,12 +34,15 @@ struct Descriptor {
   std::vector<std::string> torch_targets;  ///< of all rows
 };
 
-/// Checks against sdk/schema/plugin.schema.json and beyond it (since <= until, no row twice, the library inside
-/// the descriptor's folder). Faults go to `faults`; with an error among them the descriptor is of no use.
+/// Checks against sdk/schema/plugin.schema.json and beyond it (since <= until, no row twice, the
+/// library inside the descriptor's folder). Faults go to `faults`; with an error among them the
+/// descriptor is of no use.
 Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults);
 
 /// "ai.onnx" and "" are one domain.
-inline std::string domain_of(std::string domain) { return domain == "ai.onnx" ? std::string() : domain; }
+inline std::string domain_of(std::string domain) {
+  return domain == "ai.onnx" ? std::string() : domain;
+}
 /// "Relu" or "com.acme::Rope", with ", since 1" for a row.
 std::string shown(const std::string& domain, const std::string& op_type);
 std::string shown(const DescribedOp& op);

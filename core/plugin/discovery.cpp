@@ -57,8 +57,11 @@ class Search {
 
   void file(const std::string& path) {
     if (!path.ends_with(".json"))
-      faults_.push_back({Severity::kError, "--plugin " + path, "expected a descriptor NAME.onnx2fx.json, got another kind of file",
-                         {"the descriptor lies beside the library; --plugin-dir takes a whole folder"}});
+      faults_.push_back(
+          {Severity::kError,
+           "--plugin " + path,
+           "expected a descriptor NAME.onnx2fx.json, got another kind of file",
+           {"the descriptor lies beside the library; --plugin-dir takes a whole folder"}});
     else
       found.push_back({fs::absolute(path).lexically_normal().string(), Place::kCommandLine});
   }
@@ -75,8 +78,10 @@ class Search {
       if (name.ends_with(kSuffix) && it->is_regular_file(broken)) names.push_back(name);
     }
     if (error && !where.empty())
-      faults_.push_back({place == Place::kEnvironment ? Severity::kWarning : Severity::kError, where,
-                         "expected a readable folder, got " + path + ": " + error.message(), {}});
+      faults_.push_back({place == Place::kEnvironment ? Severity::kWarning : Severity::kError,
+                         where,
+                         "expected a readable folder, got " + path + ": " + error.message(),
+                         {}});
     std::sort(names.begin(), names.end());
     for (std::string& name : names) found.push_back({std::move(name), place});
   }
@@ -88,28 +93,36 @@ class Search {
 };
 
 std::optional<std::string> user_folder() {
-  if (const auto data = environment("XDG_DATA_HOME"); data && data->starts_with("/")) return *data + "/onnx2fx/plugins.d";
-  if (const auto home = environment("HOME"); home && home->starts_with("/")) return *home + "/.local/share/onnx2fx/plugins.d";
+  if (const auto data = environment("XDG_DATA_HOME"); data && data->starts_with("/"))
+    return *data + "/onnx2fx/plugins.d";
+  if (const auto home = environment("HOME"); home && home->starts_with("/"))
+    return *home + "/.local/share/onnx2fx/plugins.d";
   return std::nullopt;
 }
 
 }  // namespace
 
-std::vector<Found> discover(const Options& options, const Manifest& manifest, std::vector<Diagnostic>& faults) {
+std::vector<Found> discover(const Options& options, const Manifest& manifest,
+                            std::vector<Diagnostic>& faults) {
   constexpr const char *kPath = "ONNX2FX_PLUGIN_PATH", *kAddPath = "ONNX2FX_ADD_PLUGIN_PATH";
   Search search(faults);
   if (!options.safe_mode) {
     for (const std::string& file : options.descriptors) search.file(file);
-    for (const std::string& folder : options.directories) search.folder(folder, Place::kCommandLine, "--plugin-dir");
-    for (const PluginFolder& folder : manifest.folders) search.folder(folder.path, Place::kManifest, folder.origin);
+    for (const std::string& folder : options.directories)
+      search.folder(folder, Place::kCommandLine, "--plugin-dir");
+    for (const PluginFolder& folder : manifest.folders)
+      search.folder(folder.path, Place::kManifest, folder.origin);
     if (options.default_plugins && environment(kPath)) {
       if (environment(kAddPath))
-        faults.push_back({Severity::kWarning, kAddPath, std::string("ignored, as ") + kPath + " is set", {}});
-      for (const std::string& folder : environment_list(kPath)) search.folder(folder, Place::kEnvironment, kPath);
+        faults.push_back(
+            {Severity::kWarning, kAddPath, std::string("ignored, as ") + kPath + " is set", {}});
+      for (const std::string& folder : environment_list(kPath))
+        search.folder(folder, Place::kEnvironment, kPath);
       return std::move(search.found);
     }
     if (options.default_plugins) {
-      for (const std::string& folder : environment_list(kAddPath)) search.folder(folder, Place::kEnvironment, kAddPath);
+      for (const std::string& folder : environment_list(kAddPath))
+        search.folder(folder, Place::kEnvironment, kAddPath);
       if (const auto folder = user_folder()) search.folder(*folder, Place::kUser, "");
     }
   }

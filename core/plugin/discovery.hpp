@@ -1,5 +1,5 @@
-// Where descriptors are looked for, in which order, and which places are trusted. Only JSON files are found
-// here; nothing is loaded.
+// Where descriptors are looked for, in which order, and which places are trusted. Only JSON files
+// are found here; nothing is loaded.
 #ifndef ONNX2FX_CORE_PLUGIN_DISCOVERY_HPP_
 #define ONNX2FX_CORE_PLUGIN_DISCOVERY_HPP_
 
@@ -22,11 +22,12 @@ struct Found {
 };
 
 /// All descriptors in order of precedence; inside a folder by byte order of the name.
-std::vector<Found> discover(const Options& options, const Manifest& manifest, std::vector<Diagnostic>& faults);
+std::vector<Found> discover(const Options& options, const Manifest& manifest,
+                            std::vector<Diagnostic>& faults);
 
-/// Why others than root and this user could change `file` or its folder ("DIR: writable by others (mode
-/// 0777)"); nullopt if they cannot. Of the installation's own folder only world-writable is an objection: who
-/// owns it owns the host as well.
+/// Why others than root and this user could change `file` or its folder ("DIR: writable by others
+/// (mode 0777)"); nullopt if they cannot. Of the installation's own folder only world-writable is
+/// an objection: who owns it owns the host as well.
 std::optional<std::string> insecurity(const std::string& file, Place place);
 
 /// The variable's value; nullopt if it is not set, or if the process has more rights than its user.

@@ -34,7 +34,8 @@ class Reader {
     for (const Elf64_Shdr& s : sections) {
       if (s.sh_type != SHT_DYNSYM && s.sh_type != SHT_DYNAMIC) continue;
       if (s.sh_link >= sections.size()) throw damaged();
-      const std::span<const uint8_t> names = part(sections[s.sh_link].sh_offset, sections[s.sh_link].sh_size);
+      const std::span<const uint8_t> names =
+          part(sections[s.sh_link].sh_offset, sections[s.sh_link].sh_size);
       if (s.sh_type == SHT_DYNSYM)
         symbols(s, names, image);
       else
@@ -55,18 +56,22 @@ class Reader {
     if (file_.size() < sizeof header_) throw damaged();
     std::memcpy(&header_, file_.data(), sizeof header_);
     if (header_.e_ident[EI_CLASS] != ELFCLASS64 || header_.e_ident[EI_DATA] != ELFDATA2LSB)
-      throw std::runtime_error("expected a 64-bit little-endian library, got another kind of ELF file");
+      throw std::runtime_error(
+          "expected a 64-bit little-endian library, got another kind of ELF file");
     if (header_.e_machine != kMachine)
-      throw std::runtime_error(std::string("expected a library for ") + kMachineName + ", got one for " +
-                               machine(header_.e_machine));
-    if (header_.e_type != ET_DYN) throw std::runtime_error("expected an ELF shared library, got an object file or program");
+      throw std::runtime_error(std::string("expected a library for ") + kMachineName +
+                               ", got one for " + machine(header_.e_machine));
+    if (header_.e_type != ET_DYN)
+      throw std::runtime_error("expected an ELF shared library, got an object file or program");
   }
 
   std::string kind() const {
-    const std::string_view head(reinterpret_cast<const char*>(file_.data()), std::min<size_t>(file_.size(), 64));
+    const std::string_view head(reinterpret_cast<const char*>(file_.data()),
+                                std::min<size_t>(file_.size(), 64));
     if (head.empty()) return "an empty file";
     if (head.starts_with("MZ")) return "a Windows library";
-    if (head.starts_with("\xCF\xFA\xED\xFE") || head.starts_with("\xCA\xFE\xBA\xBE")) return "a macOS library";
+    if (head.starts_with("\xCF\xFA\xED\xFE") || head.starts_with("\xCA\xFE\xBA\xBE"))
+      return "a macOS library";
     const bool is_text = std::all_of(head.begin(), head.end(), [](char c) {
       return c == '\n' || c == '\r' || c == '\t' || static_cast<unsigned char>(c) >= ' ';
     });
@@ -113,7 +118,8 @@ class Reader {
   }
 
   void dynamic(const Elf64_Shdr& s, std::span<const uint8_t> names, ElfImage& image) const {
-    for (const Elf64_Dyn& d : table<Elf64_Dyn>(s.sh_offset, s.sh_size / sizeof(Elf64_Dyn), s.sh_entsize)) {
+    for (const Elf64_Dyn& d :
+         table<Elf64_Dyn>(s.sh_offset, s.sh_size / sizeof(Elf64_Dyn), s.sh_entsize)) {
       if (d.d_tag == DT_NULL) break;
       if (d.d_tag == DT_NEEDED) image.needed.push_back(text(names, d.d_un.d_val));
       if (d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH) continue;
@@ -124,7 +130,8 @@ class Reader {
   }
 
   void stack(ElfImage& image) const {
-    for (const Elf64_Phdr& p : table<Elf64_Phdr>(header_.e_phoff, header_.e_phnum, header_.e_phentsize)) {
+    for (const Elf64_Phdr& p :
+         table<Elf64_Phdr>(header_.e_phoff, header_.e_phnum, header_.e_phentsize)) {
       if (p.p_type == PT_GNU_STACK) image.executable_stack = (p.p_flags & PF_X) != 0;
       if (p.p_type == PT_LOAD) part(p.p_offset, p.p_filesz);
     }

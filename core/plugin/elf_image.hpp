@@ -1,4 +1,5 @@
-// What an ELF library says of itself, read from its bytes: nothing of it runs, and no offset in it is trusted.
+// What an ELF library says of itself, read from its bytes: nothing of it runs, and no offset in it
+// is trusted.
 #ifndef ONNX2FX_CORE_PLUGIN_ELF_IMAGE_HPP_
 #define ONNX2FX_CORE_PLUGIN_ELF_IMAGE_HPP_
 
@@ -19,7 +20,8 @@ struct ElfImage {
   bool exported(const std::string& symbol) const;
 };
 
-/// Throws std::runtime_error whose text completes "LIBRARY: ": not an ELF file, another machine, truncated...
+/// Throws std::runtime_error whose text completes "LIBRARY: ": not an ELF file, another machine,
+/// truncated...
 ElfImage read_elf(std::span<const uint8_t> file);
 
 /// "linux-x86_64": the key of this host in a descriptor's `library`.

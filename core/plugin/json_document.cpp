@@ -41,7 +41,8 @@ class Builder final : public nlohmann::json_sax<Json> {
   }
 
   bool parse_error(size_t, const std::string&, const nlohmann::json::exception& e) override {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..." -> "line 1, column 2: ..."
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..." -> "line 1, column 2:
+    // ..."
     std::string text = e.what();
     if (const size_t at = text.find("line "); at != std::string::npos) text.erase(0, at);
     throw PluginError(file_, text);
@@ -111,9 +112,11 @@ std::string pointer(const std::string& base, std::string_view key) {
 
 Json parse_json(std::string_view text, const std::string& file) {
   if (text.size() > kLargestDocument)
-    throw PluginError(file, "expected at most " + std::to_string(kLargestDocument) + " bytes, got more");
+    throw PluginError(file,
+                      "expected at most " + std::to_string(kLargestDocument) + " bytes, got more");
   if (text.starts_with("\xEF\xBB\xBF"))
-    throw PluginError(file, "expected JSON text, got a byte order mark", {"save the file as UTF-8 without one"});
+    throw PluginError(file, "expected JSON text, got a byte order mark",
+                      {"save the file as UTF-8 without one"});
   Builder builder(file);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
@@ -125,7 +128,8 @@ Json read_json(const std::string& file) {
   std::string text(kLargestDocument + 1, '\0');
   if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!in.is_open() || in.bad())
-    throw PluginError(file, "cannot be read: " + std::generic_category().message(in.is_open() ? EIO : open_error));
+    throw PluginError(file, "cannot be read: " +
+                                std::generic_category().message(in.is_open() ? EIO : open_error));
   text.resize(static_cast<size_t>(in.gcount()));
   return parse_json(text, file);
 }

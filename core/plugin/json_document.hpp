@@ -1,5 +1,5 @@
-// Descriptors and manifests are read strictly: what nlohmann/json would let pass in silence (a duplicate key,
-// a byte order mark, endless nesting) is an error here.
+// Descriptors and manifests are read strictly: what nlohmann/json would let pass in silence (a
+// duplicate key, a byte order mark, endless nesting) is an error here.
 #ifndef ONNX2FX_CORE_PLUGIN_JSON_DOCUMENT_HPP_
 #define ONNX2FX_CORE_PLUGIN_JSON_DOCUMENT_HPP_
 
@@ -14,8 +14,8 @@ using Json = nlohmann::ordered_json;
 inline constexpr size_t kLargestDocument = size_t{1} << 20;
 inline constexpr size_t kDeepestDocument = 32;
 
-/// `file` is for messages. Throws PluginError: syntax, duplicate key, byte order mark, more than 1 MiB,
-/// deeper than 32.
+/// `file` is for messages. Throws PluginError: syntax, duplicate key, byte order mark, more than 1
+/// MiB, deeper than 32.
 Json parse_json(std::string_view text, const std::string& file);
 /// Throws PluginError if the file cannot be read, or as parse_json.
 Json read_json(const std::string& file);

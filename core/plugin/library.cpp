@@ -69,7 +69,9 @@ class FileView {
   size_t size_ = 0;
 };
 
-std::string spoken() { return std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(O2FX_ABI_MINOR); }
+std::string spoken() {
+  return std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(O2FX_ABI_MINOR);
+}
 constexpr const char* kRemedy = "rebuild the plugin against this SDK, or upgrade onnx2fx";
 
 void judge(std::span<const uint8_t> file, const std::string& path) {
@@ -82,8 +84,12 @@ void judge(std::span<const uint8_t> file, const std::string& path) {
   if (image.exported(kEntry)) return;
   for (const std::string& symbol : image.exports)
     if (symbol.starts_with(kEntryStem))
-      throw PluginError(path, "plugin ABI " + symbol.substr(std::strlen(kEntryStem)) + ", this host speaks " + spoken(), {kRemedy});
-  throw PluginError(path, std::string("exports no ") + kEntry, {"a plugin is built with onnx2fx_add_plugin()"});
+      throw PluginError(
+          path,
+          "plugin ABI " + symbol.substr(std::strlen(kEntryStem)) + ", this host speaks " + spoken(),
+          {kRemedy});
+  throw PluginError(path, std::string("exports no ") + kEntry,
+                    {"a plugin is built with onnx2fx_add_plugin()"});
 }
 
 /// Libraries stay mapped: their tables, and whatever they registered elsewhere, are in use.
@@ -110,7 +116,11 @@ const o2fx_plugin* map(const std::string& path) {
 bool is_utf8(std::string_view s) {
   for (size_t i = 0; i < s.size();) {
     const auto lead = static_cast<unsigned char>(s[i]);
-    const size_t n = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
+    const size_t n = lead < 0x80                   ? 1
+                     : lead >= 0xC2 && lead < 0xE0 ? 2
+                     : lead >= 0xE0 && lead < 0xF0 ? 3
+                     : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                   : 0;
     if (n == 0 || i + n > s.size()) return false;
     for (size_t k = 1; k < n; k++)
       if ((static_cast<unsigned char>(s[i + k]) & 0xC0) != 0x80) return false;
@@ -146,24 +156,33 @@ class TableCheck {
   void head() {
     constexpr uint64_t kLargest = 4096;
     if (!raw_) return fault(std::string(kEntry) + ": expected a table, got NULL");
-    constexpr uint64_t kMinor0 = offsetof(o2fx_plugin, get_extension) + sizeof(table_.get_extension);
+    constexpr uint64_t kMinor0 =
+        offsetof(o2fx_plugin, get_extension) + sizeof(table_.get_extension);
     if (raw_->struct_size < kMinor0 || raw_->struct_size > kLargest || raw_->struct_size % 8)
-      return fault("struct_size: expected at least " + std::to_string(kMinor0) + " bytes, got " + std::to_string(raw_->struct_size));
+      return fault("struct_size: expected at least " + std::to_string(kMinor0) + " bytes, got " +
+                   std::to_string(raw_->struct_size));
     std::memcpy(&table_, raw_, std::min<uint64_t>(raw_->struct_size, sizeof table_));
     if (table_.abi_major != O2FX_ABI_MAJOR)
-      return fault("plugin ABI " + std::to_string(table_.abi_major) + "." + std::to_string(table_.abi_minor) +
-                       ", this host speaks " + spoken(), {kRemedy});
+      return fault("plugin ABI " + std::to_string(table_.abi_major) + "." +
+                       std::to_string(table_.abi_minor) + ", this host speaks " + spoken(),
+                   {kRemedy});
     if (table_.abi_min_minor > O2FX_ABI_MINOR)
-      return fault("needs a host of ABI " + std::to_string(table_.abi_major) + "." + std::to_string(table_.abi_min_minor) +
-                       " or newer, this host speaks " + spoken(), {"upgrade onnx2fx"});
-    if (table_.flags & ~O2FX_PLUGIN_CONCURRENT) fault("flags: expected known ones, got " + std::to_string(table_.flags));
+      return fault("needs a host of ABI " + std::to_string(table_.abi_major) + "." +
+                       std::to_string(table_.abi_min_minor) + " or newer, this host speaks " +
+                       spoken(),
+                   {"upgrade onnx2fx"});
+    if (table_.flags & ~O2FX_PLUGIN_CONCURRENT)
+      fault("flags: expected known ones, got " + std::to_string(table_.flags));
   }
   void names() {
     if (!is_name(table_.id, false)) fault("id: expected a name in UTF-8, got none");
     if (!is_name(table_.version, false)) fault("version: expected a version in UTF-8, got none");
-    if (table_.n_ops && !table_.ops) fault("ops: expected " + std::to_string(table_.n_ops) + " rows, got NULL");
-    if (table_.n_ops && (table_.op_size < sizeof(o2fx_op) || table_.op_size % 8 || table_.op_size > 1024))
-      fault("op_size: expected at least " + std::to_string(sizeof(o2fx_op)) + " bytes, got " + std::to_string(table_.op_size));
+    if (table_.n_ops && !table_.ops)
+      fault("ops: expected " + std::to_string(table_.n_ops) + " rows, got NULL");
+    if (table_.n_ops &&
+        (table_.op_size < sizeof(o2fx_op) || table_.op_size % 8 || table_.op_size > 1024))
+      fault("op_size: expected at least " + std::to_string(sizeof(o2fx_op)) + " bytes, got " +
+            std::to_string(table_.op_size));
   }
   void op_rows() {
     std::map<std::tuple<std::string, std::string, int32_t>, uint32_t> seen;
@@ -174,18 +193,22 @@ class TableCheck {
         fault(at + ": expected domain and op_type in UTF-8, got something else");
       } else {
         row(*op, at + " (" + shown(domain_of(text(op->domain)), text(op->op_type)) + ")");
-        const auto [first, is_new] = seen.try_emplace({domain_of(text(op->domain)), text(op->op_type), op->since_opset}, i);
+        const auto [first, is_new] =
+            seen.try_emplace({domain_of(text(op->domain)), text(op->op_type), op->since_opset}, i);
         if (!is_new)
-          fault(at + " (" + shown(domain_of(text(op->domain)), text(op->op_type)) + "): since_opset " +
-                std::to_string(op->since_opset) + " already stands in row " + std::to_string(first->second));
+          fault(at + " (" + shown(domain_of(text(op->domain)), text(op->op_type)) +
+                "): since_opset " + std::to_string(op->since_opset) + " already stands in row " +
+                std::to_string(first->second));
       }
       i++;
     }
   }
   void row(const o2fx_op& op, const std::string& at) {
-    if (op.since_opset < 1) fault(at + ": since_opset: expected at least 1, got " + std::to_string(op.since_opset));
+    if (op.since_opset < 1)
+      fault(at + ": since_opset: expected at least 1, got " + std::to_string(op.since_opset));
     if (op.until_opset != 0 && op.until_opset < op.since_opset)
-      fault(at + ": until_opset: expected 0 or at least " + std::to_string(op.since_opset) + ", got " + std::to_string(op.until_opset));
+      fault(at + ": until_opset: expected 0 or at least " + std::to_string(op.since_opset) +
+            ", got " + std::to_string(op.until_opset));
     if (op.flags || op.reserved) fault(at + ": flags and reserved: expected 0, got another value");
     if (!op.lower) fault(at + ": lower: expected a function, got NULL");
   }
@@ -196,7 +219,8 @@ class TableCheck {
   std::vector<Diagnostic> faults_;
 };
 
-std::string row_text(const std::string& domain, const std::string& op_type, int32_t since, int32_t until) {
+std::string row_text(const std::string& domain, const std::string& op_type, int32_t since,
+                     int32_t until) {
   return shown(DescribedOp{domain, op_type, since, until});
 }
 
@@ -207,16 +231,20 @@ const o2fx_plugin* load_library(const std::string& path, const std::string& sha2
   judge(file.bytes(), path);
   if (sha256_wanted.empty()) return map(path);
   const std::string found = sha256(file.bytes());
-  if (found != sha256_wanted) throw PluginError(path, "sha256: expected " + sha256_wanted + ", got " + found);
+  if (found != sha256_wanted)
+    throw PluginError(path, "sha256: expected " + sha256_wanted + ", got " + found);
   return map(file.same_file());
 }
 
-o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where) { return TableCheck(table, where).run(); }
+o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where) {
+  return TableCheck(table, where).run();
+}
 
 std::vector<const o2fx_op*> rows(const o2fx_plugin& table) {
   std::vector<const o2fx_op*> r(table.n_ops);
   for (uint32_t i = 0; i < table.n_ops; i++)
-    r[i] = reinterpret_cast<const o2fx_op*>(reinterpret_cast<const char*>(table.ops) + size_t{i} * table.op_size);
+    r[i] = reinterpret_cast<const o2fx_op*>(reinterpret_cast<const char*>(table.ops) +
+                                            size_t{i} * table.op_size);
   return r;
 }
 
@@ -227,22 +255,27 @@ Descriptor describe(const o2fx_plugin& table) {
   d.abi_major = table.abi_major;
   d.abi_min_minor = table.abi_min_minor;
   for (const o2fx_op* op : rows(table))
-    d.ops.push_back({domain_of(text(op->domain)), text(op->op_type), op->since_opset, op->until_opset});
+    d.ops.push_back(
+        {domain_of(text(op->domain)), text(op->op_type), op->since_opset, op->until_opset});
   return d;
 }
 
 void require_agreement(const o2fx_plugin& table, const Descriptor& descriptor) {
   std::vector<Diagnostic> faults;
   const auto fault = [&](const std::string& what) {
-    faults.push_back({Severity::kError, descriptor.library, what, {"the descriptor is " + descriptor.file}});
+    faults.push_back(
+        {Severity::kError, descriptor.library, what, {"the descriptor is " + descriptor.file}});
   };
   const Descriptor own = describe(table);
-  if (own.id != descriptor.id) fault("id: expected '" + descriptor.id + "' as in the descriptor, got '" + own.id + "'");
+  if (own.id != descriptor.id)
+    fault("id: expected '" + descriptor.id + "' as in the descriptor, got '" + own.id + "'");
   if (own.version != descriptor.version)
     fault("version: expected " + descriptor.version + " as in the descriptor, got " + own.version);
   std::map<std::string, int> balance;
-  for (const DescribedOp& op : descriptor.ops) balance[row_text(op.domain, op.op_type, op.since, op.until)]++;
-  for (const DescribedOp& op : own.ops) balance[row_text(op.domain, op.op_type, op.since, op.until)]--;
+  for (const DescribedOp& op : descriptor.ops)
+    balance[row_text(op.domain, op.op_type, op.since, op.until)]++;
+  for (const DescribedOp& op : own.ops)
+    balance[row_text(op.domain, op.op_type, op.since, op.until)]--;
   std::string missing, extra;
   for (const auto& [name, n] : balance) {
     if (n > 0) missing += (missing.empty() ? "" : ", ") + name;

@@ -1,5 +1,5 @@
-// A plugin's library: judged from its bytes first, mapped then, its table accepted last. A library once mapped
-// stays so until the process ends.
+// A plugin's library: judged from its bytes first, mapped then, its table accepted last. A library
+// once mapped stays so until the process ends.
 #ifndef ONNX2FX_CORE_PLUGIN_LIBRARY_HPP_
 #define ONNX2FX_CORE_PLUGIN_LIBRARY_HPP_
 
@@ -13,13 +13,13 @@
 
 namespace onnx2fx::plugin {
 
-/// Maps the library and asks its entry point for the table. sha256: what its bytes must hash to, empty: any.
-/// The bytes are judged, hashed and mapped from one open file. Throws PluginError; before any code of the
-/// library has run, if the file itself is at fault.
+/// Maps the library and asks its entry point for the table. sha256: what its bytes must hash to,
+/// empty: any. The bytes are judged, hashed and mapped from one open file. Throws PluginError;
+/// before any code of the library has run, if the file itself is at fault.
 const o2fx_plugin* load_library(const std::string& path, const std::string& sha256);
 
-/// A zero-padded copy of a table that keeps the rules of plugin.h; `where` is for messages. Throws PluginError
-/// with every fault.
+/// A zero-padded copy of a table that keeps the rules of plugin.h; `where` is for messages. Throws
+/// PluginError with every fault.
 o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where);
 
 /// The rows of an accepted table.

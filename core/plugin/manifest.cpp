@@ -44,8 +44,11 @@ class ManifestReader {
   }
 
  private:
-  static Origin origin(const std::string& file, const std::string& at) { return file + " at " + at; }
-  void fault(const std::string& file, const std::string& what, std::vector<std::string> notes = {}) {
+  static Origin origin(const std::string& file, const std::string& at) {
+    return file + " at " + at;
+  }
+  void fault(const std::string& file, const std::string& what,
+             std::vector<std::string> notes = {}) {
     faults_.push_back({Severity::kError, file, what, std::move(notes)});
   }
 
@@ -58,7 +61,8 @@ class ManifestReader {
     if (json.contains("extends")) extend(json["extends"], file);
     folders(json, file);
     if (json.contains("plugins")) plugins(json["plugins"], file);
-    if (json.contains("on_conflict")) manifest_.conflicts_are_errors = json["on_conflict"] == "error";
+    if (json.contains("on_conflict"))
+      manifest_.conflicts_are_errors = json["on_conflict"] == "error";
     if (json.contains("op_sets"))
       for (const auto& [name, set] : json["op_sets"].items())
         op_sets_[name] = op_set(set, file, pointer("/op_sets", name));
@@ -78,7 +82,8 @@ class ManifestReader {
         continue;
       }
       const std::string base = (fs::path(file).parent_path() / name).lexically_normal().string();
-      if (std::find(reading_.begin(), reading_.end(), base) != reading_.end() || reading_.size() > 16)
+      if (std::find(reading_.begin(), reading_.end(), base) != reading_.end() ||
+          reading_.size() > 16)
         fault(file, at + ": expected a manifest that does not extend this one, got " + base);
       else
         document(base);
@@ -86,7 +91,8 @@ class ManifestReader {
   }
   void standard(const std::string& name, const std::string& file, const std::string& at) {
     if (!standard_opset(name))
-      return fault(file, at + ": expected 'builtin:onnx-N' or a file name, got '" + std::string(kBuiltin) + name + "'");
+      return fault(file, at + ": expected 'builtin:onnx-N' or a file name, got '" +
+                             std::string(kBuiltin) + name + "'");
     standard_ = DomainLimits{0, *standard_opset(name), origin(file, at)};
   }
 
@@ -94,14 +100,17 @@ class ManifestReader {
     if (!json.contains("plugin_dirs")) return;
     const Json& list = json["plugin_dirs"];
     for (size_t i = 0; i < list.size(); i++)
-      manifest_.folders.push_back({(fs::path(file).parent_path() / list[i].get<std::string>()).lexically_normal().string(),
-                                   origin(file, pointer("/plugin_dirs", i))});
+      manifest_.folders.push_back(
+          {(fs::path(file).parent_path() / list[i].get<std::string>()).lexically_normal().string(),
+           origin(file, pointer("/plugin_dirs", i))});
   }
 
-  static void patterns(const Json& json, const char* key, const std::string& file, std::vector<Pattern>& to) {
+  static void patterns(const Json& json, const char* key, const std::string& file,
+                       std::vector<Pattern>& to) {
     if (!json.contains(key)) return;
     for (size_t i = 0; i < json[key].size(); i++)
-      to.push_back({json[key][i].get<std::string>(), origin(file, pointer(pointer("/plugins", key), i))});
+      to.push_back(
+          {json[key][i].get<std::string>(), origin(file, pointer(pointer("/plugins", key), i))});
   }
   void plugins(const Json& json, const std::string& file) {
     patterns(json, "disable", file, manifest_.disable);
@@ -110,16 +119,18 @@ class ManifestReader {
     if (!json.contains("require")) return;
     for (size_t i = 0; i < json["require"].size(); i++) {
       const Json& r = json["require"][i];
-      manifest_.required.push_back({r["id"].get<std::string>(), r.value("version", ""), r.value("sha256", ""),
+      manifest_.required.push_back({r["id"].get<std::string>(), r.value("version", ""),
+                                    r.value("sha256", ""),
                                     origin(file, pointer("/plugins/require", i))});
     }
   }
 
   Selection selection(const Json& json, const std::string& file, const std::string& at) {
-    Selection s{domain_of(json.value("domain", "")), json["op"].get<std::string>(), json.value("since", 0),
-                json.value("until", 0), origin(file, at)};
+    Selection s{domain_of(json.value("domain", "")), json["op"].get<std::string>(),
+                json.value("since", 0), json.value("until", 0), origin(file, at)};
     if (s.until && s.until < s.since)
-      fault(file, at + "/until: expected at least since (" + std::to_string(s.since) + "), got " + std::to_string(s.until));
+      fault(file, at + "/until: expected at least since (" + std::to_string(s.since) + "), got " +
+                      std::to_string(s.until));
     return s;
   }
   OpSet op_set(const Json& json, const std::string& file, const std::string& at) {
@@ -131,15 +142,17 @@ class ManifestReader {
         const std::string here = pointer(at + "/domains", domain);
         const DomainLimits limits{d.value("min", 0), d.value("max", 0), origin(file, here)};
         if (limits.max && limits.max < limits.min)
-          fault(file, here + "/max: expected at least min (" + std::to_string(limits.min) + "), got " + std::to_string(limits.max));
+          fault(file, here + "/max: expected at least min (" + std::to_string(limits.min) +
+                          "), got " + std::to_string(limits.max));
         set.domains[domain_of(domain)] = limits;
       }
     if (json.contains("bind"))
       for (size_t i = 0; i < json["bind"].size(); i++) {
         const Json& b = json["bind"][i];
-        set.binds.push_back({selection(b, file, pointer(at + "/bind", i)), b["to"].get<std::string>(),
-                             b.contains("priority") ? std::optional(b["priority"].get<int32_t>()) : std::nullopt,
-                             b.value("fallthrough", false)});
+        set.binds.push_back(
+            {selection(b, file, pointer(at + "/bind", i)), b["to"].get<std::string>(),
+             b.contains("priority") ? std::optional(b["priority"].get<int32_t>()) : std::nullopt,
+             b.value("fallthrough", false)});
       }
     if (json.contains("disable"))
       for (size_t i = 0; i < json["disable"].size(); i++)
@@ -157,7 +170,8 @@ class ManifestReader {
     }
     if (name.empty() && op_sets_.size() == 1) name = op_sets_.begin()->first;
     if (name.empty() && op_sets_.size() > 1)
-      return fault(manifest_.file, "/default_op_set: expected one of " + known() + ", got none", {"or choose one with --op-set"});
+      return fault(manifest_.file, "/default_op_set: expected one of " + known() + ", got none",
+                   {"or choose one with --op-set"});
     manifest_.op_set_name = name;
     std::vector<std::string> path;
     if (!name.empty()) join(name, where, path);
@@ -208,7 +222,8 @@ class ManifestReader {
 
 }  // namespace
 
-Manifest read_manifest(const std::string& file, const std::string& op_set, std::vector<Diagnostic>& faults) {
+Manifest read_manifest(const std::string& file, const std::string& op_set,
+                       std::vector<Diagnostic>& faults) {
   return ManifestReader(faults).read(file, op_set);
 }
 

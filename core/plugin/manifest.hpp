@@ -1,5 +1,6 @@
-// The manifest (--manifest FILE): which plugins may serve, which op set is in force, who lowers what. Every
-// entry remembers where it was written, so that a refusal can name the line that caused it.
+// The manifest (--manifest FILE): which plugins may serve, which op set is in force, who lowers
+// what. Every entry remembers where it was written, so that a refusal can name the line that caused
+// it.
 #ifndef ONNX2FX_CORE_PLUGIN_MANIFEST_HPP_
 #define ONNX2FX_CORE_PLUGIN_MANIFEST_HPP_
 
@@ -26,7 +27,8 @@ struct Selection {
 struct Bind {
   Selection ops;
   std::string to;
-  std::optional<int32_t> priority;  ///< given: not a bind, but this provider's priority for these ops
+  std::optional<int32_t>
+      priority;  ///< given: not a bind, but this provider's priority for these ops
   bool fallthrough = false;
 };
 struct DomainLimits {
@@ -54,20 +56,21 @@ struct PluginFolder {
 };
 
 struct Manifest {
-  std::string file;                ///< empty: none was given
+  std::string file;  ///< empty: none was given
   std::vector<PluginFolder> folders;
   std::vector<Pattern> disable, enable;
   std::vector<Required> required;
   std::vector<Pattern> allow_override;
   bool conflicts_are_errors = true;
-  std::string op_set_name;         ///< the one in force; empty: none
-  OpSet op_set;                    ///< what it and its ancestors say
+  std::string op_set_name;  ///< the one in force; empty: none
+  OpSet op_set;             ///< what it and its ancestors say
 };
 
-/// Reads `file` (empty: no manifest) and all that it extends, and settles the op set: `op_set`, else the
-/// manifest's default, else its only one. "onnx-N" always exists: domain "" up to opset N. Extending
-/// "builtin:onnx-N" limits "" likewise where the op set itself says nothing of "".
-Manifest read_manifest(const std::string& file, const std::string& op_set, std::vector<Diagnostic>& faults);
+/// Reads `file` (empty: no manifest) and all that it extends, and settles the op set: `op_set`,
+/// else the manifest's default, else its only one. "onnx-N" always exists: domain "" up to opset N.
+/// Extending "builtin:onnx-N" limits "" likewise where the op set itself says nothing of "".
+Manifest read_manifest(const std::string& file, const std::string& op_set,
+                       std::vector<Diagnostic>& faults);
 
 }  // namespace onnx2fx::plugin
 

@@ -9,8 +9,8 @@
 
 namespace onnx2fx::plugin {
 
-/// The known name at the smallest edit distance, if that is at most a third of its length (and at least
-/// one edit is always allowed); the first of several equals.
+/// The known name at the smallest edit distance, if that is at most a third of its length (and at
+/// least one edit is always allowed); the first of several equals.
 std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& known);
 
 /// Shell pattern with `*` and `?`; every other character stands for itself.

@@ -33,9 +33,12 @@ struct Registry::Impl {
   explicit Impl(const Options& options) : options_(options) {
     std::vector<Diagnostic> faults;
     configuration_.manifest = read_manifest(options.manifest, options.op_set, faults);
-    configuration_.allow_override.insert(options.allow_override.begin(), options.allow_override.end());
-    for (const Pattern& p : configuration_.manifest.allow_override) configuration_.allow_override.insert(p.glob);
-    for (const Found& found : discover(options, configuration_.manifest, faults)) read(found, faults);
+    configuration_.allow_override.insert(options.allow_override.begin(),
+                                         options.allow_override.end());
+    for (const Pattern& p : configuration_.manifest.allow_override)
+      configuration_.allow_override.insert(p.glob);
+    for (const Found& found : discover(options, configuration_.manifest, faults))
+      read(found, faults);
     for (Known& known : known_)
       if (known.usable()) require_others(known);
     check_manifest(faults);
@@ -72,27 +75,32 @@ struct Registry::Impl {
     known.sha256 = known.descriptor.sha256;
     known.status = status(known, objection);
     if (objection && known.usable()) warn("accepted although insecure: " + *objection);
-    if (known.status.starts_with("refused")) warn(known.status, {"fix the mode, or give --allow-insecure-plugins"});
-    if (known.status.starts_with("shadowed")) warn("plugin '" + known.descriptor.id + "' is " + known.status);
+    if (known.status.starts_with("refused"))
+      warn(known.status, {"fix the mode, or give --allow-insecure-plugins"});
+    if (known.status.starts_with("shadowed"))
+      warn("plugin '" + known.descriptor.id + "' is " + known.status);
     known_.push_back(std::move(known));
   }
 
   std::string status(const Known& known, const std::optional<std::string>& objection) const {
     const Descriptor& d = known.descriptor;
-    const bool trusted = options_.allow_insecure || known.place == Place::kCommandLine || known.place == Place::kManifest;
+    const bool trusted = options_.allow_insecure || known.place == Place::kCommandLine ||
+                         known.place == Place::kManifest;
     if (objection && !trusted) return "refused: " + *objection;
     for (const Known& other : known_)
-      if (other.descriptor.id == d.id && !other.status.starts_with("refused")) return "shadowed by " + other.descriptor.file;
+      if (other.descriptor.id == d.id && !other.status.starts_with("refused"))
+        return "shadowed by " + other.descriptor.file;
     if (const auto why = disabled(d.id, known.builtin)) return *why;
     if (d.abi_major != O2FX_ABI_MAJOR || d.abi_min_minor > O2FX_ABI_MINOR)
-      return "needs plugin ABI " + std::to_string(d.abi_major) + "." + std::to_string(d.abi_min_minor) + ", this host speaks " +
+      return "needs plugin ABI " + std::to_string(d.abi_major) + "." +
+             std::to_string(d.abi_min_minor) + ", this host speaks " +
              std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(O2FX_ABI_MINOR);
     if (d.library.empty()) return "has no library for this platform";
     return "ok";
   }
 
-  /// Disable is judged before enable; the environment before the manifest. A glob that does not spell out
-  /// "onnx2fx." leaves the installation's own plugins alone.
+  /// Disable is judged before enable; the environment before the manifest. A glob that does not
+  /// spell out "onnx2fx." leaves the installation's own plugins alone.
   std::optional<std::string> disabled(const std::string& id, bool builtin) const {
     const auto hits = [&](const std::string& glob) {
       return matches(glob, id) && (!builtin || glob == id || glob.starts_with("onnx2fx."));
@@ -121,7 +129,8 @@ struct Registry::Impl {
   void require_others(Known& known) {
     for (const Requirement& r : known.descriptor.requirements) {
       const Known* other = find(r.id);
-      const std::string wanted = "requires '" + r.id + "'" + (r.version.empty() ? "" : " " + r.version) + ", which is ";
+      const std::string wanted =
+          "requires '" + r.id + "'" + (r.version.empty() ? "" : " " + r.version) + ", which is ";
       if (!other || !other->usable())
         known.status = wanted + (other ? other->status : "not there");
       else if (!in_range(other->descriptor.version, r.version))
@@ -132,13 +141,15 @@ struct Registry::Impl {
   void check_manifest(std::vector<Diagnostic>& faults) {
     const auto fault = [&](const Origin& origin, const std::string& what) {
       std::vector<std::string> notes;
-      for (const Known& k : known_) notes.push_back("found: " + k.descriptor.id + " " + k.descriptor.version + ": " + k.status);
+      for (const Known& k : known_)
+        notes.push_back("found: " + k.descriptor.id + " " + k.descriptor.version + ": " + k.status);
       if (known_.empty()) notes.push_back("no plugin was found");
       faults.push_back({Severity::kError, origin, what, std::move(notes)});
     };
     for (const Required& r : configuration_.manifest.required) {
       Known* k = find(r.id);
-      const std::string wanted = "expected plugin '" + r.id + "'" + (r.version.empty() ? "" : " " + r.version) + ", got ";
+      const std::string wanted =
+          "expected plugin '" + r.id + "'" + (r.version.empty() ? "" : " " + r.version) + ", got ";
       if (!k || !k->usable())
         fault(r.origin, wanted + (k ? "one that is " + k->status : "none"));
       else if (!in_range(k->descriptor.version, r.version))
@@ -147,7 +158,8 @@ struct Registry::Impl {
         k->sha256 = r.sha256;
     }
     for (const Bind& b : configuration_.manifest.op_set.binds)
-      if (!find(b.to)) fault(b.ops.origin, "expected the id of a plugin that was found, got '" + b.to + "'");
+      if (!find(b.to))
+        fault(b.ops.origin, "expected the id of a plugin that was found, got '" + b.to + "'");
   }
 
   // ---- answering
@@ -159,8 +171,10 @@ struct Registry::Impl {
     std::vector<const Provider*> providers;
     for (const Known& k : known_)
       if (!k.status.starts_with("shadowed")) providers.push_back(&k);
-    for (const Choice& c : choose(providers, configuration_, domain, op_type, opset, made->why_not)) {
-      Known& known = *std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return &k == c.provider; });
+    for (const Choice& c :
+         choose(providers, configuration_, domain, op_type, opset, made->why_not)) {
+      Known& known = *std::find_if(known_.begin(), known_.end(),
+                                   [&](const Known& k) { return &k == c.provider; });
       load(known);
       made->candidates.push_back({&known.plugin, known.op_rows.at({domain, op_type, c.op->since})});
     }
@@ -172,10 +186,12 @@ struct Registry::Impl {
     if (known.plugin.table) return;
     const Descriptor& d = known.descriptor;
     if (const auto objection = insecurity(d.library, known.place)) {
-      if (!options_.allow_insecure && known.place != Place::kCommandLine && known.place != Place::kManifest)
+      if (!options_.allow_insecure && known.place != Place::kCommandLine &&
+          known.place != Place::kManifest)
         throw PluginError(*objection, "expected a library that only root and this user can change",
                           {"fix the mode, or give --allow-insecure-plugins"});
-      warnings_.push_back({Severity::kWarning, d.library, "accepted although insecure: " + *objection, {}});
+      warnings_.push_back(
+          {Severity::kWarning, d.library, "accepted although insecure: " + *objection, {}});
     }
     const o2fx_plugin table = accepted_table(load_library(d.library, known.sha256), d.library);
     require_agreement(table, d);
@@ -198,7 +214,8 @@ struct Registry::Impl {
     known.in_process = true;
     known.status = "ok";
     if (find(known.descriptor.id))
-      throw PluginError("plugin '" + known.descriptor.id + "'", "expected an id that is not taken, got one that is");
+      throw PluginError("plugin '" + known.descriptor.id + "'",
+                        "expected an id that is not taken, got one that is");
     known_.push_front(std::move(known));
     accept(known_.front(), accepted);
     for (auto& [key, slot] : answers_)
@@ -211,7 +228,8 @@ struct Registry::Impl {
   Configuration configuration_;
   std::deque<Known> known_;  ///< in order of discovery; elements stay where they are
   std::map<Key, std::unique_ptr<Answer>> answers_;
-  std::vector<std::unique_ptr<Answer>> retired_;  ///< of before an add(): references to them live on
+  std::vector<std::unique_ptr<Answer>>
+      retired_;  ///< of before an add(): references to them live on
   std::vector<Diagnostic> warnings_;
 };
 
@@ -220,9 +238,11 @@ Registry::~Registry() = default;
 
 Plugin& Registry::add(const o2fx_plugin* table) { return impl_->add(table); }
 
-const std::vector<Candidate>& Registry::candidates(std::string_view domain, std::string_view op_type, int64_t opset,
+const std::vector<Candidate>& Registry::candidates(std::string_view domain,
+                                                   std::string_view op_type, int64_t opset,
                                                    std::vector<std::string>* why_not) {
-  const Impl::Answer& a = impl_->answer(domain_of(std::string(domain)), std::string(op_type), opset);
+  const Impl::Answer& a =
+      impl_->answer(domain_of(std::string(domain)), std::string(op_type), opset);
   if (why_not) why_not->insert(why_not->end(), a.why_not.begin(), a.why_not.end());
   return a.candidates;
 }
@@ -234,7 +254,8 @@ std::vector<ProvidedOp> Registry::ops() const {
       for (const DescribedOp& op : k.descriptor.ops)
         all.push_back({op.domain, op.op_type, op.since, op.until, k.descriptor.id});
   std::sort(all.begin(), all.end(), [](const ProvidedOp& a, const ProvidedOp& b) {
-    return std::tie(a.domain, a.op_type, a.since, a.provider) < std::tie(b.domain, b.op_type, b.since, b.provider);
+    return std::tie(a.domain, a.op_type, a.since, a.provider) <
+           std::tie(b.domain, b.op_type, b.since, b.provider);
   });
   return all;
 }
@@ -242,7 +263,8 @@ std::vector<ProvidedOp> Registry::ops() const {
 std::vector<ListedPlugin> Registry::plugins() const {
   std::vector<ListedPlugin> all;
   for (const Impl::Known& k : impl_->known_)
-    all.push_back({k.descriptor.id, k.descriptor.version, k.descriptor.file, k.descriptor.library, k.descriptor.ops.size(), k.status});
+    all.push_back({k.descriptor.id, k.descriptor.version, k.descriptor.file, k.descriptor.library,
+                   k.descriptor.ops.size(), k.status});
   return all;
 }
 

@@ -1,5 +1,5 @@
-// Which plugin lowers which operator. Reads descriptors (NAME.onnx2fx.json) and the op-set manifest, and
-// loads a library only when a model needs it.
+// Which plugin lowers which operator. Reads descriptors (NAME.onnx2fx.json) and the op-set
+// manifest, and loads a library only when a model needs it.
 #ifndef ONNX2FX_CORE_PLUGIN_REGISTRY_HPP_
 #define ONNX2FX_CORE_PLUGIN_REGISTRY_HPP_
 
@@ -17,25 +17,26 @@
 namespace onnx2fx::plugin {
 
 struct Options {
-  std::vector<std::string> descriptors;   ///< --plugin FILE.json
-  std::vector<std::string> directories;   ///< --plugin-dir, in order
-  std::string manifest;                   ///< --manifest FILE; empty: none
-  std::string op_set;                     ///< --op-set; empty: the manifest's default_op_set
-  std::string builtin_directory;          ///< <prefix>/lib/onnx2fx/plugins.d
-  bool default_plugins = true;            ///< false: --no-default-plugins
-  bool safe_mode = false;                 ///< built-ins only
-  bool allow_insecure = false;            ///< --allow-insecure-plugins
+  std::vector<std::string> descriptors;  ///< --plugin FILE.json
+  std::vector<std::string> directories;  ///< --plugin-dir, in order
+  std::string manifest;                  ///< --manifest FILE; empty: none
+  std::string op_set;                    ///< --op-set; empty: the manifest's default_op_set
+  std::string builtin_directory;         ///< <prefix>/lib/onnx2fx/plugins.d
+  bool default_plugins = true;           ///< false: --no-default-plugins
+  bool safe_mode = false;                ///< built-ins only
+  bool allow_insecure = false;           ///< --allow-insecure-plugins
   std::vector<std::string> allow_override;
 };
 
 /// A library that is mapped and whose table was accepted. Never unloaded.
 struct Plugin {
   std::string id, version;
-  std::string library;        ///< absolute path; empty: registered in process
-  std::string descriptor;     ///< path of the JSON file; empty: registered in process
+  std::string library;                 ///< absolute path; empty: registered in process
+  std::string descriptor;              ///< path of the JSON file; empty: registered in process
   const o2fx_plugin* table = nullptr;  ///< a zero-padded copy of the plugin's own
   std::vector<std::string> torch_targets;
-  bool initialised = false;   ///< the conversion's: init has run; the registry's destructor calls deinit
+  bool initialised =
+      false;  ///< the conversion's: init has run; the registry's destructor calls deinit
 };
 
 struct Candidate {
@@ -68,12 +69,13 @@ class Registry {
   /// Throws PluginError if the table is refused.
   Plugin& add(const o2fx_plugin* table);
 
-  /// Who may lower this node, in the order of asking, by the rules of sdk/ABI.md "choosing a provider";
-  /// loads the libraries of the candidates. `why_not` gets one line for each provider of the op that is
-  /// no candidate ("disabled by FILE at /op_sets/prod/disable/0", "com.acme: since 20 > opset 17").
-  /// Throws PluginError if a library is refused or a conflict is not settled. domain: "" for ai.onnx.
-  /// Answers are cached; the reference lives as long as the registry.
-  const std::vector<Candidate>& candidates(std::string_view domain, std::string_view op_type, int64_t opset,
+  /// Who may lower this node, in the order of asking, by the rules of sdk/ABI.md "choosing a
+  /// provider"; loads the libraries of the candidates. `why_not` gets one line for each provider of
+  /// the op that is no candidate ("disabled by FILE at /op_sets/prod/disable/0", "com.acme: since
+  /// 20 > opset 17"). Throws PluginError if a library is refused or a conflict is not settled.
+  /// domain: "" for ai.onnx. Answers are cached; the reference lives as long as the registry.
+  const std::vector<Candidate>& candidates(std::string_view domain, std::string_view op_type,
+                                           int64_t opset,
                                            std::vector<std::string>* why_not = nullptr);
 
   /// (domain, op_type) pairs that any enabled plugin provides: for "did you mean".

@@ -107,7 +107,8 @@ class Checker {
   }
 
   void object(const Json& v, const Json& schema, const std::string& at) {
-    if (v.size() < schema.value("minProperties", 0u)) fault(at, "expected at least one key, got none");
+    if (v.size() < schema.value("minProperties", 0u))
+      fault(at, "expected at least one key, got none");
     if (schema.contains("required"))
       for (const Json& key : schema["required"])
         if (!v.contains(key.get_ref<const std::string&>()))
@@ -123,7 +124,8 @@ class Checker {
 
   static const Json* member_schema(const Json& schema, const std::string& key) {
     static const Json anything = Json::object();
-    if (schema.contains("properties") && schema["properties"].contains(key)) return &schema["properties"][key];
+    if (schema.contains("properties") && schema["properties"].contains(key))
+      return &schema["properties"][key];
     if (schema.contains("patternProperties"))
       for (const auto& [pattern, s] : schema["patternProperties"].items())
         if (matches_regex(key.substr(0, 8), pattern)) return &s;
@@ -147,11 +149,13 @@ class Checker {
 
   void text(const Json& v, const Json& schema, const std::string& at) {
     const auto& s = v.get_ref<const std::string&>();
-    if (characters(s) < schema.value("minLength", size_t{0})) return fault(at, "expected a non-empty string, got \"\"");
+    if (characters(s) < schema.value("minLength", size_t{0}))
+      return fault(at, "expected a non-empty string, got \"\"");
     // The length comes before the pattern: std::regex recurses once per character.
-    const bool bad = characters(s) > schema.value("maxLength", s.size()) ||
-                     (schema.contains("pattern") && !matches_regex(s, schema["pattern"].get<std::string>())) ||
-                     (schema.contains("not") && any_pattern(s, schema["not"]["anyOf"]));
+    const bool bad =
+        characters(s) > schema.value("maxLength", s.size()) ||
+        (schema.contains("pattern") && !matches_regex(s, schema["pattern"].get<std::string>())) ||
+        (schema.contains("not") && any_pattern(s, schema["not"]["anyOf"]));
     if (bad) expected(at, schema["title"].get<std::string>(), v);
   }
   static bool any_pattern(const std::string& s, const Json& list) {

@@ -1,5 +1,6 @@
-// The checker for descriptors and manifests: the part of JSON Schema (draft 7) that sdk/schema uses, so that
-// the schema files which editors and CI validate with are the very rules that the host applies.
+// The checker for descriptors and manifests: the part of JSON Schema (draft 7) that sdk/schema
+// uses, so that the schema files which editors and CI validate with are the very rules that the
+// host applies.
 #ifndef ONNX2FX_CORE_PLUGIN_SCHEMA_HPP_
 #define ONNX2FX_CORE_PLUGIN_SCHEMA_HPP_
 
@@ -15,9 +16,9 @@ namespace onnx2fx::plugin {
 const Json& descriptor_schema();
 const Json& manifest_schema();
 
-/// Every fault of the document, each with its JSON pointer, what was expected and found, and the nearest
-/// known key. A document of a newer minor version (`version_key` says "1.1", this host knows 1.0) may hold
-/// keys that are unknown here: those are warnings.
+/// Every fault of the document, each with its JSON pointer, what was expected and found, and the
+/// nearest known key. A document of a newer minor version (`version_key` says "1.1", this host
+/// knows 1.0) may hold keys that are unknown here: those are warnings.
 std::vector<Diagnostic> check(const Json& document, const Json& schema, const char* version_key,
                               const std::string& file);
 

@@ -127,6 +127,7 @@ class GraphWriter {
     if (n.tensor) j["tensor"] = *n.tensor;
     if (n.module) j["module"] = *n.module;
     if (n.op != fx::Op::kPlaceholder && n.op != fx::Op::kGetAttr) j["args"] = argument(p, n.args);
+    if (n.op == fx::Op::kOutput && !n.args[0].as<fx::List>()) j["args"] = Json::array({j["args"]});
     if (!n.kwargs.empty()) j["kwargs"] = arguments(p, n.kwargs);
     if (n.onnx) j["onnx"] = index_of(n.onnx.get());
     if (!n.meta.empty()) j["meta"] = arguments(p, n.meta);
@@ -217,7 +218,8 @@ class GraphWriter {
   }
 
   Json source(const fx::Source& s) {
-    fs::path path = fs::absolute(s.path).lexically_normal();
+    // An empty path is a model in memory: in process only.
+    fs::path path = s.path.empty() ? fs::path() : fs::absolute(s.path).lexically_normal();
     Json j = {
         {"path", path.string()}, {"relative", nullptr}, {"size", s.size}, {"mtime_ns", nullptr}};
     if (options_.folder.empty()) return j;

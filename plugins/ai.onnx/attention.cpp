@@ -1,4 +1,4 @@
-// Attention and what stands around it: Attention, RotaryEmbedding, TensorScatter.
+// Attention and what stands around it: Attention, RotaryEmbedding.
 //
 // Attention is one aten::scaled_dot_product_attention unless the model wants more than its result:
 // the scores as an output, a soft cap, or a softmax in another precision.
@@ -287,31 +287,9 @@ void rotary_embedding(Node& n) {
   n.output(y);
 }
 
-// ---- TensorScatter ----
-
-void tensor_scatter(Node& n) {
-  const Value cache = n.input(0), update = n.input(1), start = n.maybe_input(2);
-  const int64_t rank = n.rank(cache, 2), axis = Node::axis(n.integer("axis", -2), rank);
-  const std::string mode = n.text("mode", "linear");
-  if (axis == 0) throw Invalid("attribute 'axis': expected an axis other than the batch, got 0");
-  if (mode != "linear" && mode != "circular")
-    throw Invalid("attribute 'mode': expected linear or circular, got '" + mode + "'");
-  Ints row(static_cast<size_t>(rank), 1), batch = row;
-  row[static_cast<size_t>(axis)] = -1;
-  batch[0] = -1;
-  Value at = places(n, cache, n.dim(update, axis), row);
-  if (start)
-    at = n.call("aten::add.Tensor", {at, n.call("aten::reshape", {n.cast(start, kInt64), batch})});
-  if (mode == "circular") at = n.call("aten::remainder.Scalar", {at, n.dim(cache, axis)});
-  Ints shape;
-  for (int64_t i = 0; i < rank; i++) shape.push_back(n.dim(update, i));
-  n.output(n.call("aten::scatter.src", {cache, axis, n.call("aten::expand", {at, shape}), update}));
-}
-
 constexpr o2fx_op kOps[] = {
     op("Attention", 23, lower<attention>),
     op("RotaryEmbedding", 23, lower<rotary_embedding>),
-    op("TensorScatter", 24, lower<tensor_scatter>),
 };
 
 }  // namespace

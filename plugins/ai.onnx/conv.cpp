@@ -121,8 +121,9 @@ void conv_transpose(Node& n) {
 }
 
 // ---- DeformConv ----
-// Each tap of the kernel reads x at its own place plus a learnt offset, by linear interpolation:
-// that is grid_sampler over all taps at once; what remains is a product of matrices per group.
+// Each tap of the kernel reads x at its own place plus a learnt offset, by linear interpolation;
+// what remains is a product of matrices per group. Places are in pixels: aten::grid_sampler's,
+// relative to the image, lose digits.
 
 struct Deform {
   Windows w;
@@ -140,47 +141,72 @@ Value places(Node& n, Value like, const Int& size, int64_t step, const Int& star
   return n.call("aten::reshape", {v, shape});
 }
 
-// The points to read, as grid_sampler wants them: x first, -1 and 1 at the outer edges of the
-// image.
-Value grid_of(Node& n, const Deform& d, Value x, Value offset) {
+// Where each tap of each window reads along one axis: (N * offset groups, kernel..., out...).
+Value position(Node& n, const Deform& d, Value offset, size_t axis) {
   const size_t axes = d.w.axes, rank = 2 * axes;
-  Ints shape{n.mul(d.batch, d.offset_groups)};
-  shape.insert(shape.end(), d.w.kernel.begin(), d.w.kernel.end());
-  shape.push_back(static_cast<int64_t>(axes));
-  shape.insert(shape.end(), d.out.begin(), d.out.end());
-  offset = n.call("aten::reshape", {offset, shape});
-  Values coordinates;
-  for (size_t i = axes; i-- > 0;) {
-    Value p = n.call("aten::select.int",
-                     {offset, static_cast<int64_t>(axes) + 1, static_cast<int64_t>(i)});
-    p = n.call("aten::add.Tensor",
-               {p, places(n, x, d.w.kernel[i], d.w.dilations[i], n.sub(0, d.w.begin[i]), i, rank)});
-    p = n.call("aten::add.Tensor", {p, places(n, x, d.out[i], d.w.strides[i], 0, axes + i, rank)});
-    p = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {p, 2.0}), 1.0});
-    p = n.call("aten::div.Scalar", {p, n.dim(x, static_cast<int64_t>(i) + 2)});
-    coordinates.push_back(n.call("aten::sub.Scalar", {p, 1.0}));
-  }
-  if (axes == 1) coordinates.push_back(n.call("aten::zeros_like", {coordinates[0]}));
-  const Value grid = n.call("aten::stack", {coordinates, -1});
-  Ints flat{shape[0]};  // the image of points: taps x out..., the taps with the first axis
-  if (axes == 1)
-    flat.insert(flat.end(), {d.taps, d.points});
-  else
-    flat.push_back(n.mul(d.taps, d.out[0]));
-  flat.insert(flat.end(), d.out.begin() + 1, d.out.end());
-  flat.push_back(axes == 1 ? 2 : static_cast<int64_t>(axes));
-  return n.call("aten::reshape", {grid, flat});
+  const Value p = n.call("aten::select.int",
+                         {offset, static_cast<int64_t>(axes) + 1, static_cast<int64_t>(axis)});
+  const Value tap = places(n, offset, d.w.kernel[axis], d.w.dilations[axis],
+                           n.sub(0, d.w.begin[axis]), axis, rank);
+  const Value window = places(n, offset, d.out[axis], d.w.strides[axis], 0, axes + axis, rank);
+  return n.call("aten::add.Tensor", {p, n.call("aten::add.Tensor", {tap, window})});
 }
 
-// (N, C, taps, points): x read at all points.
+// One of the two elements around a position: how much it counts (0 beyond the edge), and where it
+// is.
+struct Neighbour {
+  Value weight, index;
+};
+
+Neighbour neighbour(Node& n, Value p, Value floor, bool upper, const Int& size) {
+  const Value at = upper ? n.call("aten::add.Scalar", {floor, 1}) : floor;
+  Value share = n.call("aten::sub.Tensor", {p, floor});
+  if (!upper) share = n.call("aten::rsub.Scalar", {share, 1});
+  const Value inside = n.call("aten::logical_and", {n.call("aten::ge.Scalar", {at, 0}),
+                                                    n.call("aten::lt.Scalar", {at, size})});
+  const Value weight = n.call("aten::where.ScalarOther", {inside, share, 0.0});
+  const Value index = n.call("aten::clamp", {at, 0, n.sub(size, 1)});
+  return {weight, n.call("aten::to.dtype", {index, Dtype{kInt64}})};
+}
+
+// (N, C, taps, points): x read at all positions, the mean of 2^axes neighbours each.
 Value sampled(Node& n, const Deform& d, Value x, Value offset) {
-  Ints image{n.mul(d.batch, d.offset_groups), n.floordiv(d.channels, d.offset_groups)};
-  if (d.w.axes == 1) image.push_back(1);
-  for (size_t i = 0; i < d.w.axes; i++) image.push_back(n.dim(x, static_cast<int64_t>(i) + 2));
-  const Value grid = grid_of(n, d, x, offset);
-  const Value y =
-      n.call("aten::grid_sampler", {n.call("aten::reshape", {x, image}), grid, 0, 0, false});
-  return n.call("aten::reshape", {y, Ints{d.batch, d.channels, d.taps, d.points}});
+  const Int images = n.mul(d.batch, d.offset_groups),
+            depth = n.floordiv(d.channels, d.offset_groups);
+  Ints shape{images};
+  shape.insert(shape.end(), d.w.kernel.begin(), d.w.kernel.end());
+  shape.push_back(static_cast<int64_t>(d.w.axes));
+  shape.insert(shape.end(), d.out.begin(), d.out.end());
+  offset = n.call("aten::reshape", {offset, shape});
+  std::vector<Neighbour> corners{{}};
+  for (size_t i = 0; i < d.w.axes; i++) {
+    const Int size = n.dim(n.input(0), static_cast<int64_t>(i) + 2);
+    const Value p = position(n, d, offset, i), floor = n.call("aten::floor", {p});
+    std::vector<Neighbour> more;
+    for (const bool upper : {false, true}) {
+      const Neighbour one = neighbour(n, p, floor, upper, size);
+      for (const Neighbour& c : corners) {
+        if (!c.weight) {
+          more.push_back(one);
+          continue;
+        }
+        const Value row = n.call("aten::mul.Scalar", {c.index, size});
+        more.push_back({n.call("aten::mul.Tensor", {c.weight, one.weight}),
+                        n.call("aten::add.Tensor", {row, one.index})});
+      }
+    }
+    corners = more;
+  }
+  x = n.call("aten::reshape", {x, Ints{images, depth, -1}});
+  const Ints flat{images, 1, n.mul(d.taps, d.points)}, wide{images, depth, flat[2]};
+  Value sum;
+  for (const Neighbour& c : corners) {
+    const Value index = n.call("aten::expand", {n.call("aten::reshape", {c.index, flat}), wide});
+    const Value part = n.call("aten::mul.Tensor", {n.call("aten::gather", {x, 2, index}),
+                                                   n.call("aten::reshape", {c.weight, flat})});
+    sum = sum ? n.call("aten::add.Tensor", {sum, part}) : part;
+  }
+  return n.call("aten::reshape", {sum, Ints{d.batch, d.channels, d.taps, d.points}});
 }
 
 Value masked(Node& n, const Deform& d, Value columns, Value mask) {

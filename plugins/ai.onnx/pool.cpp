@@ -26,7 +26,7 @@ Pool read_pool(Node& n) {
     if (k < 1)
       throw Invalid("attribute 'kernel_shape': expected positive values, got " + std::to_string(k));
   Pool p{x, read_windows(n, x, Ints(kernel.begin(), kernel.end())), n.flag("ceil_mode", false)};
-  p.ceil &= p.w.auto_pad == "NOTSET";  // auto_pad says the size of the output
+  if (p.w.auto_pad.starts_with("SAME")) p.ceil = false;  // it says the size of the output
   return p;
 }
 

@@ -1,19 +1,20 @@
 /* onnx2fx_describe LIBRARY OUT.onnx2fx.json [PROVIDES.json]
  *
- * Writes a plugin's descriptor from the op table in the library itself, so that the two cannot drift. What a
- * table does not say is taken from PROVIDES.json, one object per line:
+ * Writes a plugin's descriptor from the op table in the library itself, so that the two cannot
+ * drift. What a table does not say is taken from PROVIDES.json, one object per line:
  *
  *     {"domain": "com.acme", "op": "Rope", "torch_targets": ["acme::rope"]}
  *     {"op": "Gelu", "override": true, "priority": 10}
  *
- * Each line is about the rows of one (domain, op); its keys besides domain and op are copied. A line
- * {"plugin": {"license": "MIT"}} adds to the plugin's own keys. Runs at build time, on libc and libdl alone. */
+ * Each line is about the rows of one (domain, op); its keys besides domain and op are copied. A
+ * line
+ * {"plugin": {"license": "MIT"}} adds to the plugin's own keys. Runs at build time, on libc and
+ * libdl alone. */
 #include <dlfcn.h>
+#include <onnx2fx/plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <onnx2fx/plugin.h>
 
 #define MAX_LINES 4096
 
@@ -85,7 +86,8 @@ static char *copy(const char *begin, size_t n) {
 /* "text" -> text, for names without escapes. */
 static char *unquoted(const char *begin, const char *end, const char *file) {
   while (end > begin && (end[-1] == ' ' || end[-1] == '\t')) end--;
-  if (end - begin < 2 || *begin != '"' || end[-1] != '"') fail(file, "expected domain and op to be strings");
+  if (end - begin < 2 || *begin != '"' || end[-1] != '"')
+    fail(file, "expected domain and op to be strings");
   return copy(begin + 1, (size_t)(end - begin - 2));
 }
 
@@ -170,8 +172,10 @@ static void put_plugin(FILE *out, const o2fx_plugin *p, const char *library) {
   put_string(out, p->id);
   fprintf(out, ",\n    \"version\": ");
   put_string(out, p->version);
-  fprintf(out, ",\n    \"library\": \"%s\",\n    \"abi\": {\"major\": %u, \"min_minor\": %u, \"built_minor\": %u}", library,
-          (unsigned)p->abi_major, (unsigned)p->abi_min_minor, (unsigned)p->abi_minor);
+  fprintf(out,
+          ",\n    \"library\": \"%s\",\n    \"abi\": {\"major\": %u, \"min_minor\": %u, "
+          "\"built_minor\": %u}",
+          library, (unsigned)p->abi_major, (unsigned)p->abi_min_minor, (unsigned)p->abi_minor);
   for (i = 0; i < n_extras; i++)
     if (!extras[i].op) {
       fprintf(out, ",\n    %.*s", (int)extras[i].rest_len, extras[i].rest);
@@ -192,7 +196,8 @@ int main(int argc, char **argv) {
   if (argc < 3) fail("usage", "onnx2fx_describe LIBRARY OUT.onnx2fx.json [PROVIDES.json]");
   if (argc > 3) read_extras(argv[3]);
   if (!(library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL))) fail(argv[1], dlerror());
-  if (!(symbol = dlsym(library, "onnx2fx_plugin_entry_1"))) fail(argv[1], "exports no onnx2fx_plugin_entry_1");
+  if (!(symbol = dlsym(library, "onnx2fx_plugin_entry_1")))
+    fail(argv[1], "exports no onnx2fx_plugin_entry_1");
   memcpy(&entry, &symbol, sizeof entry);
   if (!(p = entry())) fail(argv[1], "onnx2fx_plugin_entry_1: expected a table, got NULL");
   if (!(out = fopen(argv[2], "wb"))) fail(argv[2], "cannot be written");
@@ -206,7 +211,8 @@ int main(int argc, char **argv) {
   if (fclose(out)) fail(argv[2], "cannot be written");
   for (k = 0; k < n_extras; k++)
     if (!extras[k].used) {
-      fprintf(stderr, "error: %s: expected ops of the plugin, got %s::%s\n", argv[3], extras[k].domain, extras[k].op);
+      fprintf(stderr, "error: %s: expected ops of the plugin, got %s::%s\n", argv[3],
+              extras[k].domain, extras[k].op);
       remove(argv[2]);
       return 1;
     }

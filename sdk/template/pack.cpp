@@ -1,7 +1,6 @@
 // Three operators of the domain com.example, one of each kind.
-#include <onnx2fx/plugin.hpp>
-
 #include <numeric>
+#include <onnx2fx/plugin.hpp>
 
 using namespace onnx2fx;
 
@@ -9,7 +8,8 @@ using namespace onnx2fx;
 static void scaled_tanh(Node& n) {
   const Value x = n.input(0);
   const Value scaled = n.call("aten::mul.Scalar", {x, n.real("beta", 1.0)});
-  const Value y = n.call("aten::mul.Scalar", {n.call("aten::tanh", {scaled}), n.real("alpha", 1.0)});
+  const Value y =
+      n.call("aten::mul.Scalar", {n.call("aten::tanh", {scaled}), n.real("alpha", 1.0)});
   n.output(n.state(y, n.info(x)));
 }
 
@@ -24,7 +24,8 @@ static void rope(Node& n) {
 // A constant made at conversion time, from no weight of the model: 0, 1, ... length - 1.
 static void ramp(Node& n) {
   const int64_t length = n.integer("length");
-  if (length < 1) throw Invalid("attribute 'length': expected at least 1, got " + std::to_string(length));
+  if (length < 1)
+    throw Invalid("attribute 'length': expected at least 1, got " + std::to_string(length));
   std::vector<float> values(static_cast<size_t>(length));
   std::iota(values.begin(), values.end(), 0.0f);
   n.output(n.constant("ramp", kFloat, values, {length}));

@@ -23,8 +23,18 @@ static o2fx_status halve(const o2fx_host_api* host, o2fx_ctx ctx, const void* us
 static const o2fx_op kOps[] = {
     {O2FX_STR("com.example"), O2FX_STR("Halve"), 1, 0, 0, 0, halve, NULL},
 };
-static const o2fx_plugin kPlugin = {sizeof kPlugin, O2FX_ABI_MAJOR, O2FX_ABI_MINOR, O2FX_TARGET_MINOR, 0,
-                                    O2FX_STR("com.example.pack"), O2FX_STR("1.0.0"),
-                                    kOps, sizeof kOps / sizeof kOps[0], sizeof(o2fx_op), NULL, NULL, NULL};
+static const o2fx_plugin kPlugin = {sizeof kPlugin,
+                                    O2FX_ABI_MAJOR,
+                                    O2FX_ABI_MINOR,
+                                    O2FX_TARGET_MINOR,
+                                    0,
+                                    O2FX_STR("com.example.pack"),
+                                    O2FX_STR("1.0.0"),
+                                    kOps,
+                                    sizeof kOps / sizeof kOps[0],
+                                    sizeof(o2fx_op),
+                                    NULL,
+                                    NULL,
+                                    NULL};
 
 O2FX_EXPORT const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kPlugin; }

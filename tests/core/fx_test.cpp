@@ -320,6 +320,31 @@ TEST(RaiseModules, DropoutOnlyWhereItFollowsTheMode) {
             "True)\nreturn(n2)\n");
 }
 
+TEST(RaiseModules, NativeDropoutWhoseMaskNobodyReads) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "4"});
+  NodeRef y = b.call("aten::native_dropout", {x, 0.25, Training{}});
+  NodeRef z = b.call("aten::native_dropout",
+                     {b.call("operator::getitem", {y, int64_t{0}}), 0.25, Training{}});
+  Module m = b.finish(
+      {b.call("operator::getitem", {z, int64_t{0}}), b.call("operator::getitem", {z, int64_t{1}})});
+  raise(m);
+  EXPECT_EQ(text(m),
+            "n2 = Dropout n2(x)\nn3 = aten::native_dropout(n2, 0.25, training)\nn4 = "
+            "operator::getitem(n3, 0)\n"
+            "n5 = operator::getitem(n3, 1)\nreturn(n4, n5)\n");
+}
+
+TEST(RaiseModules, ViewsOfTheSlopeAreFollowed) {
+  ProgramBuilder b;
+  NodeRef x = b.input("x", {"N", "4", "H", "W"}), w = b.weight("act.weight", {4});
+  NodeRef v = b.call("aten::unsqueeze", {b.call("aten::unsqueeze", {w, int64_t{1}}), int64_t{-1}});
+  Module m = b.finish({b.call("aten::prelu", {x, b.call("aten::reshape", {v, ints({4})})})});
+  raise(m);
+  EXPECT_EQ(module_text(m), "PReLU act: weight=act.weight num_parameters=4");
+  EXPECT_EQ(text(m), "n5 = PReLU act(x)\nreturn(n5)\n");
+}
+
 TEST(RaiseModules, PreluTakesSlopesAsOnnxStoresThem) {
   ProgramBuilder b;
   NodeRef x = b.input("x", {"N", "4", "H", "W"}), w = b.weight("act.weight", {4, 1, 1});

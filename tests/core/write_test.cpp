@@ -129,6 +129,14 @@ TEST(GraphJson, EncodesEveryArgument) {
       R"({"memory_format":"contiguous_format"},{"training":true},{"device_of":"x"},[1,[]]])");
 }
 
+TEST(GraphJson, OneResultIsAListToo) {
+  fx::Module m = linear();
+  fx::Node& output = m.programs[0].nodes.back();
+  output.args = {(*output.args[0].as<fx::List>())[0]};
+  Json j = Json::parse(graph_json(m, {}));
+  EXPECT_EQ(j["programs"][0]["nodes"].back()["args"].dump(), R"([[{"node":"n3"}]])");
+}
+
 TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {
   fx::Module m = linear();
   fs::path model = folder_ / "model.onnx";
@@ -215,8 +223,8 @@ TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {
 TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
   fs::path out = folder_ / "new" / "out";
   write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out / "");
-  std::vector<std::string> files = {"__init__.py", "_leaves.py",  "_loader.py",
-                                    "_targets.py", "_weights.py", "graph.json",
+  std::vector<std::string> files = {"__init__.py", "_leaves.py",         "_loader.py",
+                                    "_targets.py", "_weights.py",        "graph.json",
                                     "report.json", "weights.safetensors"};
   EXPECT_EQ(entries(out), files);
   EXPECT_EQ(read(out / "report.json"), "{\n  \"nodes\": 1\n}\n");

@@ -1,7 +1,6 @@
 #include "tests/plugins/hostile_pack.hpp"
 
 #include <onnx2fx/plugin.hpp>
-
 #include <thread>
 
 namespace onnx2fx {
@@ -43,6 +42,13 @@ void nested_lists(Node& n) {
   }
   n.output(n.call("aten::stack", {Arg(a[0])}));
 }
+void list_of_nothing(Node& n) {
+  o2fx_arg a{};
+  a.tag = O2FX_T_LIST;
+  a.len = 3;
+  n.output(n.call("aten::stack", {Arg(a)}));
+}
+void negative_dims(Node& n) { n.output(n.constant<float>("c", kFloat, {1}, {-1, -1})); }
 void unknown_tag(Node& n) {
   o2fx_arg a{};
   a.tag = 99;
@@ -73,7 +79,9 @@ void uses_the_kept_value(Node& n) {
 }
 void foreign_program(Node& n) {
   n.input(0);
-  n.close({Program{(uint64_t{1} << 32) + 1}});
+  n.begin("p");
+  const Program p = n.end(n.call("aten::relu", {n.input(0)}));
+  n.close({Program{(uint64_t{1} << 32) + p.id}});
 }
 
 // ---- sub-programs
@@ -123,14 +131,18 @@ void keeps_the_ctx(Node& n) {
   n.output(n.call("aten::relu", {n.input(0)}));
 }
 void uses_the_kept_ctx(Node& n) {
-  if (relu_through(kept_host, kept_ctx, n.input(0).id) == O2FX_E_INVALID && kept_host->input(kept_ctx, 0) == 0)
+  if (relu_through(kept_host, kept_ctx, n.input(0).id) == O2FX_E_INVALID &&
+      kept_host->input(kept_ctx, 0) == 0)
     throw Unsupported("the kept ctx is refused");
+  n.output(n.input(0));
 }
 void other_thread(Node& n) {
+  const o2fx_value x = n.input(0).id;
   o2fx_status status = O2FX_OK;
-  std::thread t([&] { status = relu_through(n.api(), n.ctx(), n.input(0).id); });
+  std::thread t([&] { status = relu_through(n.api(), n.ctx(), x); });
   t.join();
   if (status == O2FX_E_INVALID) throw Unsupported("another thread is refused");
+  n.output({x});
 }
 void outer_begins(Node& n) {  // its body holds x::UsesTheKeptCtx
   kept_ctx = n.ctx();
@@ -151,18 +163,22 @@ void declines_late(Node& n) {
   throw Decline("after emitting, with a program open");
 }
 
-constexpr o2fx_op row(std::string_view type, o2fx_lower_fn f) { return op(type, 1, f, 0, "x"); }
+constexpr o2fx_op row(std::string_view type, o2fx_lower_fn f, int32_t since = 1) {
+  return op(type, since, f, 0, "x");
+}
 
 constexpr o2fx_op kHostile[] = {
     row("CallsAGuardSlot", lower<calls_a_guard_slot>),
-    row("Contested", lower<declines_late>),
+    row("Contested", lower<declines_late>, 2),
     row("EndsWhatItDidNotBegin", lower<ends_what_it_did_not_begin>),
     row("ForeignProgram", lower<foreign_program>),
     row("ForeignValue", lower<foreign_value>),
     row("IgnoredAttribute", lower<ignored_attribute>),
-    row("KeepsAValue", lower<keeps_a_value>),
+    row("KeepsAValue", lower<keeps_a_value>, 2),
     row("KeepsTheCtx", lower<keeps_the_ctx>),
+    row("ListOfNothing", lower<list_of_nothing>),
     row("MissingArgument", lower<missing_argument>),
+    row("NegativeDims", lower<negative_dims>),
     row("NestedLists", lower<nested_lists>),
     row("NoOutput", lower<no_output>),
     row("OddStatus", odd_status),
@@ -188,10 +204,12 @@ constexpr o2fx_op kHostile[] = {
     row("WrongArgument", lower<wrong_argument>),
     row("WrongKeyword", lower<wrong_keyword>),
 };
-constexpr o2fx_plugin kHostilePack = plugin("x.hostile", "1.0.0", kHostile, sizeof kHostile / sizeof kHostile[0]);
+constexpr o2fx_plugin kHostilePack =
+    plugin("x.hostile", "1.0.0", kHostile, sizeof kHostile / sizeof kHostile[0]);
 
 void negates(Node& n) { n.output(n.call("aten::neg", {n.input(0)})); }
-constexpr o2fx_op kSecond[] = {row("Contested", lower<negates>), row("KeepsAValue", lower<negates>)};
+constexpr o2fx_op kSecond[] = {row("Contested", lower<negates>),
+                               row("KeepsAValue", lower<negates>)};
 
 o2fx_status count_up(const o2fx_host_api* host, o2fx_ctx ctx) {
   // A bare host offers no extension, and that must be survived.
@@ -211,6 +229,7 @@ constexpr o2fx_plugin kSecondPack = second();
 }  // namespace
 
 int second_pack_balance = 0;
+o2fx_status use_the_kept_ctx() { return relu_through(kept_host, kept_ctx, 1); }
 const o2fx_plugin* hostile_pack() { return &kHostilePack; }
 const o2fx_plugin* second_pack() { return &kSecondPack; }
 

@@ -8,9 +8,13 @@ namespace onnx2fx {
 
 /// Operators of domain "x": Throws, Silent, ... Id "x.hostile".
 const o2fx_plugin* hostile_pack();
-/// A well-behaved second provider of x::Contested ("x.second"), and a count of init and deinit.
+/// A well-behaved second provider ("x.second") of what x.hostile declines, x::Contested and
+/// x::KeepsAValue.
 const o2fx_plugin* second_pack();
+/// Its calls of init less those of deinit.
 extern int second_pack_balance;
+/// What the host answers to the ctx that x::KeepsTheCtx kept.
+o2fx_status use_the_kept_ctx();
 
 }  // namespace onnx2fx
 

@@ -1,11 +1,7 @@
-// Where descriptors are found, which are trusted, and who lowers what.
+// Where descriptors are found, and which are trusted.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <optional>
-
-#include "core/plugin/choice.hpp"
 #include "core/plugin/sha256.hpp"
 #include "tests/plugins/scene.hpp"
 
@@ -16,7 +12,9 @@ namespace {
 /// Sets a variable for as long as it lives.
 class Variable {
  public:
-  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  Variable(const char* name, const std::string& value) : name_(name) {
+    setenv(name, value.c_str(), 1);
+  }
   ~Variable() { unsetenv(name_); }
 
  private:
@@ -29,7 +27,8 @@ std::vector<std::string> statuses(const Registry& registry, const Scene& scene) 
   std::vector<std::string> all;
   for (const ListedPlugin& p : registry.plugins()) {
     std::string s = p.id + ": " + p.status;
-    for (size_t at; (at = s.find(scene.root())) != std::string::npos;) s.replace(at, scene.root().size(), "DIR");
+    for (size_t at; (at = s.find(scene.root())) != std::string::npos;)
+      s.replace(at, scene.root().size(), "DIR");
     all.push_back(s);
   }
   return all;
@@ -53,8 +52,9 @@ TEST(Discovery, OrderAndShadows) {
   o.directories = {scene.path("dir")};
   o.manifest = scene.manifest(R"("plugin_dirs": ["more"])");
   const Registry r(o);
-  EXPECT_EQ(statuses(r, scene), (Lines{"com.acme.a: ok", "com.acme.a: shadowed by DIR/file/p.onnx2fx.json", "com.acme.b: ok",
-                                       "com.acme.b: shadowed by DIR/dir/b.onnx2fx.json"}));
+  EXPECT_EQ(statuses(r, scene),
+            (Lines{"com.acme.a: ok", "com.acme.a: shadowed by DIR/file/p.onnx2fx.json",
+                   "com.acme.b: ok", "com.acme.b: shadowed by DIR/dir/b.onnx2fx.json"}));
   EXPECT_EQ(r.warnings().size(), 2u);
 }
 
@@ -62,8 +62,9 @@ TEST(Discovery, MissingFolderOfTheCommandLine) {
   const Scene scene;
   Options o = scene.options();
   o.directories = {scene.path("none")};
-  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }),
-            "error: --plugin-dir: expected a readable folder, got DIR/none: No such file or directory");
+  EXPECT_EQ(
+      refusal(scene, [&] { Registry r(o); }),
+      "error: --plugin-dir: expected a readable folder, got DIR/none: No such file or directory");
 }
 
 TEST(Discovery, LibraryGivenAsDescriptor) {
@@ -71,7 +72,8 @@ TEST(Discovery, LibraryGivenAsDescriptor) {
   Options o = scene.options();
   o.descriptors = {scene.path("l.so")};
   EXPECT_EQ(refusal(scene, [&] { Registry r(o); }),
-            "error: --plugin DIR/l.so: expected a descriptor NAME.onnx2fx.json, got another kind of file\n"
+            "error: --plugin DIR/l.so: expected a descriptor NAME.onnx2fx.json, got another kind "
+            "of file\n"
             "  note: the descriptor lies beside the library; --plugin-dir takes a whole folder");
 }
 
@@ -96,13 +98,15 @@ TEST(Discovery, DefaultsAndEnvironment) {
   o.builtin_directory = scene.path("builtin");
   const Variable home("XDG_DATA_HOME", scene.path("home"));
   const Variable add("ONNX2FX_ADD_PLUGIN_PATH", scene.path("add"));
-  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.added: ok", "com.acme.user: ok", "onnx2fx.std: ok"}));
+  EXPECT_EQ(statuses(Registry(o), scene),
+            (Lines{"com.acme.added: ok", "com.acme.user: ok", "onnx2fx.std: ok"}));
   {
     const Variable path("ONNX2FX_PLUGIN_PATH", scene.path("path") + ":" + scene.path("builtin"));
     const Registry r(o);
     EXPECT_EQ(statuses(r, scene), (Lines{"com.acme.path: ok", "onnx2fx.std: ok"}));
     ASSERT_EQ(r.warnings().size(), 1u);
-    EXPECT_EQ(format(r.warnings()[0]), "warning: ONNX2FX_ADD_PLUGIN_PATH: ignored, as ONNX2FX_PLUGIN_PATH is set");
+    EXPECT_EQ(format(r.warnings()[0]),
+              "warning: ONNX2FX_ADD_PLUGIN_PATH: ignored, as ONNX2FX_PLUGIN_PATH is set");
   }
   o.safe_mode = true;
   EXPECT_EQ(statuses(Registry(o), scene), (Lines{"onnx2fx.std: ok"}));
@@ -122,26 +126,34 @@ TEST(Discovery, DisabledAndEnabled) {
   o.builtin_directory = scene.path("builtin");
   o.directories = {scene.path("d")};
   o.manifest = scene.manifest(R"("plugins": {"disable": ["*"], "enable": ["com.acme.*"]})");
-  EXPECT_EQ(statuses(Registry(o), scene),
-            (Lines{"com.acme.a: ok", "org.other.b: disabled by DIR/manifest.json at /plugins/disable/0", "onnx2fx.std: ok"}));
+  EXPECT_EQ(
+      statuses(Registry(o), scene),
+      (Lines{"com.acme.a: ok", "org.other.b: disabled by DIR/manifest.json at /plugins/disable/0",
+             "onnx2fx.std: ok"}));
   o.manifest.clear();
   const Variable disable("ONNX2FX_PLUGIN_DISABLE", "*:onnx2fx.*");
   const Variable enable("ONNX2FX_PLUGIN_ENABLE", "org.*");
-  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.a: disabled by ONNX2FX_PLUGIN_DISABLE=*", "org.other.b: ok",
-                                                 "onnx2fx.std: disabled by ONNX2FX_PLUGIN_DISABLE=onnx2fx.*"}));
+  EXPECT_EQ(statuses(Registry(o), scene),
+            (Lines{"com.acme.a: disabled by ONNX2FX_PLUGIN_DISABLE=*", "org.other.b: ok",
+                   "onnx2fx.std: disabled by ONNX2FX_PLUGIN_DISABLE=onnx2fx.*"}));
 }
 
 TEST(Discovery, OtherAbiOrPlatformIsListedWithItsReason) {
   const Scene scene;
-  scene.write("d/a.onnx2fx.json", R"({"manifest_version": "1.0", "plugin": {"id": "com.acme.a", "version": "1.0.0", "library": "l.so",
+  scene.write(
+      "d/a.onnx2fx.json",
+      R"({"manifest_version": "1.0", "plugin": {"id": "com.acme.a", "version": "1.0.0", "library": "l.so",
     "abi": {"major": 2, "min_minor": 1}}, "provides": {"ops": []}})");
-  scene.write("d/b.onnx2fx.json", R"({"manifest_version": "1.0", "plugin": {"id": "com.acme.b", "version": "1.0.0",
+  scene.write("d/b.onnx2fx.json",
+              R"({"manifest_version": "1.0", "plugin": {"id": "com.acme.b", "version": "1.0.0",
     "library": {"macos-aarch64": "l.dylib"}, "abi": {"major": 1, "min_minor": 0}}, "provides": {"ops": []}})");
-  scene.describe("d/c.onnx2fx.json", "com.acme.c", kThing, R"("requires": [{"plugin": "com.acme.base", "version": ">=1 <2"}])");
+  scene.describe("d/c.onnx2fx.json", "com.acme.c", kThing,
+                 R"("requires": [{"plugin": "com.acme.base", "version": ">=1 <2"}])");
   Options o = scene.options();
   o.directories = {scene.path("d")};
   EXPECT_EQ(statuses(Registry(o), scene),
-            (Lines{"com.acme.a: needs plugin ABI 2.1, this host speaks 1.0", "com.acme.b: has no library for this platform",
+            (Lines{"com.acme.a: needs plugin ABI 2.1, this host speaks 1.0",
+                   "com.acme.b: has no library for this platform",
                    "com.acme.c: requires 'com.acme.base' >=1 <2, which is not there"}));
 }
 
@@ -157,12 +169,14 @@ TEST(Security, WritableByOthers) {
     const Registry r(o);  // the command line warns
     EXPECT_EQ(statuses(r, scene), (Lines{"com.acme.a: ok"}));
     ASSERT_EQ(r.warnings().size(), 1u);
-    EXPECT_EQ(r.warnings()[0].what, "accepted although insecure: " + scene.path("d") + ": writable by others (mode 1777)");
+    EXPECT_EQ(r.warnings()[0].what, "accepted although insecure: " + scene.path("d") +
+                                        ": writable by others (mode 1777)");
   }
   o.directories.clear();
   o.default_plugins = true;
   const Variable path("ONNX2FX_PLUGIN_PATH", scene.path("d"));
-  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.a: refused: DIR/d: writable by others (mode 1777)"}));
+  EXPECT_EQ(statuses(Registry(o), scene),
+            (Lines{"com.acme.a: refused: DIR/d: writable by others (mode 1777)"}));
   o.allow_insecure = true;
   EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.a: ok"}));
 }
@@ -177,7 +191,8 @@ TEST(Security, LibraryWritableByOthersIsNotLoadedFromTheEnvironment) {
   const Variable path("ONNX2FX_PLUGIN_PATH", scene.path("d"));
   Registry r(o);
   EXPECT_EQ(refusal(scene, [&] { r.candidates("com.acme", "Thing", 1); }),
-            "error: DIR/d/l.so: writable by others (mode 0666): expected a library that only root and this user can change\n"
+            "error: DIR/d/l.so: writable by others (mode 0666): expected a library that only root "
+            "and this user can change\n"
             "  note: fix the mode, or give --allow-insecure-plugins");
 }
 
@@ -187,199 +202,44 @@ TEST(Security, Sha256IsChecked) {
   std::ifstream in(so, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};
   const std::string hash = sha256({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-  const std::string ops = R"({"domain": "com.acme", "op": "Rope", "since": 1}, {"domain": "com.acme", "op": "Halve", "since": 1})";
-  std::string descriptor = R"({"manifest_version": "1.0", "plugin": {"id": "com.acme.rope-pack", "version": "1.4.0", "library": "l.so",
-    "sha256": ")" + hash + R"(", "abi": {"major": 1, "min_minor": 0}}, "provides": {"ops": [)" + ops + "]}}";
+  const std::string ops =
+      R"({"domain": "com.acme", "op": "Rope", "since": 1}, {"domain": "com.acme", "op": "Halve", "since": 1})";
+  std::string descriptor =
+      R"({"manifest_version": "1.0", "plugin": {"id": "com.acme.rope-pack", "version": "1.4.0", "library": "l.so",
+    "sha256": ")" +
+      hash + R"(", "abi": {"major": 1, "min_minor": 0}}, "provides": {"ops": [)" + ops + "]}}";
   scene.write("d/p.onnx2fx.json", descriptor);
   Options o = scene.options();
   o.directories = {scene.path("d")};
   EXPECT_EQ(Registry(o).candidates("com.acme", "Rope", 1).size(), 1u);
-  o.manifest = scene.manifest(R"("plugins": {"require": [{"id": "com.acme.rope-pack", "sha256": ")" + std::string(64, 'a') + "\"}]}");
+  o.manifest =
+      scene.manifest(R"("plugins": {"require": [{"id": "com.acme.rope-pack", "sha256": ")" +
+                     std::string(64, 'a') + "\"}]}");
   EXPECT_EQ(refusal(scene, [&] { Registry(o).candidates("com.acme", "Rope", 1); }),
             "error: DIR/d/l.so: sha256: expected " + std::string(64, 'a') + ", got " + hash);
-}
-
-// ---- choosing
-
-namespace {
-
-Provider provider(const std::string& id, std::vector<DescribedOp> ops, bool builtin = false) {
-  Provider p;
-  p.descriptor.id = id;
-  p.descriptor.file = "/" + id + ".onnx2fx.json";
-  p.descriptor.ops = std::move(ops);
-  p.builtin = builtin;
-  p.status = "ok";
-  return p;
-}
-DescribedOp gelu(int32_t since, int32_t until = 0, int32_t priority = 0, bool override_builtin = false) {
-  return {"", "Gelu", since, until, priority, override_builtin};
-}
-
-/// Providers, a manifest and a question; the answer as "std, com.a" and the reasons line by line.
-struct Question {
-  std::vector<Provider> providers;
-  std::string op_set;  ///< members of the op set
-  std::string top;     ///< further members of the manifest
-  std::set<std::string> allow_override;
-  int64_t opset = 20;
-
-  std::string answer() {
-    const Scene scene;
-    std::vector<Diagnostic> faults;
-    std::string said;
-    const std::string refused = refusal(scene, [&] {
-      Configuration c;
-      const std::string file = scene.manifest(R"("op_sets": {"prod": {)" + op_set + "}}" + top);
-      c.manifest = read_manifest(op_set.empty() && top.empty() ? "" : file, "", faults);
-      c.allow_override = allow_override;
-      std::vector<const Provider*> all;
-      for (const Provider& p : providers) all.push_back(&p);
-      std::vector<std::string> why_not;
-      for (const Choice& choice : choose(all, c, "", "Gelu", opset, why_not))
-        said += (said.empty() ? "" : ", ") + choice.provider->descriptor.id + "@" + std::to_string(choice.op->since);
-      for (const std::string& line : why_not) said += "\n" + line;
-    });
-    EXPECT_EQ(format(faults), "");
-    for (size_t at; (at = said.find(scene.root())) != std::string::npos;) said.replace(at, scene.root().size(), "DIR");
-    return refused.empty() ? said : refused;
-  }
-};
-
-}  // namespace
-
-TEST(Choice, HighestSinceWithinAProvider) {
-  EXPECT_EQ((Question{{provider("std", {gelu(1), gelu(13), gelu(20), gelu(24)}, true)}}.answer()), "std@20");
-}
-TEST(Choice, TooOld) {
-  Question q{{provider("std", {gelu(20)}, true)}};
-  q.opset = 17;
-  EXPECT_EQ(q.answer(), "\nstd: since 20 > opset 17");
-}
-TEST(Choice, OlderSemanticsNeverStandIn) {
-  EXPECT_EQ((Question{{provider("std", {gelu(1), gelu(13, 15)}, true)}}.answer()), "\nstd: until 15 < opset 20");
-}
-TEST(Choice, OverrideNeedsTheDescriptorsConsent) {
-  EXPECT_EQ((Question{{provider("com.a", {gelu(20)}), provider("std", {gelu(20)}, true)}}.answer()),
-            "std@20\ncom.a: a built-in provides it, and /com.a.onnx2fx.json does not say \"override\": true for it");
-}
-TEST(Choice, OverrideNeedsTheUsersConsent) {
-  EXPECT_EQ((Question{{provider("com.a", {gelu(20, 0, 0, true)}), provider("std", {gelu(20)}, true)}}.answer()),
-            "std@20\ncom.a: a built-in provides it; --allow-override com.a would let it override");
-}
-TEST(Choice, ConsentedOverrideComesFirstWhateverItsSince) {
-  Question q{{provider("com.a", {gelu(1, 0, 0, true)}), provider("std", {gelu(20)}, true)}};
-  q.allow_override = {"com.a"};
-  EXPECT_EQ(q.answer(), "com.a@1, std@20");
-}
-TEST(Choice, LowerPriorityOverrideStandsBehindTheBuiltin) {
-  Question q{{provider("com.a", {gelu(20, 0, -1, true)}), provider("std", {gelu(20)}, true)}};
-  q.allow_override = {"com.a"};
-  EXPECT_EQ(q.answer(), "std@20, com.a@20");
-}
-TEST(Choice, HigherPriorityFirst) {
-  EXPECT_EQ((Question{{provider("com.a", {gelu(20)}), provider("com.b", {gelu(1, 0, 10)})}}.answer()), "com.b@1, com.a@20");
-}
-TEST(Choice, LargerSinceFirst) {
-  EXPECT_EQ((Question{{provider("com.a", {gelu(1)}), provider("com.b", {gelu(13)})}}.answer()), "com.b@13, com.a@1");
-}
-TEST(Choice, EqualsAreAConflictThatNamesItsRemedy) {
-  EXPECT_EQ((Question{{provider("com.a", {gelu(20)}), provider("com.b", {gelu(20)})}}.answer()),
-            "error: Gelu (opset 20): expected one provider, got 'com.a' and 'com.b', both since 20 with priority 0\n"
-            "  note: com.a: /com.a.onnx2fx.json\n"
-            "  note: com.b: /com.b.onnx2fx.json\n"
-            "  note: give a --manifest with: {\"config_version\":\"1.0\",\"op_sets\":{\"default\":{\"bind\":[{\"op\":\"Gelu\",\"to\":\"com.a\"}]}}}");
-}
-TEST(Choice, ConflictWithAManifestSaysWhereTheBindGoes) {
-  Question q{{provider("com.a", {gelu(20)}), provider("com.b", {gelu(20)})}};
-  q.op_set = R"("bind": [])";
-  EXPECT_EQ(q.answer(),
-            "error: Gelu (opset 20): expected one provider, got 'com.a' and 'com.b', both since 20 with priority 0\n"
-            "  note: com.a: /com.a.onnx2fx.json\n"
-            "  note: com.b: /com.b.onnx2fx.json\n"
-            "  note: add to DIR/manifest.json at /op_sets/prod/bind: {\"op\":\"Gelu\",\"to\":\"com.a\"}");
-}
-TEST(Choice, ConflictsMayGoToTheFirst) {
-  Question q{{provider("com.b", {gelu(20)}), provider("com.a", {gelu(20)})}};
-  q.top = R"(, "on_conflict": "first")";
-  EXPECT_EQ(q.answer(), "com.b@20, com.a@20");
-}
-TEST(Choice, BindGoesFirstAndAlone) {
-  Question q{{provider("com.a", {gelu(20)}), provider("com.b", {gelu(20)}), provider("com.c", {gelu(1)})}};
-  q.op_set = R"("bind": [{"op": "Gelu", "since": 13, "to": "com.c"}])";
-  EXPECT_EQ(q.answer(), "com.c@1\ncom.a: another one is bound by DIR/manifest.json at /op_sets/prod/bind/0\n"
-                        "com.b: another one is bound by DIR/manifest.json at /op_sets/prod/bind/0");
-}
-TEST(Choice, BindOutsideItsOpsetsIsIdle) {
-  Question q{{provider("com.a", {gelu(20)}), provider("com.c", {gelu(1)})}};
-  q.op_set = R"("bind": [{"op": "Gelu", "until": 19, "to": "com.c"}])";
-  EXPECT_EQ(q.answer(), "com.a@20, com.c@1");
-}
-TEST(Choice, BindWithFallthrough) {
-  Question q{{provider("com.a", {gelu(20)}), provider("com.c", {gelu(1)})}};
-  q.op_set = R"("bind": [{"op": "Gelu", "to": "com.c", "fallthrough": true}])";
-  EXPECT_EQ(q.answer(), "com.c@1, com.a@20");
-}
-TEST(Choice, BindIsTheUsersConsent) {
-  Question q{{provider("com.a", {gelu(20, 0, 0, true)}), provider("std", {gelu(20)}, true)}};
-  q.op_set = R"("bind": [{"op": "Gelu", "to": "com.a", "fallthrough": true}])";
-  EXPECT_EQ(q.answer(), "com.a@20, std@20");
-}
-TEST(Choice, BindThatCannotBeKeptIsAnError) {
-  Question q{{provider("com.a", {gelu(22)}), provider("std", {gelu(20)}, true)}};
-  q.op_set = R"("bind": [{"op": "Gelu", "to": "com.a"}])";
-  EXPECT_EQ(q.answer(), "error: DIR/manifest.json at /op_sets/prod/bind/0: expected 'com.a' to provide Gelu (opset 20), got no such row that may serve\n"
-                        "  note: com.a: since 22 > opset 20");
-}
-TEST(Choice, BindWithPriorityOnlyRanks) {
-  Question q{{provider("com.a", {gelu(20, 0, 5)}), provider("com.b", {gelu(20)})}};
-  q.op_set = R"("bind": [{"op": "Gelu", "to": "com.b", "priority": 6}])";
-  EXPECT_EQ(q.answer(), "com.b@20, com.a@20");
-}
-TEST(Choice, DisabledOp) {
-  Question q{{provider("std", {gelu(20)}, true)}};
-  q.op_set = R"("disable": [{"domain": "ai.onnx", "op": "Ge*"}])";
-  EXPECT_EQ(q.answer(), "\ndisabled by DIR/manifest.json at /op_sets/prod/disable/0");
-}
-TEST(Choice, OpsetOutsideTheOpSet) {
-  Question q{{provider("std", {gelu(20)}, true)}};
-  q.op_set = R"("domains": {"": {"min": 13, "max": 19}})";
-  EXPECT_EQ(q.answer(), "\nopset 20 is outside 13..19, set by DIR/manifest.json at /op_sets/prod/domains/");
-}
-TEST(Choice, OpSetOfTheStandard) {
-  Question q{{provider("std", {gelu(20)}, true)}};
-  q.op_set = R"("inherits": ["onnx-19"])";
-  EXPECT_EQ(q.answer(), "\nopset 20 is outside 1..19, set by op set 'onnx-19'");
-}
-TEST(Choice, ExtendingTheStandardLimitsEveryOpSet) {
-  Question q{{provider("std", {gelu(20)}, true)}};
-  q.op_set = R"("bind": [])";
-  q.top = R"(, "extends": ["builtin:onnx-19"])";
-  EXPECT_EQ(q.answer(), "\nopset 20 is outside 1..19, set by DIR/manifest.json at /extends/0");
-  q.op_set = R"("domains": {"ai.onnx": {"max": 20}})";
-  EXPECT_EQ(q.answer(), "std@20");
-}
-TEST(Choice, ManifestsExtendEachOther) {
-  Question q{{provider("com.a", {gelu(20)}), provider("com.b", {gelu(20)})}};
-  const Scene base;
-  const std::string file = base.write("base.json", R"({"config_version": "1.0", "op_sets": {"base": {"bind": [{"op": "Gelu", "to": "com.b"}]}}})");
-  q.op_set = R"("inherits": ["base"])";
-  q.top = R"(, "default_op_set": "prod", "extends": [")" + file + "\"]";
-  EXPECT_EQ(q.answer(), "com.b@20\ncom.a: another one is bound by " + file + " at /op_sets/base/bind/0");
-}
-TEST(Choice, UnusableProviderSaysWhy) {
-  Provider p = provider("com.a", {gelu(20)});
-  p.status = "disabled by FILE at /plugins/disable/0";
-  EXPECT_EQ((Question{{p}}.answer()), "\ncom.a: disabled by FILE at /plugins/disable/0");
 }
 
 // ---- in process
 
 TEST(InProcess, OverridesWithoutMoreConsentAndIsAskedAnew) {
-  const auto decline = [](const o2fx_host_api*, o2fx_ctx, const void*) -> o2fx_status { return O2FX_DECLINE; };
-  static const o2fx_op ops[] = {{O2FX_STR("com.acme"), O2FX_STR("Rope"), 1, 0, 0, 0, decline, nullptr}};
-  static const o2fx_plugin table = {sizeof table, 1, 0, 0, 0, O2FX_STR("com.acme.mine"), O2FX_STR("1.0.0"), ops, 1, sizeof(o2fx_op),
-                                    nullptr, nullptr, nullptr};
+  const auto decline = [](const o2fx_host_api*, o2fx_ctx, const void*) -> o2fx_status {
+    return O2FX_DECLINE;
+  };
+  static const o2fx_op ops[] = {
+      {O2FX_STR("com.acme"), O2FX_STR("Rope"), 1, 0, 0, 0, decline, nullptr}};
+  static const o2fx_plugin table = {sizeof table,
+                                    1,
+                                    0,
+                                    0,
+                                    0,
+                                    O2FX_STR("com.acme.mine"),
+                                    O2FX_STR("1.0.0"),
+                                    ops,
+                                    1,
+                                    sizeof(o2fx_op),
+                                    nullptr,
+                                    nullptr,
+                                    nullptr};
   const Scene scene;
   Options o = scene.options();
   o.default_plugins = true;

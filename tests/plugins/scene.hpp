@@ -1,4 +1,5 @@
-// A folder that lives as long as the test, and short ways to put descriptors, manifests and libraries into it.
+// A folder that lives as long as the test, and short ways to put descriptors, manifests and
+// libraries into it.
 #ifndef ONNX2FX_TESTS_PLUGINS_SCENE_HPP_
 #define ONNX2FX_TESTS_PLUGINS_SCENE_HPP_
 
@@ -16,7 +17,9 @@
 namespace onnx2fx::plugin {
 
 /// Where the test build put the packs and the hostile libraries.
-inline std::string library(const std::string& name) { return std::string(ONNX2FX_TEST_LIBRARIES) + "/" + name; }
+inline std::string library(const std::string& name) {
+  return std::string(ONNX2FX_TEST_LIBRARIES) + "/" + name;
+}
 
 class Scene {
  public:
@@ -44,10 +47,12 @@ class Scene {
   /// A descriptor without a library behind it; `ops` are the members of provides.ops.
   std::string describe(const std::string& name, const std::string& id, const std::string& ops,
                        const std::string& plugin_members = "") const {
-    return write(name, R"({"manifest_version": "1.0", "plugin": {"id": ")" + id +
-                           R"(", "version": "1.2.3", "library": "l.so", "abi": {"major": 1, "min_minor": 0})" +
-                           (plugin_members.empty() ? "" : ", " + plugin_members) + R"(}, "provides": {"ops": [)" + ops +
-                           "]}}\n");
+    return write(
+        name,
+        R"({"manifest_version": "1.0", "plugin": {"id": ")" + id +
+            R"(", "version": "1.2.3", "library": "l.so", "abi": {"major": 1, "min_minor": 0})" +
+            (plugin_members.empty() ? "" : ", " + plugin_members) + R"(}, "provides": {"ops": [)" +
+            ops + "]}}\n");
   }
   std::string manifest(const std::string& members) const {
     return write("manifest.json", R"({"config_version": "1.0", )" + members + "}");
@@ -63,13 +68,15 @@ class Scene {
   std::string root_;
 };
 
-/// The text of the PluginError that f throws, with the scene's folder written as DIR; "" if it throws none.
+/// The text of the PluginError that f throws, with the scene's folder written as DIR; "" if it
+/// throws none.
 inline std::string refusal(const Scene& scene, const std::function<void()>& f) {
   try {
     f();
   } catch (const PluginError& e) {
     std::string text = e.what();
-    for (size_t at; (at = text.find(scene.root())) != std::string::npos;) text.replace(at, scene.root().size(), "DIR");
+    for (size_t at; (at = text.find(scene.root())) != std::string::npos;)
+      text.replace(at, scene.root().size(), "DIR");
     return text;
   }
   return "";

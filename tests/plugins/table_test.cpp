@@ -12,8 +12,19 @@ o2fx_status decline(const o2fx_host_api*, o2fx_ctx, const void*) { return O2FX_D
 
 struct Table {
   std::vector<o2fx_op> ops{{O2FX_STR("com.acme"), O2FX_STR("Thing"), 1, 0, 0, 0, decline, nullptr}};
-  o2fx_plugin table{sizeof(o2fx_plugin), 1, 0, 0, 0, O2FX_STR("com.acme.table"), O2FX_STR("1.0.0"),
-                    nullptr, 1, sizeof(o2fx_op), nullptr, nullptr, nullptr};
+  o2fx_plugin table{sizeof(o2fx_plugin),
+                    1,
+                    0,
+                    0,
+                    0,
+                    O2FX_STR("com.acme.table"),
+                    O2FX_STR("1.0.0"),
+                    nullptr,
+                    1,
+                    sizeof(o2fx_op),
+                    nullptr,
+                    nullptr,
+                    nullptr};
   std::string refused() {
     if (!table.ops) table.ops = ops.data();
     return text();
@@ -35,7 +46,8 @@ std::string load_refusal(const Scene& scene, const std::string& descriptor) {
   return refusal(scene, [&] { registry.candidates("com.acme", "Thing", 1); });
 }
 std::string described_library(const Scene& scene) {
-  return scene.describe("p.onnx2fx.json", "com.acme.table", R"({"domain": "com.acme", "op": "Thing", "since": 1})");
+  return scene.describe("p.onnx2fx.json", "com.acme.table",
+                        R"({"domain": "com.acme", "op": "Thing", "since": 1})");
 }
 std::string text_of(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
@@ -64,18 +76,22 @@ TEST(Table, AcceptsOneThatGrew) {
 TEST(Table, Null) {
   const Scene scene;
   Registry registry(scene.options());
-  EXPECT_EQ(refusal(scene, [&] { registry.add(nullptr); }), kWhere + "onnx2fx_plugin_entry_1: expected a table, got NULL");
+  EXPECT_EQ(refusal(scene, [&] { registry.add(nullptr); }),
+            kWhere + "onnx2fx_plugin_entry_1: expected a table, got NULL");
 }
 TEST(Table, WrongMajor) {
   Table t;
   t.table.abi_major = 2;
-  EXPECT_EQ(t.refused(), kWhere + "plugin ABI 2.0, this host speaks 1.0\n"
-                                  "  note: rebuild the plugin against this SDK, or upgrade onnx2fx");
+  EXPECT_EQ(t.refused(), kWhere +
+                             "plugin ABI 2.0, this host speaks 1.0\n"
+                             "  note: rebuild the plugin against this SDK, or upgrade onnx2fx");
 }
 TEST(Table, NeedsANewerHost) {
   Table t;
   t.table.abi_minor = t.table.abi_min_minor = 7;
-  EXPECT_EQ(t.refused(), kWhere + "needs a host of ABI 1.7 or newer, this host speaks 1.0\n  note: upgrade onnx2fx");
+  EXPECT_EQ(
+      t.refused(),
+      kWhere + "needs a host of ABI 1.7 or newer, this host speaks 1.0\n  note: upgrade onnx2fx");
 }
 TEST(Table, BuiltNewerButContentWithOurMinor) {
   Table t;
@@ -90,7 +106,8 @@ TEST(Table, ShortStruct) {
 TEST(Table, HugeStruct) {
   Table t;
   t.table.struct_size = UINT64_MAX - 7;
-  EXPECT_EQ(t.refused(), kWhere + "struct_size: expected at least 96 bytes, got 18446744073709551608");
+  EXPECT_EQ(t.refused(),
+            kWhere + "struct_size: expected at least 96 bytes, got 18446744073709551608");
 }
 TEST(Table, NoRowsBehindACount) {
   Table t;
@@ -119,13 +136,14 @@ TEST(Table, RowsWithEveryFault) {
   t.ops.push_back({O2FX_STR("com.acme"), O2FX_STR(""), 1, 0, 0, 0, decline, nullptr});
   t.ops.push_back({O2FX_STR("com.acme"), O2FX_STR("\xFF\xFE"), 1, 0, 0, 0, decline, nullptr});
   t.table.n_ops = 4;
-  EXPECT_EQ(t.refused(),
-            kWhere + "op row 0 (com.acme::Thing): since_opset: expected at least 1, got 0\n" +  //
-                kWhere + "op row 0 (com.acme::Thing): lower: expected a function, got NULL\n" + kWhere +
-                "op row 1 (com.acme::Other): until_opset: expected 0 or at least 5, got 4\n" + kWhere +
-                "op row 1 (com.acme::Other): flags and reserved: expected 0, got another value\n" + kWhere +
-                "op row 2: expected domain and op_type in UTF-8, got something else\n" + kWhere +
-                "op row 3: expected domain and op_type in UTF-8, got something else");
+  EXPECT_EQ(
+      t.refused(),
+      kWhere + "op row 0 (com.acme::Thing): since_opset: expected at least 1, got 0\n" +  //
+          kWhere + "op row 0 (com.acme::Thing): lower: expected a function, got NULL\n" + kWhere +
+          "op row 1 (com.acme::Other): until_opset: expected 0 or at least 5, got 4\n" + kWhere +
+          "op row 1 (com.acme::Other): flags and reserved: expected 0, got another value\n" +
+          kWhere + "op row 2: expected domain and op_type in UTF-8, got something else\n" + kWhere +
+          "op row 3: expected domain and op_type in UTF-8, got something else");
 }
 TEST(Table, SameRowTwice) {
   Table t;
@@ -162,26 +180,31 @@ TEST(Library, GoodOneIsLoadedOnlyWhenAskedFor) {
 }
 TEST(Library, Missing) {
   const Scene scene;
-  EXPECT_EQ(load_refusal(scene, described_library(scene)), "error: DIR/l.so: cannot be opened: No such file or directory");
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: cannot be opened: No such file or directory");
 }
 TEST(Library, TextFile) {
   const Scene scene;
   scene.write("l.so", "INPUT(libother.so)\n");
-  EXPECT_EQ(load_refusal(scene, described_library(scene)), "error: DIR/l.so: expected an ELF shared library, got a text file");
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: expected an ELF shared library, got a text file");
 }
 TEST(Library, EmptyFile) {
   const Scene scene;
   scene.write("l.so", "");
-  EXPECT_EQ(load_refusal(scene, described_library(scene)), "error: DIR/l.so: expected an ELF shared library, got an empty file");
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: expected an ELF shared library, got an empty file");
 }
 TEST(Library, WindowsLibrary) {
   const Scene scene;
   scene.write("l.so", std::string("MZ\x90\0\3", 5));
-  EXPECT_EQ(load_refusal(scene, described_library(scene)), "error: DIR/l.so: expected an ELF shared library, got a Windows library");
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: expected an ELF shared library, got a Windows library");
 }
 TEST(Library, Truncated) {
   const std::string whole = text_of(library("rope.so"));
-  for (const size_t size : {size_t{5}, size_t{63}, size_t{64}, size_t{700}, whole.size() / 2, whole.size() - 1}) {
+  for (const size_t size :
+       {size_t{5}, size_t{63}, size_t{64}, size_t{700}, whole.size() / 2, whole.size() - 1}) {
     const Scene scene;
     scene.write("l.so", whole.substr(0, size));
     EXPECT_EQ(load_refusal(scene, described_library(scene)),
@@ -205,16 +228,19 @@ TEST(Library, OtherMachine) {
   other[offsetof(Elf64_Ehdr, e_machine)] = static_cast<char>(EM_RISCV);
   scene.write("l.so", other);
 #if defined(__x86_64__)
-  EXPECT_EQ(load_refusal(scene, described_library(scene)), "error: DIR/l.so: expected a library for x86_64, got one for riscv");
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: expected a library for x86_64, got one for riscv");
 #else
-  EXPECT_EQ(load_refusal(scene, described_library(scene)), "error: DIR/l.so: expected a library for aarch64, got one for riscv");
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: expected a library for aarch64, got one for riscv");
 #endif
 }
 TEST(Library, NoEntry) {
   const Scene scene;
   scene.copy("hostile_no_entry.so", "l.so");
   EXPECT_EQ(load_refusal(scene, described_library(scene)),
-            "error: DIR/l.so: exports no onnx2fx_plugin_entry_1\n  note: a plugin is built with onnx2fx_add_plugin()");
+            "error: DIR/l.so: exports no onnx2fx_plugin_entry_1\n  note: a plugin is built with "
+            "onnx2fx_add_plugin()");
 }
 TEST(Library, EntryOfTheNextMajor) {
   const Scene scene;
@@ -234,7 +260,8 @@ TEST(Library, TableThatNeedsANewerHost) {
   const Scene scene;
   scene.copy("hostile_min_minor.so", "l.so");
   EXPECT_EQ(load_refusal(scene, described_library(scene)),
-            "error: DIR/l.so: needs a host of ABI 1.7 or newer, this host speaks 1.0\n  note: upgrade onnx2fx");
+            "error: DIR/l.so: needs a host of ABI 1.7 or newer, this host speaks 1.0\n  note: "
+            "upgrade onnx2fx");
 }
 TEST(Library, UndefinedSymbolIsToldVerbatim) {
   const Scene scene;
@@ -246,13 +273,16 @@ TEST(Library, DescriptorDisagrees) {
   const Scene scene;
   scene.copy("rope.so", "l.so");
   EXPECT_EQ(load_refusal(scene, described_library(scene)),
-            "error: DIR/l.so: id: expected 'com.acme.table' as in the descriptor, got 'com.acme.rope-pack'\n"
+            "error: DIR/l.so: id: expected 'com.acme.table' as in the descriptor, got "
+            "'com.acme.rope-pack'\n"
             "  note: the descriptor is DIR/p.onnx2fx.json\n"
             "error: DIR/l.so: version: expected 1.2.3 as in the descriptor, got 1.4.0\n"
             "  note: the descriptor is DIR/p.onnx2fx.json\n"
-            "error: DIR/l.so: ops: the descriptor promises what the library lacks: com.acme::Thing since 1\n"
+            "error: DIR/l.so: ops: the descriptor promises what the library lacks: com.acme::Thing "
+            "since 1\n"
             "  note: the descriptor is DIR/p.onnx2fx.json\n"
-            "error: DIR/l.so: ops: the library has what the descriptor does not say: com.acme::Halve since 1, "
+            "error: DIR/l.so: ops: the library has what the descriptor does not say: "
+            "com.acme::Halve since 1, "
             "com.acme::Rope since 1\n"
             "  note: the descriptor is DIR/p.onnx2fx.json");
 }
@@ -262,9 +292,12 @@ TEST(Library, Sha256) {
   const std::string ops = R"({"domain": "com.acme", "op": "Thing", "since": 1})";
   scene.copy("rope.so", "rope.so");
   std::filesystem::rename(scene.path("rope.so"), scene.path("l.so"));
-  const auto p = scene.describe("p.onnx2fx.json", "com.acme.rope-pack", ops, "\"sha256\": \"" + std::string(64, '0') + "\"");
+  const auto p = scene.describe("p.onnx2fx.json", "com.acme.rope-pack", ops,
+                                "\"sha256\": \"" + std::string(64, '0') + "\"");
   const std::string text = load_refusal(scene, p);
-  EXPECT_EQ(text.substr(0, 98), "error: DIR/l.so: sha256: expected 0000000000000000000000000000000000000000000000000000000000000000");
+  EXPECT_EQ(text.substr(0, 98),
+            "error: DIR/l.so: sha256: expected "
+            "0000000000000000000000000000000000000000000000000000000000000000");
 }
 
 }  // namespace onnx2fx::plugin

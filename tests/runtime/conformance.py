@@ -116,8 +116,8 @@ def run_all(
     workers = [_Worker(command) for _ in range(min(processes, max(1, len(jobs))))]
 
     def done(worker: _Worker, reason: str) -> None:
-        name = worker.case[0]
-        results[name] = results.get(name) or reason
+        name, folder = worker.case
+        results[name] = results.get(name) or reason.replace(f"{folder}/", "")
         worker.case = None
 
     while pending or any(w.case for w in workers):

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string>
 
+#include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/plugin/registry.hpp"
 #include "tools/verify/verify.hpp"
 
@@ -55,5 +56,10 @@ int main(int argc, char** argv) {
     std::cerr << "usage: onnx2fx_conformance BUILTIN_PLUGIN_FOLDER < cases\n";
     return 2;
   }
-  return onnx2fx::verify::run(argv[1]);
+  try {
+    return onnx2fx::verify::run(argv[1]);
+  } catch (const onnx2fx::ConversionError& e) {
+    std::cerr << e.what() << "\n";
+    return 3;
+  }
 }

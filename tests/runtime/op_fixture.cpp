@@ -80,7 +80,9 @@ std::string model_text(const Operator& op, const std::vector<Literal>& inputs) {
   std::vector<std::string> formals, actuals, results, outputs;
   for (size_t i = 0; i < inputs.size(); i++) {
     std::vector<std::string> dims;
-    for (size_t d = 0; d < inputs[i].dims.size(); d++) dims.push_back(fmt::format("d{}_{}", i, d));
+    const bool shape_like = inputs[i].dtype == "int64" && inputs[i].dims.size() == 1;
+    for (size_t d = 0; d < inputs[i].dims.size(); d++)
+      dims.push_back(shape_like ? std::to_string(inputs[i].dims[d]) : fmt::format("d{}_{}", i, d));
     const std::string shape = dims.empty() ? "" : fmt::format("[{}]", fmt::join(dims, ", "));
     formals.push_back(fmt::format("{}{} x{}", onnx_name(inputs[i].dtype), shape, i));
     actuals.push_back(fmt::format("x{}", i));

@@ -38,7 +38,8 @@ struct Operator {
   std::string domain = "";
 };
 
-/// Every input is a runtime input of unknown dims.
+/// Every input is a runtime input of unknown dims, save vectors of int64: those may be shapes, axes
+/// or pads, whose length a lowering must know.
 std::vector<Literal> lower_and_run_all(const Operator& op, const std::vector<Literal>& inputs);
 /// The first output.
 Literal lower_and_run(const Operator& op, const std::vector<Literal>& inputs);

@@ -28,7 +28,8 @@ namespace {
 
 using Faults = std::vector<Diagnostic>;
 
-void add(Faults& faults, const std::string& where, const std::string& what, Severity severity = Severity::kError) {
+void add(Faults& faults, const std::string& where, const std::string& what,
+         Severity severity = Severity::kError) {
   faults.push_back({severity, where, what, {}});
 }
 
@@ -50,17 +51,23 @@ bool check_image(const std::string& library, Faults& faults) {
   std::erase(image.exports, "onnx2fx_plugin_entry_1");
   if (!image.exports.empty())
     add(faults, library,
-        fmt::format("expected onnx2fx_plugin_entry_1 to be the only exported symbol, got {} others, among them '{}'",
+        fmt::format("expected onnx2fx_plugin_entry_1 to be the only exported symbol, got {} "
+                    "others, among them '{}'",
                     image.exports.size(), image.exports.front()));
   for (const std::string& path : image.run_paths)
     if (!path.starts_with("/") && !path.starts_with("$ORIGIN"))
       add(faults, library, "run path '" + path + "': expected an absolute one, or $ORIGIN");
   if (image.executable_stack) add(faults, library, "expected a stack that is not executable");
-  static constexpr std::array kPlatform = {"libc.so.", "libm.so.", "libstdc++.so.", "libgcc_s.so.", "libc++.so.", "libc++abi.so.",
-                                           "libpthread.so.", "libdl.so.", "librt.so.", "ld-linux"};
+  static constexpr std::array kPlatform = {
+      "libc.so.",      "libm.so.",       "libstdc++.so.", "libgcc_s.so.", "libc++.so.",
+      "libc++abi.so.", "libpthread.so.", "libdl.so.",     "librt.so.",    "ld-linux"};
   for (const std::string& needed : image.needed)
-    if (std::none_of(kPlatform.begin(), kPlatform.end(), [&](const char* p) { return needed.starts_with(p); }))
-      add(faults, library, "needs " + needed + ": expected only the platform's own libraries, lest it clash with the host's", Severity::kWarning);
+    if (std::none_of(kPlatform.begin(), kPlatform.end(),
+                     [&](const char* p) { return needed.starts_with(p); }))
+      add(faults, library,
+          "needs " + needed +
+              ": expected only the platform's own libraries, lest it clash with the host's",
+          Severity::kWarning);
   return true;
 }
 
@@ -71,18 +78,21 @@ int load_and_compare(const std::string& library, int out) {
   try {
     const o2fx_plugin table = plugin::accepted_table(plugin::load_library(library, ""), library);
     const plugin::Descriptor own = plugin::describe(table);
-    text = fmt::format("ok: {}: {} {}, ABI {}.{}, needs host minor {}, {} ops\n", library, own.id, own.version, table.abi_major, table.abi_minor,
-                       table.abi_min_minor, own.ops.size());
+    text = fmt::format("ok: {}: {} {}, ABI {}.{}, needs host minor {}, {} ops\n", library, own.id,
+                       own.version, table.abi_major, table.abi_minor, table.abi_min_minor,
+                       own.ops.size());
     const std::string descriptor = fs::path(library).replace_extension(".onnx2fx.json").string();
     if (fs::exists(descriptor)) {
       Faults faults;
       const plugin::Descriptor described = plugin::read_descriptor(descriptor, faults);
       if (plugin::has_errors(faults)) throw PluginError(std::move(faults));
       if (described.library != fs::canonical(library).string())
-        throw PluginError(descriptor, fmt::format("/plugin/library: expected {}, got {}", library, described.library));
+        throw PluginError(descriptor, fmt::format("/plugin/library: expected {}, got {}", library,
+                                                  described.library));
       plugin::require_agreement(table, described);
     } else {
-      text += fmt::format("warning: {}: expected the descriptor beside the library, got none\n", descriptor);
+      text += fmt::format("warning: {}: expected the descriptor beside the library, got none\n",
+                          descriptor);
     }
   } catch (const PluginError& e) {
     text = std::string(e.what()) + "\n";
@@ -102,7 +112,8 @@ bool drain(int in, int timeout_seconds, std::string& text) {
   const Clock::time_point end = Clock::now() + std::chrono::seconds(timeout_seconds);
   std::array<char, 4096> buffer;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
     pollfd p{in, POLLIN, 0};
     if (left <= 0 || poll(&p, 1, static_cast<int>(left)) <= 0) return false;
     const ssize_t n = read(in, buffer.data(), buffer.size());
@@ -114,10 +125,12 @@ bool drain(int in, int timeout_seconds, std::string& text) {
 /// True if the child found nothing wrong.
 bool check_in_child(const std::string& library, int timeout_seconds, Faults& faults) {
   std::array<int, 2> ends;
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw PluginError(library, std::string("no pipe: ") + std::strerror(errno));
+  if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    throw PluginError(library, std::string("no pipe: ") + std::strerror(errno));
   std::fflush(nullptr);
   const pid_t child = fork();
-  if (child < 0) throw PluginError(library, std::string("no child process: ") + std::strerror(errno));
+  if (child < 0)
+    throw PluginError(library, std::string("no child process: ") + std::strerror(errno));
   if (child == 0) {
     close(ends[0]);
     _exit(load_and_compare(library, ends[1]));
@@ -131,11 +144,14 @@ bool check_in_child(const std::string& library, int timeout_seconds, Faults& fau
   waitpid(child, &status, 0);
   fmt::print(stderr, "{}", WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "" : text);
   if (!in_time) {
-    add(faults, library, fmt::format("expected it to load within {} s, got no answer", timeout_seconds));
+    add(faults, library,
+        fmt::format("expected it to load within {} s, got no answer", timeout_seconds));
   } else if (WIFSIGNALED(status)) {
-    add(faults, library, fmt::format("crashed while it was loaded: {}", strsignal(WTERMSIG(status))));
+    add(faults, library,
+        fmt::format("crashed while it was loaded: {}", strsignal(WTERMSIG(status))));
   } else if (text.empty()) {
-    add(faults, library, fmt::format("ended the process while it was loaded (exit code {})", WEXITSTATUS(status)));
+    add(faults, library,
+        fmt::format("ended the process while it was loaded (exit code {})", WEXITSTATUS(status)));
   } else if (WEXITSTATUS(status) == 0) {
     fmt::print("{}", text);
   }

@@ -28,7 +28,12 @@ int list_plugins(const plugin::Options& options, bool json) {
   Json all = Json::array();
   for (const plugin::ListedPlugin& p : registry.plugins()) {
     if (json)
-      all.push_back({{"id", p.id}, {"version", p.version}, {"ops", p.n_ops}, {"status", p.status}, {"library", p.library}, {"descriptor", p.descriptor}});
+      all.push_back({{"id", p.id},
+                     {"version", p.version},
+                     {"ops", p.n_ops},
+                     {"status", p.status},
+                     {"library", p.library},
+                     {"descriptor", p.descriptor}});
     else
       fmt::print("{} {} ({} ops): {}\n  {}\n", p.id, p.version, p.n_ops, p.status, p.descriptor);
   }
@@ -43,9 +48,14 @@ int list_ops(const plugin::Options& options, bool json) {
   for (const plugin::ProvidedOp& op : registry.ops()) {
     const Json until = op.until ? Json(op.until) : Json(nullptr);
     if (json)
-      all.push_back({{"domain", op.domain}, {"op", op.op_type}, {"since", op.since}, {"until", until}, {"provider", op.provider}});
+      all.push_back({{"domain", op.domain},
+                     {"op", op.op_type},
+                     {"since", op.since},
+                     {"until", until},
+                     {"provider", op.provider}});
     else
-      fmt::print("{:<40} {:>3}..{:<3} {}\n", op.domain.empty() ? op.op_type : op.domain + "::" + op.op_type, op.since,
+      fmt::print("{:<40} {:>3}..{:<3} {}\n",
+                 op.domain.empty() ? op.op_type : op.domain + "::" + op.op_type, op.since,
                  op.until ? std::to_string(op.until) : "", op.provider);
   }
   if (json) fmt::print("{}\n", Json{{"ops", all}}.dump(2));
@@ -68,12 +78,17 @@ Replacements replacements(const std::string& id) {
     if (s->front() >= '0' && s->front() <= '9') s->insert(0, "_");
   }
   // Longer names first: the domain is part of the id.
-  return {{"com.example.pack", id}, {"com.example", domain}, {"example_pack", library}, {"example::", name + "::"}, {"\"example\"", "\"" + name + "\""}};
+  return {{"com.example.pack", id},
+          {"com.example", domain},
+          {"example_pack", library},
+          {"example::", name + "::"},
+          {"\"example\"", "\"" + name + "\""}};
 }
 
 std::string replaced(std::string text, const Replacements& all) {
   for (const auto& [from, to] : all)
-    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+      text.replace(at, from.size(), to);
   return text;
 }
 
@@ -85,15 +100,18 @@ std::string content(const fs::path& file) {
 
 }  // namespace
 
-int new_plugin(const std::string& id, bool plain_c, const std::string& folder, const std::string& templates) {
+int new_plugin(const std::string& id, bool plain_c, const std::string& folder,
+               const std::string& templates) {
   static const std::regex kId("[a-z0-9]+(\\.[a-z0-9][a-z0-9-]*)+");
   if (id.size() > 128 || !std::regex_match(id, kId))
-    throw ConversionError("plugin new", "expected an id such as com.acme.rope-pack, got '" + id + "'");
+    throw ConversionError("plugin new",
+                          "expected an id such as com.acme.rope-pack, got '" + id + "'");
   std::error_code error;
   if (fs::exists(folder) && !fs::is_empty(folder, error))
     throw ConversionError(folder, "expected a new or empty folder, got one with content");
   const fs::path from = fs::path(templates) / (plain_c ? "template_c" : "template");
-  if (!fs::is_directory(from)) throw ConversionError(from.string(), "expected the SDK's template, got nothing");
+  if (!fs::is_directory(from))
+    throw ConversionError(from.string(), "expected the SDK's template, got nothing");
   const Replacements all = replacements(id);
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(from)) {
     if (!entry.is_regular_file()) continue;

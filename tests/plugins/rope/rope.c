@@ -1,5 +1,5 @@
-/* A pack in plain C11: com.acme::Rope becomes acme::rope, whose kernel is somebody else's. A decomposition,
- * com.acme::Halve, shows arguments without the C++ wrapper. */
+/* A pack in plain C11: com.acme::Rope becomes acme::rope, whose kernel is somebody else's. A
+ * decomposition, com.acme::Halve, shows arguments without the C++ wrapper. */
 #include <onnx2fx/plugin.h>
 
 static o2fx_status rope(const o2fx_host_api* host, o2fx_ctx ctx, const void* user) {
@@ -18,7 +18,8 @@ static o2fx_status rope(const o2fx_host_api* host, o2fx_ctx ctx, const void* use
   status = host->attr(ctx, kwargs[0].name, &base);
   if (status < 0) return status;
   if (status == O2FX_OK) {
-    static const o2fx_str kWrongType = O2FX_STR("attribute 'base': expected a float, got another type");
+    static const o2fx_str kWrongType =
+        O2FX_STR("attribute 'base': expected a float, got another type");
     if (base.type != 1) return host->set_error(ctx, O2FX_E_MODEL, __FILE__, __LINE__, kWrongType);
     if ((status = host->attr_arg(ctx, base.id, &kwargs[0].arg))) return status;
   }
@@ -55,8 +56,18 @@ static const o2fx_op kOps[] = {
     {O2FX_STR("com.acme"), O2FX_STR("Halve"), 1, 0, 0, 0, halve, NULL},
     {O2FX_STR("com.acme"), O2FX_STR("Rope"), 1, 0, 0, 0, rope, NULL},
 };
-static const o2fx_plugin kPlugin = {sizeof kPlugin, O2FX_ABI_MAJOR, O2FX_ABI_MINOR, O2FX_TARGET_MINOR, 0,
-                                    O2FX_STR("com.acme.rope-pack"), O2FX_STR("1.4.0"),
-                                    kOps, sizeof kOps / sizeof kOps[0], sizeof(o2fx_op), NULL, NULL, NULL};
+static const o2fx_plugin kPlugin = {sizeof kPlugin,
+                                    O2FX_ABI_MAJOR,
+                                    O2FX_ABI_MINOR,
+                                    O2FX_TARGET_MINOR,
+                                    0,
+                                    O2FX_STR("com.acme.rope-pack"),
+                                    O2FX_STR("1.4.0"),
+                                    kOps,
+                                    sizeof kOps / sizeof kOps[0],
+                                    sizeof(o2fx_op),
+                                    NULL,
+                                    NULL,
+                                    NULL};
 
 O2FX_EXPORT const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kPlugin; }

@@ -101,7 +101,8 @@ class _GraphBuilder:
         )
 
     def _output(self, n: Mapping[str, Any], single: bool) -> None:
-        results = self._list(n["args"][0])
+        results = n["args"][0]
+        results = self._list(results if isinstance(results, list) else [results])
         value = results[0] if single and len(results) == 1 else tuple(results)
         self.graph.create_node("output", "output", (value,))
 
