@@ -315,12 +315,17 @@ NodeRef Builder::atom_node(size_t level, AtomId a) {
   const Atom atom = syms.atom(a);
   NodeRef r{};
   switch (atom.kind) {
-    case AtomKind::kDim:
-      if (const auto local = p.local_dims.find(a); local != p.local_dims.end())
-        r = call_at(level, "aten::sym_size.int", {NodeRef{local->second.first}, local->second.second});
-      else
-        r = call_at(level, "aten::sym_size.int", {reference(level, atom.value), atom.index});
+    case AtomKind::kDim: {
+      const auto local = p.local_dims.find(a);
+      NodeRef x = local != p.local_dims.end() ? NodeRef{local->second.first} : reference(level, atom.value);
+      const int64_t axis = local != p.local_dims.end() ? local->second.second : atom.index;
+      if (value(atom.value).type.dtype == onnx::TensorProto::STRING) {  // no torch tensor: its positions are
+        x = call_at(level, "onnx2fx::strings_positions", {fx::List{x}});
+        x = call_at(level, "operator::getitem", {x, int64_t{0}});
+      }
+      r = call_at(level, "aten::sym_size.int", {x, axis});
       break;
+    }
     case AtomKind::kElement: {
       NodeRef flat = reference(level, atom.value);
       const Type& t = value(atom.value).type;

@@ -4,6 +4,7 @@
 
 #include "core/convert/lowering.hpp"
 #include "core/convert/names.hpp"
+#include "core/convert/opaque.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -164,7 +165,7 @@ Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
   const onnx::OpSchema* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), domain);
   const NodeView view{node, inputs, opset, schema};
   if (tainted && !options.keep_going) {
-    taint(node, infer(builder, view, nullptr), scope, false, view);
+    taint(node, infer(builder, view, nullptr), scope, nullptr, view);
     return only_check_providers(place, view);
   }
   return lower_sound(place, view, scope);
@@ -218,7 +219,7 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
   }
   if (!faults.empty()) {
     if (!problem.empty()) faults[0].diagnostic.notes.push_back("ONNX's type inference: " + problem);
-    taint(place.node, types, scope, options.keep_going, view);
+    taint(place.node, types, scope, options.keep_going ? &place : nullptr, view);
   }
   report_->nodes.push_back(std::move(entry));
   if (!options.keep_going || std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return !f.unsupported; })) return faults;
@@ -227,13 +228,12 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
 }
 
 void Converter::start(plugin::Plugin& plugin) {
-  if (plugin.initialised) return;
-  if (plugin.table->init) {
+  plugin::begin_use(plugin, [&] {
+    if (!plugin.table->init) return;
     Lowering l(*this, plugin, nullptr, nullptr);
     if (const o2fx_status s = plugin.table->init(host_api(), l.token()); s != O2FX_OK)
       throw PluginError(plugin.library.empty() ? plugin.id : plugin.library, "init failed: " + (l.error.empty() ? "status " + std::to_string(s) : l.error));
-  }
-  plugin.initialised = true;
+  });
 }
 
 // nullopt: declined.
@@ -241,14 +241,15 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
                                      const std::vector<Type>& types, Scope& scope, Report::Node& entry) {
   plugin::Plugin& plugin = *candidate.plugin;
   start(plugin);
+  const auto alone = plugin::alone(plugin);
   const onnx::NodeProto& node = place.node;
   const Builder::Mark mark = builder.mark();
   std::map<ValueId, ValueId> replaced;
   std::swap(replaced, builder.replaced);
+  const auto outer_allow_target = builder.allow_target;
   builder.allow_target = [&plugin, this](const std::string& target) {
     return options.allow_unresolved || std::find(plugin.torch_targets.begin(), plugin.torch_targets.end(), target) != plugin.torch_targets.end();
   };
-  const auto allow_target = builder.allow_target;
   builder.set_provenance(provenance(place, scope, &plugin), identifier(node_name(node)));
   Lowering l(*this, plugin, &view, &scope);
   o2fx_status status = candidate.row->lower(host_api(), l.token(), candidate.row->op_user);
@@ -301,6 +302,7 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
     entry.notes = l.notes;
   }
   builder.set_provenance(mark.provenance, mark.name_base);
+  builder.allow_target = outer_allow_target;
   std::swap(replaced, builder.replaced);
   return result;
 }
@@ -317,31 +319,13 @@ Fault Converter::unsupported(const Place& place, std::vector<std::string> reason
   return f;
 }
 
-void Converter::taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope, bool opaque, const NodeView& view) {
+void Converter::taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope, const Place* opaque, const NodeView& view) {
   std::vector<ValueId> results;
   if (opaque) {
-    std::vector<o2fx_arg> operands;
-    for (const ValueId id : view.inputs) {
-      o2fx_arg a{};
-      a.tag = id ? O2FX_T_VALUE : O2FX_T_NONE;
-      a.u.v = id;
-      operands.push_back(a);
-    }
-    const std::string op = qualified(node.domain(), node.op_type());
-    o2fx_arg args[2]{};
-    args[0].tag = O2FX_T_STR;
-    args[0].len = static_cast<uint32_t>(op.size());
-    args[0].u.s = op.data();
-    args[1].tag = O2FX_T_LIST;
-    args[1].len = static_cast<uint32_t>(operands.size());
-    args[1].u.list = operands.data();
-    o2fx_emit call{};
-    call.struct_size = sizeof call;
-    call.target = O2FX_STR("onnx2fx::opaque");
-    call.args = args;
-    call.n_args = 2;
-    call.n_unpack = static_cast<uint32_t>(node.output_size());
-    results = builder.emit(call);
+    const Builder::Mark mark = builder.mark();
+    builder.set_provenance(provenance(*opaque, scope, nullptr), identifier(node_name(node)));
+    results = emit_opaque(builder, view, opaque->domain);
+    builder.set_provenance(mark.provenance, mark.name_base);
   }
   for (int k = 0; k < node.output_size(); k++) {
     if (node.output(k).empty()) continue;

@@ -88,7 +88,7 @@ class Converter {
   const onnx::FunctionProto* function_body(const Place& place, const NodeView& view);
   static void absent_inputs(onnx::FunctionProto& body, const std::string& name);
   void bind(const onnx::NodeProto& node, int index, ValueId id, const Type* inferred, Scope& scope);
-  void taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope, bool opaque, const NodeView& view);
+  void taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope, const Place* opaque, const NodeView& view);
   Faults only_check_providers(const Place& place, const NodeView& view);
   Fault unsupported(const Place& place, std::vector<std::string> reasons);
   std::shared_ptr<const fx::Provenance> provenance(const Place& place, const Scope& scope, const plugin::Plugin* plugin);

@@ -16,6 +16,40 @@
 
 namespace onnx2fx::plugin {
 
+namespace {
+
+/// How many registries of the process have a plugin in use.
+struct Uses {
+  std::recursive_mutex mutex;  // init may convert
+  std::map<const o2fx_plugin*, size_t> count;
+};
+Uses& uses() {
+  static Uses& all = *new Uses;  // plugins may be in use until the very end
+  return all;
+}
+
+void end_use(Plugin& plugin) {
+  const std::lock_guard lock(uses().mutex);
+  if (--uses().count[plugin.source] == 0 && plugin.table->deinit) plugin.table->deinit();
+  plugin.initialised = false;
+}
+
+}  // namespace
+
+void begin_use(Plugin& plugin, const std::function<void()>& init) {
+  if (plugin.initialised) return;
+  const std::lock_guard lock(uses().mutex);
+  if (uses().count[plugin.source] == 0) init();
+  uses().count[plugin.source]++;
+  plugin.initialised = true;
+}
+
+std::unique_lock<std::recursive_mutex> alone(const Plugin& plugin) {
+  static std::recursive_mutex& mutex = *new std::recursive_mutex;
+  if (plugin.table->flags & O2FX_PLUGIN_CONCURRENT) return std::unique_lock<std::recursive_mutex>();
+  return std::unique_lock(mutex);
+}
+
 struct Registry::Impl {
   struct Known : Provider {
     Place place = Place::kCommandLine;
@@ -50,7 +84,7 @@ struct Registry::Impl {
 
   ~Impl() {
     for (Known& k : known_)
-      if (k.plugin.initialised && k.table.deinit) k.table.deinit();
+      if (k.plugin.initialised) end_use(k.plugin);
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -193,18 +227,19 @@ struct Registry::Impl {
       warnings_.push_back(
           {Severity::kWarning, d.library, "accepted although insecure: " + *objection, {}});
     }
-    const o2fx_plugin table = accepted_table(load_library(d.library, known.sha256), d.library);
+    const o2fx_plugin* source = load_library(d.library, known.sha256);
+    const o2fx_plugin table = accepted_table(source, d.library);
     require_agreement(table, d);
-    accept(known, table);
+    accept(known, table, source);
   }
 
-  void accept(Known& known, const o2fx_plugin& table) {
+  void accept(Known& known, const o2fx_plugin& table, const o2fx_plugin* source) {
     known.table = table;
     const Descriptor& d = known.descriptor;
     for (const o2fx_op* op : rows(known.table))
       known.op_rows[{domain_of(std::string(op->domain.data, op->domain.len)),
                      std::string(op->op_type.data, op->op_type.len), op->since_opset}] = op;
-    known.plugin = {d.id, d.version, d.library, d.file, &known.table, d.torch_targets, false};
+    known.plugin = {d.id, d.version, d.library, d.file, &known.table, d.torch_targets, source};
   }
 
   Plugin& add(const o2fx_plugin* table) {
@@ -217,7 +252,7 @@ struct Registry::Impl {
       throw PluginError("plugin '" + known.descriptor.id + "'",
                         "expected an id that is not taken, got one that is");
     known_.push_front(std::move(known));
-    accept(known_.front(), accepted);
+    accept(known_.front(), accepted, table);
     for (auto& [key, slot] : answers_)
       if (slot) retired_.push_back(std::move(slot));
     answers_.clear();

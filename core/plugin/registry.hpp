@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,9 +36,18 @@ struct Plugin {
   std::string descriptor;              ///< path of the JSON file; empty: registered in process
   const o2fx_plugin* table = nullptr;  ///< a zero-padded copy of the plugin's own
   std::vector<std::string> torch_targets;
-  bool initialised =
-      false;  ///< the conversion's: init has run; the registry's destructor calls deinit
+  const o2fx_plugin* source = nullptr;  ///< the plugin's own table: one for all registries
+  bool initialised = false;             ///< see begin_use
 };
+
+/// Runs `init` unless another registry of the process has the plugin in use already; once for each
+/// plugin of a registry. The registry's destructor is the end of that use, and calls deinit if it
+/// was the last. `init` runs alone, and its exception leaves the plugin out of use.
+void begin_use(Plugin& plugin, const std::function<void()>& init);
+
+/// Locked while a lowering of a plugin runs that is not O2FX_PLUGIN_CONCURRENT. One for all
+/// plugins, since a nested lowering may be another plugin's.
+std::unique_lock<std::recursive_mutex> alone(const Plugin& plugin);
 
 struct Candidate {
   Plugin* plugin;

@@ -1,4 +1,4 @@
-// Control flow that no higher-order operator can hold.
+// Control flow that no higher-order operator can hold, and the leaves that do not run in C++.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
@@ -80,8 +80,13 @@ c10::IValue opaque(Arguments& x, const Context&) {
               x[2].toInt(), "): no plugin lowered this operator, it cannot be run");
 }
 
+c10::IValue image_decoder(Arguments&, const Context&) {
+  TORCH_CHECK(false, "images are decoded by the Python package only");
+}
+
 constexpr NamedLeaf kLeaves[] = {
     {"cond", cond},
+    {"image_decoder", image_decoder},
     {"loop", loop},
     {"opaque", opaque},
 };

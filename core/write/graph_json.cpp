@@ -127,7 +127,6 @@ class GraphWriter {
     if (n.tensor) j["tensor"] = *n.tensor;
     if (n.module) j["module"] = *n.module;
     if (n.op != fx::Op::kPlaceholder && n.op != fx::Op::kGetAttr) j["args"] = argument(p, n.args);
-    if (n.op == fx::Op::kOutput && !n.args[0].as<fx::List>()) j["args"] = Json::array({j["args"]});
     if (!n.kwargs.empty()) j["kwargs"] = arguments(p, n.kwargs);
     if (n.onnx) j["onnx"] = index_of(n.onnx.get());
     if (!n.meta.empty()) j["meta"] = arguments(p, n.meta);

@@ -4,8 +4,9 @@
 
 #include <onnx2fx/plugin.hpp>
 
-extern const onnx2fx::Family kActivation, kArithmetic, kAttention, kCast, kControlFlow, kConv, kCreation, kDropout, kIndex,
-    kLogical, kLoss, kMatmul, kNorm, kOptional, kPad, kPool, kQuant, kRandom, kRecurrent, kReduce, kScatter, kSequence,
-    kShape, kStrings;
+extern const onnx2fx::Family kActivation, kArithmetic, kAttention, kCast, kControlFlow, kConv,
+    kCreation, kDetection, kDropout, kIndex, kLogical, kLoss, kMatmul, kNorm, kOptional, kPad,
+    kPool, kQuant, kRandom, kRecurrent, kReduce, kResize, kRoi, kScatter, kSequence, kShape,
+    kSignal, kStrings, kVision;
 
 #endif

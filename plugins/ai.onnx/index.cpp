@@ -232,7 +232,7 @@ static Value reversed(Node& n, Value x) {
 }
 
 static constexpr o2fx_op kOps[] = {
-    op("Compress", 9, lower<moves<compressed>>),
+    op("Compress", 9, lower<moves<compressed, Elements::kBits>>),
     op("Gather", 1, lower<moves<gathered>>),
     op("GatherElements", 11, lower<moves<gathered_elements, Elements::kBits>>),
     op("GatherND", 11, lower<moves<gathered_nd>>),

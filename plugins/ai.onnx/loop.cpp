@@ -167,8 +167,10 @@ class Loop {
     if (std::count_if(initial.begin(), initial.end(), is_float) > 1)
       sources.insert(sources.end(), initial.begin(), initial.end());
     Value zero;
+    int32_t dtype = kUndefined;  // of all sources; -1: several
     for (const Value v : sources) {
       if (!is_float(v)) continue;
+      dtype = !dtype || dtype == n_.dtype(v) ? n_.dtype(v) : -1;
       const Value flat = n_.call("aten::reshape", {v, Ints{-1}});
       const Value none = n_.call("aten::sum", {n_.call("aten::slice.Tensor", {flat, 0, 0, 0})});
       zero = zero ? n_.call("aten::add.Tensor", {zero, none}) : none;
@@ -176,7 +178,9 @@ class Loop {
     for (Value& x : initial) {
       if (!zero || !is_float(x)) continue;
       const Type type(n_.info(x));
-      const Value typed = n_.call("aten::to.dtype", {zero, Dtype{type.raw().dtype}});
+      const Value typed = dtype == type.raw().dtype
+                              ? zero
+                              : n_.call("aten::to.dtype", {zero, Dtype{type.raw().dtype}});
       x = n_.state(n_.call("aten::add.Tensor", {x, typed}), type.info());
     }
   }

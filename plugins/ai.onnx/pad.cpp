@@ -134,7 +134,7 @@ void pad(Node& n) {
     throw Invalid("attribute 'mode': expected constant, reflect, edge or wrap, got " + mode);
   n.ignore("value");
   n.maybe_input(2);
-  n.outputs(moved(n, {x}, Elements::kPlain,
+  n.outputs(moved(n, {x}, Elements::kBits,
                   [&](const Values& v) { return Values{pad_from_itself(n, v[0], mode, p)}; }));
 }
 

@@ -1,5 +1,7 @@
 #include "plugins/ai.onnx/families.hpp"
 
-ONNX2FX_PLUGIN_OF("onnx2fx.ai-onnx", "0.1.0", &kActivation, &kArithmetic, &kAttention, &kCast, &kControlFlow, &kConv,
-                  &kCreation, &kDropout, &kIndex, &kLogical, &kLoss, &kMatmul, &kNorm, &kOptional, &kPad, &kPool, &kQuant,
-                  &kRandom, &kRecurrent, &kReduce, &kScatter, &kSequence, &kShape, &kStrings)
+ONNX2FX_PLUGIN_OF("onnx2fx.ai-onnx", "0.1.0", &kActivation, &kArithmetic, &kAttention, &kCast,
+                  &kControlFlow, &kConv, &kCreation, &kDetection, &kDropout, &kIndex, &kLogical,
+                  &kLoss, &kMatmul, &kNorm, &kOptional, &kPad, &kPool, &kQuant, &kRandom,
+                  &kRecurrent, &kReduce, &kResize, &kRoi, &kScatter, &kSequence, &kShape, &kSignal,
+                  &kStrings, &kVision)

@@ -156,7 +156,8 @@ static Value expanded(Node& n, Value x) {
 // Opset 1 repeats one axis, given by two scalars.
 static Value tiled(Node& n, Value x) {
   if (n.opset() >= 6) return n.call("aten::repeat", {x, n.ints(n.input(1))});
-  const Int tiles = n.integer_of(n.input(1)), axis = n.integer_of(n.input(2));
+  const Int tiles = sizes::whole_numbers(n, n.input(1)).at(0);
+  const Int axis = sizes::whole_numbers(n, n.input(2)).at(0);
   const int64_t rank = n.rank(x);
   const Int front = sizes::from_front(n, axis, rank);
   Ints repeats;

@@ -41,6 +41,16 @@ inline Int extent(Node& n, Value x, Int axis) {
   if (axis.known()) return n.dim(x, axis.arg.u.i);
   return number(n.call("aten::sym_size.int", {x, axis}));
 }
+/// The elements of an integer tensor, or of a float one that holds whole numbers, as the first
+/// opset had it.
+inline Ints whole_numbers(Node& n, Value v) {
+  if (!is_floating(n.info(v).raw.dtype)) return n.ints(v);
+  const auto reals = n.constant_reals(v);
+  if (!reals) throw Unsupported("expected sizes given as floats to be known at conversion time");
+  Ints r;
+  for (const double x : *reals) r.push_back(static_cast<int64_t>(x));
+  return r;
+}
 /// An attribute that became an input: a list of integers, nullopt if neither is there.
 inline std::optional<Ints> given(Node& n, std::string_view attribute, size_t input) {
   if (n.has(attribute)) {
@@ -50,7 +60,7 @@ inline std::optional<Ints> given(Node& n, std::string_view attribute, size_t inp
   }
   const Value v = n.maybe_input(input);
   if (!v) return std::nullopt;
-  return n.ints(v);
+  return whole_numbers(n, v);
 }
 /// 0, 1, ... count - 1 as a tensor on the device of `beside`.
 inline Value arange(Node& n, Int count, Value beside, int32_t dtype = kInt64) {

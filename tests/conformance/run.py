@@ -43,6 +43,7 @@ def run_case(case: Case, initializers: bool) -> str:
             module = convert_onnx_to_fx(model_now)
         elif module is None:
             module = convert_onnx_to_fx(model)
+        torch.manual_seed(0)
         with torch.no_grad():
             got = module(*(to_torch(i) for i in inputs))
         if len(expected) == 1:

@@ -2,8 +2,10 @@
 // with its plugin's name; none takes the process down but a call into the void.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
@@ -252,6 +254,19 @@ TEST(Border, DeclinedByAll) {
 }
 TEST(Border, InitAndDeinitArePaired) {
   lower("b = x.Contested(a) y = x.Contested(b)", true);
+  EXPECT_EQ(second_pack_balance, 0);
+}
+TEST(Border, LoweringsOfOnePluginRunOneAtATime) {
+  const std::string body = "<body = b (float[4] p) => (float[4] q) { q = x.IsAlone(p) }>";
+  const auto convert_some = [&](std::string& error) {
+    for (int i = 0; i < 5; i++)
+      error += lower("b = x.LowersItsBody " + body + " (a) y = x.IsAlone(b)", true).error;
+  };
+  std::array<std::string, 4> errors;
+  std::vector<std::thread> threads;
+  for (std::string& error : errors) threads.emplace_back([&] { convert_some(error); });
+  for (std::thread& t : threads) t.join();
+  for (const std::string& error : errors) EXPECT_EQ(error, "");
   EXPECT_EQ(second_pack_balance, 0);
 }
 TEST(Border, EveryFaultOfAModelIsReported) {

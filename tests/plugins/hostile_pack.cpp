@@ -1,5 +1,7 @@
 #include "tests/plugins/hostile_pack.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <onnx2fx/plugin.hpp>
 #include <thread>
 

@@ -94,6 +94,16 @@ TEST(Module, TensorWithoutDataLivesOnMeta) {
   EXPECT_TRUE(built.named_parameters()["w"].is_meta());
 }
 
+TEST(Module, FollowsToAnotherDtype) {
+  const auto module = conv_norm_relu();
+  module->to(at::kDouble);
+  module->eval();
+  const at::Tensor y =
+      module->forward({at::ones({1, 1, 1, 1}, at::TensorOptions().dtype(at::kDouble))})[0]
+          .toTensor();
+  EXPECT_EQ(y.scalar_type(), at::kDouble);
+}
+
 TEST(Module, ErrorNamesTheNode) {
   ModuleBuilder module;
   ProgramBuilder root("root");

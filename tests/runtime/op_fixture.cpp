@@ -10,7 +10,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/include/onnx2fx/convert.hpp"
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "tools/verify/runtime_library.hpp"
 
@@ -128,7 +127,7 @@ Literal bools(std::vector<double> values, std::vector<int64_t> dims) {
   return make("bool", std::move(values), std::move(dims));
 }
 
-std::vector<Literal> run_model(const std::string& text, const std::vector<Literal>& inputs) {
+Conversion convert_text(const std::string& text) {
   onnx::ModelProto model;
   const auto status = onnx::OnnxParser::Parse(model, text.c_str());
   if (!status.IsOK()) throw std::invalid_argument(status.ErrorMessage() + "\n" + text);
@@ -136,8 +135,12 @@ std::vector<Literal> run_model(const std::string& text, const std::vector<Litera
   options.dialect = fx::Dialect::kAten;
   options.plugins.builtin_directory = ONNX2FX_TEST_PLUGINS;
   options.plugins.safe_mode = true;
-  const Conversion converted = convert(
-      std::make_shared<const std::string>(model.SerializeAsString()), "test.onnx", "", options);
+  return convert(std::make_shared<const std::string>(model.SerializeAsString()), "test.onnx", "",
+                 options);
+}
+
+std::vector<Literal> run_model(const std::string& text, const std::vector<Literal>& inputs) {
+  const Conversion converted = convert_text(text);
   const auto session = runtime::open_library(ONNX2FX_TEST_RUNTIME)(
       converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
   std::vector<HostValue> values;

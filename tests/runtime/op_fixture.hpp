@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/include/onnx2fx/convert.hpp"
 #include "core/runtime/session.hpp"
 
 namespace onnx2fx::ops {
@@ -43,7 +44,9 @@ struct Operator {
 std::vector<Literal> lower_and_run_all(const Operator& op, const std::vector<Literal>& inputs);
 /// The first output.
 Literal lower_and_run(const Operator& op, const std::vector<Literal>& inputs);
-/// A whole model in ONNX's text syntax.
+/// A model in ONNX's text syntax, converted to the aten dialect.
+Conversion convert_text(const std::string& text);
+/// The same, run.
 std::vector<Literal> run_model(const std::string& text, const std::vector<Literal>& inputs);
 /// what() of the failure; empty when there is none.
 std::string error_of(const Operator& op, const std::vector<Literal>& inputs);

@@ -101,9 +101,12 @@ class _GraphBuilder:
         )
 
     def _output(self, n: Mapping[str, Any], single: bool) -> None:
+        # a list: all results, or the one result, which is a sequence
         results = n["args"][0]
-        results = self._list(results if isinstance(results, list) else [results])
-        value = results[0] if single and len(results) == 1 else tuple(results)
+        if not isinstance(results, list):
+            value = self._list([results])[0]
+        else:
+            value = self._list(results) if single else tuple(self._list(results))
         self.graph.create_node("output", "output", (value,))
 
     def _kwargs(self, n: Mapping[str, Any]) -> dict[str, Any]:
