@@ -378,7 +378,10 @@ std::optional<ValueId> Builder::anchor_of(const Sym& s) {
   for (const Sym::Term& t : s.terms())
     for (const AtomId f : t.factors) {
       const Atom a = syms.atom(f);
-      if (a.kind == AtomKind::kDim || a.kind == AtomKind::kElement) return a.value;
+      if (a.kind == AtomKind::kDim || a.kind == AtomKind::kElement) {
+        if (value(a.value).type.dtype != onnx::TensorProto::STRING) return a.value;
+        continue;
+      }
       if (a.kind == AtomKind::kNumber) continue;
       if (const auto l = anchor_of(a.left)) return l;
       if (const auto r = anchor_of(a.right)) return r;

@@ -4,6 +4,7 @@
 #include <ATen/ops/stack.h>
 #include <c10/core/GradMode.h>
 
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -50,16 +51,15 @@ void append_empty_scans(const Plan& body, const c10::IValue& alive, Arguments& s
 // ONNX Loop in full: run-time trip count and condition, scan outputs, carried values of any form.
 c10::IValue loop(Arguments& x, const Context& context) {
   const Plan& body = program_of(x[0]);
-  const std::optional<int64_t> trips =
-      x[1].isNone() ? std::nullopt
-                    : std::optional(coerce(x[1], c10::IntType::get(), std::nullopt).toInt());
+  const int64_t trips = x[1].isNone() ? std::numeric_limits<int64_t>::max()
+                                      : coerce(x[1], c10::IntType::get(), std::nullopt).toInt();
   c10::IValue alive = x[2].isNone() ? c10::IValue(at::scalar_tensor(true, at::kBool)) : x[2];
   Arguments state = elements(x[3]);
   const Arguments operands = elements(x[4]);
   const size_t n_state = state.size(), scans = static_cast<size_t>(x[5].toInt());
   std::vector<std::vector<at::Tensor>> slices(scans);
   int64_t step = 0;
-  for (; (!trips || step < *trips) && is_true(alive); step++) {
+  for (; step < trips && is_true(alive); step++) {
     Arguments results = loop_step(body, step, alive, state, operands, scans, context);
     alive = results[0];
     state.assign(results.begin() + 1, results.begin() + 1 + static_cast<std::ptrdiff_t>(n_state));

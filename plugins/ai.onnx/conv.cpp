@@ -57,7 +57,8 @@ void padding_from_shape(Node& n, Value x, Transposed& t, const std::vector<int64
   for (size_t i = 0; i < t.w.axes; i++) {
     const Int stride = t.w.strides[i], extra = n.add(t.w.reach(n, i), t.output_padding[i]);
     const Int in = shape.empty() ? Int(0) : n.dim(x, static_cast<int64_t>(i) + 2);
-    const Int total = shape.empty() ? n.sub(extra, stride)  // output = input * stride
+    // SAME: output = input * stride, as far as the kernel reaches
+    const Int total = shape.empty() ? n.max(n.sub(extra, stride), 0)
                                     : n.sub(n.add(n.mul(n.sub(in, 1), stride), extra),
                                             shape[shape.size() - t.w.axes + i]);
     const Int cut = n.max(total, 0), half = n.floordiv(cut, 2);

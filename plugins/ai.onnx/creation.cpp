@@ -45,16 +45,15 @@ static void constant_of_shape(Node& n) {
   }));
 }
 
-// A tensor among the inputs whose device the result can take: one that exists in the module, rather
-// than a size that would become a tensor for this purpose alone.
+// On the device of an input: of one that is a tensor in the module, before a size that has to be
+// made one for this purpose.
 static Kwargs placed(Node& n, const Values& inputs, int32_t dtype) {
-  Kwargs r{{"dtype", Dtype{dtype}}};
-  for (const Value v : inputs) {
-    if (!n.info(v).raw.is_const && n.maybe_ints(v, O2FX_INTS_KNOWN_ONLY)) continue;
-    r.push_back({"device", DeviceOf{v}});
-    break;
-  }
-  return r;
+  const auto exists = [&](Value v) {
+    return n.info(v).raw.is_const || !n.maybe_ints(v, O2FX_INTS_KNOWN_ONLY);
+  };
+  const auto beside = std::find_if(inputs.begin(), inputs.end(), exists);
+  return {{"dtype", Dtype{dtype}},
+          {"device", DeviceOf{beside == inputs.end() ? inputs.front() : *beside}}};
 }
 
 static Value integer_range(Node& n, const Values& in, int32_t dtype) {

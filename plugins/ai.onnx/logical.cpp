@@ -1,4 +1,7 @@
 // Truth values, comparisons, choices, and the bits of integers.
+#include <algorithm>
+#include <functional>
+
 #include "plugins/ai.onnx/conversion.hpp"
 #include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/elementwise.hpp"
@@ -14,8 +17,20 @@ void binary(Node& n, const char* target) {
   n.output(n.call(target, {a, second_operand(n)}));
 }
 
+// Two known integers, sizes above all, compare here and now: an If may depend on it.
+template <class F>
+Value folded(Node& n, Value a, Value b, F compares) {
+  const auto x = n.maybe_literals(a), y = n.maybe_literals(b);
+  if (!x || !y || x->size() != 1 || y->size() != 1) return {};
+  const int32_t rank = std::max(n.info(a).raw.rank, n.info(b).raw.rank);
+  if (rank < 0) return {};
+  return n.constant<char>("known", kBool, {static_cast<char>(compares(x->front(), y->front()))},
+                          std::vector<int64_t>(static_cast<size_t>(rank), 1));
+}
+
 void equal(Node& n) {
   const Value a = n.input(0), b = second_operand(n);
+  if (const Value known = folded(n, a, b, std::equal_to<int64_t>())) return n.output(known);
   const bool strings = dtype_if_known(n, a) == kString;
   n.output(n.call(strings ? "onnx2fx::strings_equal" : "aten::eq.Tensor", {a, b}));
 }

@@ -48,6 +48,10 @@ class Loop {
   }
 
   void lower() {
+    if (scans_ == 0 && (starts_ == false || (count_ && count_->known() && count_->arg.u.i <= 0))) {
+      n_.annotate("form", "left out: it makes no step");
+      return n_.outputs(initial_);
+    }
     if (starts_ == true && count_ && tensors_) {
       if (try_counted()) return;
     } else if (starts_ == true && count_ && count_->known() &&
@@ -154,15 +158,15 @@ class Loop {
     return true;
   }
 
+  static bool has_gradient(const Info& i) {
+    const int32_t d = i.is_tensor() ? i.raw.dtype : kUndefined;
+    return d == kFloat || d == kDouble || d == kFloat16 || d == kBfloat16;
+  }
   // torch 2.13 takes the gradients of while_loop for those operands alone that a carried value
   // depends on from the start. The sum of an empty slice (an exact zero, and no nan) of each float
   // operand, added to each float carried value, makes all of them depend on all.
   void anchor(Values& initial, const Values& captures) {
-    const auto is_float = [&](Value v) {
-      const Info i = n_.info(v);
-      const int32_t d = i.is_tensor() ? i.raw.dtype : 0;
-      return d == kFloat || d == kDouble || d == kFloat16 || d == kBfloat16;
-    };
+    const auto is_float = [&](Value v) { return has_gradient(n_.info(v)); };
     Values sources = captures;
     if (std::count_if(initial.begin(), initial.end(), is_float) > 1)
       sources.insert(sources.end(), initial.begin(), initial.end());
@@ -237,9 +241,20 @@ class Loop {
                        : "while_loop: the number of steps is known only at run time");
     const Values r =
         n_.calls(initial.size(), "higher_order::while_loop", {condition, *body, initial, captures});
-    for (size_t k = 0; k < initial_.size(); k++) n_.state(r[k + 2], types[k].outside().info());
-    n_.outputs(part(r, 2, initial_.size()));
+    Values results = part(r, 2, initial_.size());
+    pass_by(results, r[0]);
+    for (size_t k = 0; k < results.size(); k++) n_.state(results[k], types[k].outside().info());
+    n_.outputs(results);
     return true;
+  }
+  // The gradient of while_loop is that of one step at least (torch 2.13): a loop of none is passed
+  // by.
+  void pass_by(Values& results, Value steps) {
+    if (starts_ == true && count_ && count_->known() && count_->arg.u.i > 0) return;
+    const Value some = n_.call("aten::gt.Scalar", {steps, 0});
+    for (size_t k = 0; k < results.size(); k++)
+      if (has_gradient(n_.info(initial_[k])))
+        results[k] = n_.call("aten::where.self", {some, results[k], initial_[k]});
   }
 
   // What every step may give and take: the declared type, without extents, which may grow.

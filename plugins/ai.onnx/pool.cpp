@@ -33,8 +33,7 @@ Pool read_pool(Node& n) {
 bool fits_aten(const Pool& p) {
   if (p.w.axes > 3 || !p.w.is_even()) return false;
   for (size_t i = 0; i < p.w.axes; i++) {
-    const int64_t reach = (p.w.kernel[i].literal() - 1) * p.w.dilations[i] + 1;
-    if (2 * p.w.begin[i].literal() > reach) return false;
+    if (2 * p.w.begin[i].literal() > p.w.kernel[i].literal()) return false;
   }
   return true;
 }

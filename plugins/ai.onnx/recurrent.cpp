@@ -139,7 +139,7 @@ std::string parameter_name(Node& n, const Layer& l, const Part& part) {
   info.struct_size = sizeof info;
   n.api()->node_info(n.ctx(), &info);
   const std::string node(info.name.len ? view(info.name) : n.op_type());
-  return node + "." + part.name + (part.direction == 1 || l.reverse ? "_l0_reverse" : "_l0");
+  return node + "." + part.name + (part.direction == 1 ? "_l0_reverse" : "_l0");
 }
 
 std::optional<o2fx_bytes> bytes_of(Node& n, Value v) {

@@ -129,12 +129,12 @@ TEST(GraphJson, EncodesEveryArgument) {
       R"({"memory_format":"contiguous_format"},{"training":true},{"device_of":"x"},[1,[]]])");
 }
 
-TEST(GraphJson, OneResultIsAListToo) {
+TEST(GraphJson, OneResultStandsAsItIs) {
   fx::Module m = linear();
   fx::Node& output = m.programs[0].nodes.back();
   output.args = {(*output.args[0].as<fx::List>())[0]};
   Json j = Json::parse(graph_json(m, {}));
-  EXPECT_EQ(j["programs"][0]["nodes"].back()["args"].dump(), R"([[{"node":"n3"}]])");
+  EXPECT_EQ(j["programs"][0]["nodes"].back()["args"].dump(), R"([{"node":"n3"}])");
 }
 
 TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {

@@ -137,7 +137,14 @@ def bert(config: BertConfig | None = None):
     return model, (ids, torch.ones_like(ids)), ["input_ids", "attention_mask"], ["hidden", "pooled"], axes
 
 
-MODELS = {"resnet50": resnet50, "bert": bert, "bert_base": lambda: bert(BertConfig())}
+def mlp():
+    torch.manual_seed(0)
+    widths = (64, 512, 512, 10)
+    layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]
+    return nn.Sequential(*layers).eval(), (torch.randn(2, 64),), ["x"], ["y"], {"x": {0: "batch"}}
+
+
+MODELS = {"mlp": mlp, "resnet50": resnet50, "bert": bert, "bert_base": lambda: bert(BertConfig())}
 
 
 def export(name: str, exporter: str, path: str) -> nn.Module:

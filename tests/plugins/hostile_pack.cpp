@@ -210,8 +210,23 @@ constexpr o2fx_plugin kHostilePack =
     plugin("x.hostile", "1.0.0", kHostile, sizeof kHostile / sizeof kHostile[0]);
 
 void negates(Node& n) { n.output(n.call("aten::neg", {n.input(0)})); }
-constexpr o2fx_op kSecond[] = {row("Contested", lower<negates>),
-                               row("KeepsAValue", lower<negates>)};
+std::atomic<int> running = 0;
+void is_alone(Node& n) {  // it does not say O2FX_PLUGIN_CONCURRENT
+  const int others = running++;
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  running--;
+  if (others != 0) throw Unsupported("two lowerings ran at once");
+  if (second_pack_balance != 1) throw Unsupported("init was called more than once");
+  n.output(n.call("aten::neg", {n.input(0)}));
+}
+void lowers_its_body(Node& n) { n.outputs(n.lower(n.graph("body"), {n.input(0)})); }
+
+constexpr o2fx_op kSecond[] = {
+    row("Contested", lower<negates>),
+    row("IsAlone", lower<is_alone>),
+    row("KeepsAValue", lower<negates>),
+    row("LowersItsBody", lower<lowers_its_body>),
+};
 
 o2fx_status count_up(const o2fx_host_api* host, o2fx_ctx ctx) {
   // A bare host offers no extension, and that must be survived.

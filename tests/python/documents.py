@@ -11,7 +11,8 @@ from onnx_to_fx import loader
 
 def document(nodes: list[dict], result: list[Any], **parts: Any) -> dict[str, Any]:
     """A document of one program; `parts` overrule its other keys."""
-    programs = [program("root", nodes, result), *parts.pop("programs", [])]
+    root = program("root", nodes, result[0] if len(result) == 1 else result)
+    programs = [root, *parts.pop("programs", [])]
     return {
         "format": "onnx2fx.graph",
         "version": "1.0",
@@ -30,7 +31,7 @@ def document(nodes: list[dict], result: list[Any], **parts: Any) -> dict[str, An
     }
 
 
-def program(name: str, nodes: list[dict], result: list[Any]) -> dict[str, Any]:
+def program(name: str, nodes: list[dict], result: Any) -> dict[str, Any]:
     return {"name": name, "nodes": [*nodes, {"op": "output", "name": "output", "args": [result]}]}
 
 

@@ -19,7 +19,8 @@ def entry(dtype, shape, offset, length, **parts):
 def of_file(path, entries, **options):
     source = {"path": str(path), "size": os.path.getsize(path), "mtime_ns": None}
     doc = document([], [], tensors=entries, sources=[source])
-    return loader.Weights(doc, [path], **options)
+    with loader.Weights(doc, [path], **options) as weights:
+        return weights
 
 
 @pytest.fixture

@@ -43,7 +43,8 @@ TEST(Leaves, EverySchemaHasAFunction) {
   std::istringstream lines{std::string(embedded::leaf_schemas_txt)};
   for (std::string line; std::getline(lines, line);) {
     const std::string target = line.substr(0, line.find('('));
-    if (target.starts_with("onnx2fx::")) EXPECT_TRUE(find_leaf(target).call) << target;
+    if (!target.starts_with("onnx2fx::")) continue;
+    EXPECT_TRUE(find_leaf(target).call) << target;
   }
 }
 

@@ -96,14 +96,14 @@ def convert_onnx_to_fx(
     )
     conversion = _convert(_native, model, options)
     document = json.loads(conversion.graph_json())
-    tensors = _loader.Weights(
+    with _loader.Weights(
         document,
         conversion.sources(),
         conversion,
         mode=weights if weights in ("meta", "random") else None,
         copy=weights == "copy",
-    )
-    module = _loader.build(document, tensors, training=training)
+    ) as tensors:
+        module = _loader.build(document, tensors, training=training)
     module.meta["onnx2fx"]["report"] = conversion.report_json()
     if debug:
         print_graph(module)

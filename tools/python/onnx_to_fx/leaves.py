@@ -7,6 +7,7 @@ Needs torch only: a copy lies in every FX package.
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 from typing import Any, Callable, Iterable, NamedTuple, Sequence
@@ -296,3 +297,19 @@ def regex_full_match(x: Strings, pattern: str) -> torch.Tensor:
     regex = re.compile(pattern)
     matches = [regex.fullmatch(text) is not None for text in x.items]
     return torch.tensor(matches, dtype=torch.bool).reshape(x.shape)
+
+
+def image_decoder(encoded: torch.Tensor, pixel_format: str) -> torch.Tensor:
+    try:
+        from PIL import Image
+    except ImportError as e:
+        raise RuntimeError(
+            "onnx2fx::image_decoder: expected the package Pillow, got none; "
+            "note: pip install pillow, or decode the image before the model"
+        ) from e
+    with Image.open(io.BytesIO(bytes(encoded.cpu().tolist()))) as image:
+        gray = pixel_format == "Grayscale"
+        pixels = image.convert("L" if gray else "RGB")
+        shape = (pixels.height, pixels.width, 1 if gray else 3)
+        decoded = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8).reshape(shape)
+    return decoded.flip(-1) if pixel_format == "BGR" else decoded

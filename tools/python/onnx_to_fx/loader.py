@@ -384,10 +384,10 @@ def load(
         document = json.load(f)
     check(document)
     stored = os.path.join(folder, "weights.safetensors")
-    tensors = Weights(
+    with Weights(
         document,
         [_source_path(folder, s) for s in document["sources"]],
         safetensors=stored if os.path.exists(stored) else None,
         mode=weights,
-    )
-    return build(document, tensors, training=training)
+    ) as tensors:
+        return build(document, tensors, training=training)

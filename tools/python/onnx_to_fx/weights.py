@@ -5,6 +5,7 @@ Needs torch only: a copy lies in every FX package.
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import importlib
 import json
@@ -47,8 +48,9 @@ _SAFETENSORS = {
 class Weights:
     """The tensors of a document, as views of privately mapped files where their bytes are aligned.
 
-    What is not aligned is moved, inside the kernel, into one unlinked temporary file: no weight
-    takes resident memory before its first use.
+    What is not aligned is moved, inside the kernel and beside the building of the graph, into one
+    unlinked temporary file: no weight takes resident memory before its first use. The values are
+    there at the end of the ``with`` block.
 
     Args:
       files: the path of each of document["sources"]; "" for one that `memory` has.
@@ -77,6 +79,8 @@ class Weights:
             self._keys = read_safetensors_header(safetensors)
         self._given: set[tuple[Any, ...]] = set()
         self._moved: dict[tuple[int, int, int], int] = {}
+        self._moving: concurrent.futures.Executor | None = None
+        self._moves: list[concurrent.futures.Future[None]] = []
         if not copy:
             self._scratch = self._move_unaligned(document["tensors"])
 
@@ -139,8 +143,20 @@ class Weights:
                 self._files[key] = _Memory(functools.partial(self._memory.source_bytes, key))
         return self._files[key]
 
+    def __enter__(self) -> Weights:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Waits until what had to be moved is where the tensors look."""
+        if self._moving is not None:
+            self._moving.shutdown(wait=True, cancel_futures=failure[0] is not None)
+            for move in self._moves:
+                if not move.cancelled():
+                    move.result()
+
     def _move_unaligned(self, entries: Sequence[Mapping[str, Any]]) -> _File | None:
-        handle, end = None, 0
+        """Lays out the temporary file and starts to fill it; __exit__ waits for the end."""
+        ranges, end = [], 0
         for entry in entries:
             if not self._is_read(entry) or "memory" in entry["data"]:
                 continue
@@ -150,14 +166,20 @@ class Weights:
             if aligned or length < _SMALL or isinstance(file, _Memory) or place in self._moved:
                 continue
             file.check(offset, length)
-            handle = handle or tempfile.TemporaryFile()
             self._moved[place] = end
-            _move(file.handle.fileno(), offset, handle.fileno(), end, length)
+            ranges.append((file.handle.fileno(), offset, end, length))
             end += -(-length // 64) * 64
-        if handle is None:
+        if not ranges:
             return None
+        handle = tempfile.TemporaryFile()
         handle.truncate(end)
-        return _File(handle)
+        scratch = _File(handle)
+        self._moving = concurrent.futures.ThreadPoolExecutor(2, "onnx2fx weights")
+        self._moves = [
+            self._moving.submit(_move, source, offset, handle.fileno(), at, length)
+            for source, offset, at, length in ranges
+        ]
+        return scratch
 
 
 class _File:
@@ -224,15 +246,19 @@ def _map_private(descriptor: int) -> mmap.mmap:
 
 def _move(source: int, offset: int, target: int, at: int, length: int) -> None:
     """Moves a range between files, inside the kernel where it can."""
-    os.lseek(target, at, os.SEEK_SET)
+    in_kernel = hasattr(os, "copy_file_range")
     while length:
-        try:
-            done = os.sendfile(target, source, offset, length)
-        except OSError:  # a system whose sendfile serves sockets only
-            done = os.write(target, os.pread(source, min(length, 1 << 22), offset))
+        done = 0
+        if in_kernel:
+            try:
+                done = os.copy_file_range(source, target, length, offset, at)
+            except OSError:  # two file systems that cannot
+                in_kernel = False
+        if not in_kernel:
+            done = os.pwrite(target, os.pread(source, min(length, 1 << 22), offset), at)
         if done == 0:
             raise PackageError(f"weights: expected {length} more bytes, the file ended")
-        offset, length = offset + done, length - done
+        offset, at, length = offset + done, at + done, length - done
 
 
 def _random(path: str, dtype: torch.dtype, shape: Sequence[int]) -> torch.Tensor:

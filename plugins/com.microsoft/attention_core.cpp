@@ -1,0 +1,113 @@
+#include "plugins/com.microsoft/attention_core.hpp"
+
+#include <cmath>
+#include <limits>
+
+using namespace onnx2fx;
+
+namespace contrib {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Value places(Node& n, Value beside, const Int& count, const Ints& shape) {
+  const Value v =
+      n.call("aten::arange", {count}, {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{beside}}});
+  return n.call("aten::reshape", {v, shape});
+}
+
+void read_attributes(Node& n, Attention& a) {
+  a.heads = n.integer("num_heads");
+  if (a.heads < 1)
+    throw Invalid("attribute 'num_heads': expected a positive value, got " +
+                  std::to_string(a.heads));
+  a.causal = n.flag("unidirectional", false);
+  a.masked = n.real("mask_filter_value", -10000.0);
+  if (const double scale = n.real("scale", 0.0); scale != 0) a.scale = scale;
+}
+
+Value split_heads(Node& n, Value v, int64_t heads) {
+  const Int size = n.floordiv(n.dim(v, 2), heads);
+  v = n.call("aten::reshape", {v, Ints{n.dim(v, 0), n.dim(v, 1), heads, size}});
+  return n.call("aten::transpose.int", {v, 1, 2});
+}
+
+Value merge_heads(Node& n, Value v) {
+  return n.call("aten::flatten.using_ints", {n.call("aten::transpose.int", {v, 1, 2}), 2, 3});
+}
+
+void add_past(Node& n, Attention& a) {
+  if (!a.past_k) return;
+  a.k = n.call("aten::cat", {Values{a.past_k, a.k}, 2});
+  a.v = n.call("aten::cat", {Values{a.past_v, a.v}, 2});
+  a.keys = n.add(n.dim(a.past_k, 2), a.keys);
+}
+
+// True where a key takes part, from the lengths of the samples: one end each, or all ends and then
+// all starts.
+static Value within_lengths(Node& n, const Attention& a) {
+  const Int count = n.dim(a.mask, 0);
+  const bool starts = count == n.mul(a.batch, 2);
+  if (!starts && !(count == a.batch))
+    throw Unsupported(
+        "input mask: expected a vector of one or two elements for each sample of the batch");
+  const Value key = places(n, a.q, a.keys, Ints{1, 1, 1, -1});
+  const Value limits = n.call("aten::reshape", {a.mask, Ints{starts ? 2 : 1, -1, 1, 1, 1}});
+  const auto limit = [&](int64_t i) { return n.call("aten::select.int", {limits, 0, i}); };
+  const Value before = n.call("aten::lt.Tensor", {key, limit(0)});
+  if (!starts) return before;
+  return n.call("aten::logical_and", {before, n.call("aten::ge.Tensor", {key, limit(1)})});
+}
+
+static Value taking_part(Node& n, const Attention& a) {
+  const int32_t rank = n.rank(a.mask, 1);
+  if (rank == 1) return within_lengths(n, a);
+  if (rank > 3)
+    throw Unsupported("input mask: expected rank 1 to 3, got " + std::to_string(rank));
+  Value mask = n.call("aten::gt.Scalar", {a.mask, 0});
+  for (int32_t i = rank; i < 4; i++) mask = n.call("aten::unsqueeze", {mask, 1});
+  return mask;
+}
+
+// `otherwise` where `condition` does not hold, else `value` (nothing: 0).
+static Value unless(Node& n, const Attention& a, Value condition, Value value, double otherwise) {
+  if (!value) value = n.call("aten::new_zeros", {a.q, Ints{1}});
+  return n.call("aten::where.ScalarOther", {condition, value, otherwise});
+}
+
+// What is added to the scores; empty if nothing.
+static Value addend(Node& n, const Attention& a) {
+  Value r = a.bias;
+  if (a.mask) {
+    const Value mask = unless(n, a, taking_part(n, a), {}, a.masked);
+    r = r ? n.call("aten::add.Tensor", {r, mask}) : mask;
+  }
+  if (!a.causal) return r;
+  Value query = places(n, a.q, a.queries, Ints{-1, 1});
+  if (a.past_k) query = n.call("aten::add.Scalar", {query, n.dim(a.past_k, 2)});
+  const Value seen =
+      n.call("aten::le.Tensor", {places(n, a.q, a.keys, Ints{1, -1}), query});
+  return unless(n, a, seen, r, -kInfinity);
+}
+
+static Value attend_by_steps(Node& n, const Attention& a, Value* scores) {
+  Value s = n.call("aten::matmul", {a.q, n.call("aten::transpose.int", {a.k, -2, -1})});
+  const double size =
+      a.scale ? 0 : static_cast<double>(n.dim(a.q, 3).literal("the size of a head"));
+  s = n.call("aten::mul.Scalar", {s, a.scale ? *a.scale : 1 / std::sqrt(size)});
+  if (const Value more = addend(n, a)) s = n.call("aten::add.Tensor", {s, more});
+  *scores = s;
+  return n.call("aten::matmul", {n.call("aten::softmax.int", {s, -1}), a.v});
+}
+
+Value attend(Node& n, const Attention& a, Value* scores) {
+  if (scores) return merge_heads(n, attend_by_steps(n, a, scores));
+  const bool triangle = a.causal && !a.mask && !a.bias && !a.past_k;
+  const Value mask = triangle ? Value{} : addend(n, a);
+  Kwargs options;
+  if (a.scale) options.push_back({"scale", *a.scale});
+  const Value y = n.call("aten::scaled_dot_product_attention",
+                         {a.q, a.k, a.v, mask, 0.0, triangle}, options);
+  return merge_heads(n, y);
+}
+
+}  // namespace contrib
