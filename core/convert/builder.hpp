@@ -1,6 +1,6 @@
-// Writes FX programs while nodes are being lowered: the values of a conversion, the stack of open programs,
-// captures, symbolic ints made into nodes where they are used, and the undo of a transaction. Knows no ONNX
-// operator and no plugin.
+// Writes FX programs while nodes are being lowered: the values of a conversion, the stack of open
+// programs, captures, symbolic ints made into nodes where they are used, and the undo of a
+// transaction. Knows no ONNX operator and no plugin.
 #ifndef ONNX2FX_CORE_CONVERT_BUILDER_HPP_
 #define ONNX2FX_CORE_CONVERT_BUILDER_HPP_
 
@@ -25,7 +25,7 @@
 namespace onnx {
 class TensorProto;
 class TypeProto;
-}
+}  // namespace onnx
 
 namespace onnx2fx::conversion {
 
@@ -38,43 +38,43 @@ struct HostError : std::runtime_error {
 };
 
 enum class ValueSource : uint8_t {
-  kDead,     ///< of an undone transaction
-  kNode,     ///< result of an FX node of `program`
-  kTensor,   ///< initializer, Constant, or constant(): `tensor`
-  kList,     ///< written in place: `items`
-  kNone,     ///< the empty optional
-  kInts,     ///< an integer tensor of which only `ints` exists until somebody uses it as a tensor
-  kNumber    ///< a Python int: `ints` holds one Sym
+  kDead,    ///< of an undone transaction
+  kNode,    ///< result of an FX node of `program`
+  kTensor,  ///< initializer, Constant, or constant(): `tensor`
+  kList,    ///< written in place: `items`
+  kNone,    ///< the empty optional
+  kInts,    ///< an integer tensor of which only `ints` exists until somebody uses it as a tensor
+  kNumber   ///< a Python int: `ints` holds one Sym
 };
 
 struct Value {
   ValueSource source = ValueSource::kDead;
-  uint32_t program = 0, node = 0;               ///< kNode
-  uint32_t tensor = 0;                          ///< kTensor
-  std::vector<ValueId> items;                   ///< kList
+  uint32_t program = 0, node = 0;  ///< kNode
+  uint32_t tensor = 0;             ///< kTensor
+  std::vector<ValueId> items;      ///< kList
   Type type;
   /// Elements of a small integer (or bool) tensor in C order, as far as they are known.
   std::optional<std::vector<MaybeSym>> ints;
-  bool tainted = false;                         ///< comes from a node that could not be lowered
-  std::shared_ptr<onnx::TypeProto> proto;       ///< cache of infer
+  bool tainted = false;                           ///< comes from a node that could not be lowered
+  std::shared_ptr<onnx::TypeProto> proto;         ///< cache of infer
   std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
 };
 
 /// A tensor that the module may hold.
 struct TensorEntry {
   std::string name;
-  int32_t dtype = 0;                       ///< ONNX
+  int32_t dtype = 0;  ///< ONNX
   std::vector<int64_t> dims;
-  const onnx::TensorProto* proto = nullptr;            ///< of the model
-  std::shared_ptr<const std::string> bytes;            ///< else made by a lowering; ONNX packing
-  int32_t role = O2FX_ROLE_DEFAULT;        ///< strongest claim so far
-  std::string mutated_by;                  ///< node that claimed MUTATED
-  int uses = 0;                            ///< in the model, by name
+  const onnx::TensorProto* proto = nullptr;  ///< of the model
+  std::shared_ptr<const std::string> bytes;  ///< else made by a lowering; ONNX packing
+  int32_t role = O2FX_ROLE_DEFAULT;          ///< strongest claim so far
+  std::string mutated_by;                    ///< node that claimed MUTATED
+  int uses = 0;                              ///< in the model, by name
 };
 
 struct OpenProgram {
-  fx::Program program;                       ///< nodes in order of emission; placeholders anywhere until laid out
-  std::vector<uint32_t> formals;             ///< nodes
+  fx::Program program;  ///< nodes in order of emission; placeholders anywhere until laid out
+  std::vector<uint32_t> formals;  ///< nodes
   std::vector<ValueId> formal_values;
   struct Capture {
     ValueId outer;
@@ -87,10 +87,11 @@ struct OpenProgram {
   std::unordered_map<std::string, int> names;
 
   // Caches; `log` holds what was added, newest last, for the undo.
-  std::unordered_map<ValueId, uint32_t> tensors;         ///< tensor index -> get_attr node (root only)
-  std::unordered_map<std::string, uint32_t> numbers;     ///< text of a Sym -> node
-  std::unordered_map<ValueId, uint32_t> materialised;    ///< kInts value -> node
-  std::unordered_map<AtomId, std::pair<uint32_t, int64_t>> local_dims;  ///< atom -> placeholder node, axis
+  std::unordered_map<ValueId, uint32_t> tensors;      ///< tensor index -> get_attr node (root only)
+  std::unordered_map<std::string, uint32_t> numbers;  ///< text of a Sym -> node
+  std::unordered_map<ValueId, uint32_t> materialised;  ///< kInts value -> node
+  std::unordered_map<AtomId, std::pair<uint32_t, int64_t>>
+      local_dims;  ///< atom -> placeholder node, axis
   std::vector<std::function<void(OpenProgram&)>> log;
 };
 
@@ -105,7 +106,9 @@ class Builder {
   Value& value(ValueId id);
   const Type& type(ValueId id) { return value(id).type; }
   /// False once the transaction that made it was undone.
-  bool alive(ValueId id) const { return id && id < values_.size() && values_[id].source != ValueSource::kDead; }
+  bool alive(ValueId id) const {
+    return id && id < values_.size() && values_[id].source != ValueSource::kDead;
+  }
   /// Is this program one of the first `depth` open ones?
   bool visible(uint32_t program, size_t depth) const {
     for (size_t i = 0; i < depth && i < stack_.size(); i++)
@@ -122,8 +125,8 @@ class Builder {
   ValueId add_none();
   /// The extent of an axis: a literal or a Sym of an atom bound to this value.
   Sym dim(ValueId id, int64_t axis);
-  /// Elements of an integer tensor; unknown ones become element atoms if `read_data`. nullopt: length unknown
-  /// or, without read_data, an element unknown.
+  /// Elements of an integer tensor; unknown ones become element atoms if `read_data`. nullopt:
+  /// length unknown or, without read_data, an element unknown.
   std::optional<std::vector<Sym>> ints(ValueId id, bool read_data);
 
   // ---- programs
@@ -176,7 +179,8 @@ class Builder {
   /// To be undone by rollback.
   void on_undo(std::function<void()> f) { undo_.push_back(std::move(f)); }
 
-  /// Lays out all programs that the root reaches: placeholders first, output last. `outputs` are values of the root.
+  /// Lays out all programs that the root reaches: placeholders first, output last. `outputs` are
+  /// values of the root.
   std::vector<fx::Program> finish(const std::vector<ValueId>& outputs, bool single);
 
  private:
@@ -197,7 +201,8 @@ class Builder {
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);
   std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
-  std::vector<Type> result_types(const std::string& target, const fx::Schema* schema, const o2fx_emit& call);
+  std::vector<Type> result_types(const std::string& target, const fx::Schema* schema,
+                                 const o2fx_emit& call);
 
   std::deque<Value> values_;
   std::deque<TensorEntry> tensors_;

@@ -18,9 +18,13 @@ std::string node_name(const onnx::NodeProto& n) {
   return n.op_type();
 }
 
-std::string qualified(const std::string& domain, const std::string& op) { return domain.empty() ? op : domain + "." + op; }
+std::string qualified(const std::string& domain, const std::string& op) {
+  return domain.empty() ? op : domain + "." + op;
+}
 
-Diagnostic error(const std::string& where, const std::string& what) { return {Severity::kError, where, what, {}}; }
+Diagnostic error(const std::string& where, const std::string& what) {
+  return {Severity::kError, where, what, {}};
+}
 
 }  // namespace
 
@@ -30,9 +34,11 @@ ValueId Scope::find(const std::string& name) const {
   return 0;
 }
 
-Converter::Converter(read::ModelFile& file, weights::Store& s, plugin::Registry& registry, const Options& o)
+Converter::Converter(read::ModelFile& file, weights::Store& s, plugin::Registry& registry,
+                     const Options& o)
     : store(s), options(o), file_(file), registry_(registry) {
-  for (const auto& f : file.model.functions()) functions_[f.domain() + ":" + f.name() + ":" + f.overload()] = &f;
+  for (const auto& f : file.model.functions())
+    functions_[f.domain() + ":" + f.name() + ":" + f.overload()] = &f;
 }
 
 int Converter::use_count(const std::string& name) const {
@@ -54,7 +60,9 @@ void Converter::count_uses(const onnx::GraphProto& graph) {
 // ---- tensors of the model
 
 ValueId Converter::model_tensor(const onnx::TensorProto& tensor, const std::string& name) {
-  if (const auto it = model_tensors_.find(&tensor); it != model_tensors_.end() && builder.alive(it->second)) return it->second;
+  if (const auto it = model_tensors_.find(&tensor);
+      it != model_tensors_.end() && builder.alive(it->second))
+    return it->second;
   TensorEntry t;
   t.name = name;
   t.dtype = tensor.data_type();
@@ -67,7 +75,9 @@ ValueId Converter::model_tensor(const onnx::TensorProto& tensor, const std::stri
 }
 
 ValueId Converter::dense_tensor(const onnx::SparseTensorProto& tensor, const std::string& name) {
-  if (const auto it = model_tensors_.find(&tensor); it != model_tensors_.end() && builder.alive(it->second)) return it->second;
+  if (const auto it = model_tensors_.find(&tensor);
+      it != model_tensors_.end() && builder.alive(it->second))
+    return it->second;
   TensorEntry t;
   t.name = name;
   t.dtype = tensor.values().data_type();
@@ -79,7 +89,8 @@ ValueId Converter::dense_tensor(const onnx::SparseTensorProto& tensor, const std
 
 void Converter::declare(const onnx::GraphProto& graph, Scope& scope) {
   for (const auto& t : graph.initializer()) scope.values[t.name()] = model_tensor(t, t.name());
-  for (const auto& t : graph.sparse_initializer()) scope.values[t.values().name()] = dense_tensor(t, t.values().name());
+  for (const auto& t : graph.sparse_initializer())
+    scope.values[t.values().name()] = dense_tensor(t, t.values().name());
   for (const auto& v : graph.value_info()) scope.declared[v.name()] = &v.type();
   for (const auto& v : graph.output())
     if (v.has_type()) scope.declared[v.name()] = &v.type();
@@ -89,7 +100,9 @@ void Converter::declare(const onnx::GraphProto& graph, Scope& scope) {
 
 Faults Converter::lower_graph(const onnx::GraphProto& graph, Scope& scope) {
   Faults all;
-  if (++depth_ > kMaxDepth) throw ConversionError(file_.name, "graphs and functions nest deeper than " + std::to_string(kMaxDepth));
+  if (++depth_ > kMaxDepth)
+    throw ConversionError(file_.name,
+                          "graphs and functions nest deeper than " + std::to_string(kMaxDepth));
   declare(graph, scope);
   for (const auto& node : graph.node()) {
     Faults f = lower_node(node, scope);
@@ -103,7 +116,9 @@ std::vector<ValueId> Converter::outputs_of(const onnx::GraphProto& graph, const 
   std::vector<ValueId> r;
   for (const auto& o : graph.output()) {
     const ValueId id = scope.find(o.name());
-    if (!id) throw HostError(O2FX_E_MODEL, "graph '" + graph.name() + "': output '" + o.name() + "': expected a value, got none");
+    if (!id)
+      throw HostError(O2FX_E_MODEL, "graph '" + graph.name() + "': output '" + o.name() +
+                                        "': expected a value, got none");
     r.push_back(id);
   }
   return r;
@@ -111,7 +126,8 @@ std::vector<ValueId> Converter::outputs_of(const onnx::GraphProto& graph, const 
 
 // ---- nodes
 
-std::shared_ptr<const fx::Provenance> Converter::provenance(const Place& place, const Scope& scope, const plugin::Plugin* plugin) {
+std::shared_ptr<const fx::Provenance> Converter::provenance(const Place& place, const Scope& scope,
+                                                            const plugin::Plugin* plugin) {
   auto p = std::make_shared<fx::Provenance>();
   p->name = place.node.name();
   p->op_type = place.node.op_type();
@@ -119,7 +135,8 @@ std::shared_ptr<const fx::Provenance> Converter::provenance(const Place& place, 
   p->overload = place.node.overload();
   p->opset = place.opset;
   p->outputs.assign(place.node.output().begin(), place.node.output().end());
-  for (const auto& m : place.node.metadata_props()) p->metadata_props.emplace_back(m.key(), m.value());
+  for (const auto& m : place.node.metadata_props())
+    p->metadata_props.emplace_back(m.key(), m.value());
   p->function_path = scope.function_path;
   if (plugin) {
     p->plugin = plugin->id;
@@ -128,7 +145,8 @@ std::shared_ptr<const fx::Provenance> Converter::provenance(const Place& place, 
   return p;
 }
 
-void Converter::bind(const onnx::NodeProto& node, int index, ValueId id, const Type* inferred, Scope& scope) {
+void Converter::bind(const onnx::NodeProto& node, int index, ValueId id, const Type* inferred,
+                     Scope& scope) {
   const std::string& name = node.output(index);
   Value& v = builder.value(id);
   if (v.source == ValueSource::kNode) {
@@ -152,17 +170,29 @@ Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
   const std::string domain = node.domain();
   const auto import = scope.opsets->find(domain);
   const int64_t opset = import == scope.opsets->end() ? 1 : import->second;
-  const Place place{node, file_.name + ": node '" + node_name(node) + "' (" + qualified(domain, node.op_type()) + ", opset " + std::to_string(opset) + ")" +
-                              (scope.function_path.empty() ? "" : " in function " + scope.function_path),
+  const Place place{node,
+                    file_.name + ": node '" + node_name(node) + "' (" +
+                        qualified(domain, node.op_type()) + ", opset " + std::to_string(opset) +
+                        ")" +
+                        (scope.function_path.empty() ? "" : " in function " + scope.function_path),
                     domain, opset};
   std::vector<ValueId> inputs;
   bool tainted = false;
   for (const std::string& name : node.input()) {
     inputs.push_back(name.empty() ? 0 : scope.find(name));
-    if (!name.empty() && !inputs.back()) return {{error(place.where, "input '" + name + "': expected a value, got none"), false, false, domain, node.op_type(), node_name(node), opset, {}}};
+    if (!name.empty() && !inputs.back())
+      return {{error(place.where, "input '" + name + "': expected a value, got none"),
+               false,
+               false,
+               domain,
+               node.op_type(),
+               node_name(node),
+               opset,
+               {}}};
     if (inputs.back()) tainted |= builder.value(inputs.back()).tainted;
   }
-  const onnx::OpSchema* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), domain);
+  const onnx::OpSchema* schema =
+      onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), domain);
   const NodeView view{node, inputs, opset, schema};
   if (tainted && !options.keep_going) {
     taint(node, infer(builder, view, nullptr), scope, nullptr, view);
@@ -171,7 +201,8 @@ Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
   return lower_sound(place, view, scope);
 }
 
-bool Converter::bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope, Report::Node& entry) {
+bool Converter::bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope,
+                             Report::Node& entry) {
   const auto ints = track(builder, view, types);
   for (int i = 0; i < view.proto.output_size(); i++) {
     const auto& r = ints[static_cast<size_t>(i)];
@@ -180,13 +211,21 @@ bool Converter::bind_tracked(const NodeView& view, std::vector<Type>& types, Sco
   }
   for (int i = 0; i < view.proto.output_size(); i++)
     if (!view.proto.output(i).empty())
-      scope.values[view.proto.output(i)] = builder.add_ints(*ints[static_cast<size_t>(i)], types[static_cast<size_t>(i)]);
+      scope.values[view.proto.output(i)] =
+          builder.add_ints(*ints[static_cast<size_t>(i)], types[static_cast<size_t>(i)]);
   entry.provider = "host: shape tracking";
   return true;
 }
 
 Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& scope) {
-  Report::Node entry{node_name(place.node), place.node.op_type(), place.domain, place.opset, scope.function_path, "none", {}, {}};
+  Report::Node entry{node_name(place.node),
+                     place.node.op_type(),
+                     place.domain,
+                     place.opset,
+                     scope.function_path,
+                     "none",
+                     {},
+                     {}};
   std::string problem;
   std::vector<Type> types = infer(builder, view, &problem);
   Faults faults;
@@ -196,7 +235,8 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
     done = bind_tracked(view, types, scope, entry);
     std::vector<std::string> why_not;
     if (!done) {
-      const std::vector<plugin::Candidate>& candidates = registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not);
+      const std::vector<plugin::Candidate>& candidates =
+          registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not);
       for (const plugin::Candidate& c : candidates) {
         auto result = ask(c, place, view, types, scope, entry);
         if (!result) continue;
@@ -215,14 +255,23 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
       faults.push_back(unsupported(place, std::move(why_not)));
     }
   } catch (const HostError& e) {
-    faults.push_back({error(place.where, e.what()), e.status == O2FX_E_UNSUPPORTED, false, place.domain, place.node.op_type(), node_name(place.node), place.opset, {e.what()}});
+    faults.push_back({error(place.where, e.what()),
+                      e.status == O2FX_E_UNSUPPORTED,
+                      false,
+                      place.domain,
+                      place.node.op_type(),
+                      node_name(place.node),
+                      place.opset,
+                      {e.what()}});
   }
   if (!faults.empty()) {
     if (!problem.empty()) faults[0].diagnostic.notes.push_back("ONNX's type inference: " + problem);
     taint(place.node, types, scope, options.keep_going ? &place : nullptr, view);
   }
   report_->nodes.push_back(std::move(entry));
-  if (!options.keep_going || std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return !f.unsupported; })) return faults;
+  if (!options.keep_going ||
+      std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return !f.unsupported; }))
+    return faults;
   keep(group(faults), *report_);
   return {};
 }
@@ -232,13 +281,16 @@ void Converter::start(plugin::Plugin& plugin) {
     if (!plugin.table->init) return;
     Lowering l(*this, plugin, nullptr, nullptr);
     if (const o2fx_status s = plugin.table->init(host_api(), l.token()); s != O2FX_OK)
-      throw PluginError(plugin.library.empty() ? plugin.id : plugin.library, "init failed: " + (l.error.empty() ? "status " + std::to_string(s) : l.error));
+      throw PluginError(
+          plugin.library.empty() ? plugin.id : plugin.library,
+          "init failed: " + (l.error.empty() ? "status " + std::to_string(s) : l.error));
   });
 }
 
 // nullopt: declined.
-std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const Place& place, const NodeView& view,
-                                     const std::vector<Type>& types, Scope& scope, Report::Node& entry) {
+std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const Place& place,
+                                     const NodeView& view, const std::vector<Type>& types,
+                                     Scope& scope, Report::Node& entry) {
   plugin::Plugin& plugin = *candidate.plugin;
   start(plugin);
   const auto alone = plugin::alone(plugin);
@@ -248,7 +300,9 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
   std::swap(replaced, builder.replaced);
   const auto outer_allow_target = builder.allow_target;
   builder.allow_target = [&plugin, this](const std::string& target) {
-    return options.allow_unresolved || std::find(plugin.torch_targets.begin(), plugin.torch_targets.end(), target) != plugin.torch_targets.end();
+    return options.allow_unresolved ||
+           std::find(plugin.torch_targets.begin(), plugin.torch_targets.end(), target) !=
+               plugin.torch_targets.end();
   };
   builder.set_provenance(provenance(place, scope, &plugin), identifier(node_name(node)));
   Lowering l(*this, plugin, &view, &scope);
@@ -262,12 +316,18 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
       broken = true;
     };
     for (int k = 0; k < node.output_size(); k++)
-      if (!node.output(k).empty() && !l.outputs[static_cast<size_t>(k)]) refuse("output " + std::to_string(k) + ": plugin " + plugin.id + " did not set it");
+      if (!node.output(k).empty() && !l.outputs[static_cast<size_t>(k)])
+        refuse("output " + std::to_string(k) + ": plugin " + plugin.id + " did not set it");
     for (size_t k = 0; k < view.inputs.size(); k++)
-      if (view.inputs[k] && !l.input_read[k]) refuse("input " + std::to_string(k) + ": it is present, but plugin " + plugin.id + " never read it");
+      if (view.inputs[k] && !l.input_read[k])
+        refuse("input " + std::to_string(k) + ": it is present, but plugin " + plugin.id +
+               " never read it");
     for (const auto& a : node.attribute())
-      if (!l.attribute_read.count(a.name())) refuse("attribute '" + a.name() + "': it is present, but plugin " + plugin.id + " never read it");
-    if (builder.depth() != l.base_depth) refuse("plugin " + plugin.id + " began a program and did not end it");
+      if (!l.attribute_read.count(a.name()))
+        refuse("attribute '" + a.name() + "': it is present, but plugin " + plugin.id +
+               " never read it");
+    if (builder.depth() != l.base_depth)
+      refuse("plugin " + plugin.id + " began a program and did not end it");
   }
   std::optional<Faults> result{Faults{}};
   if (status != O2FX_OK) {
@@ -278,16 +338,28 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
     } else if (!l.nested.empty()) {
       result = l.nested;
     } else {
-      if (text.empty()) text = "plugin " + plugin.id + " returned status " + std::to_string(status) + " without a text";
+      if (text.empty())
+        text = "plugin " + plugin.id + " returned status " + std::to_string(status) +
+               " without a text";
       if (status > 0) text = "plugin " + plugin.id + " returned status " + std::to_string(status);
-      Fault f{error(place.where, text), status == O2FX_E_UNSUPPORTED, broken || status == O2FX_E_INVALID || status == O2FX_E_SCHEMA || status == O2FX_E_INTERNAL || status > 0,
-              place.domain, node.op_type(), node_name(node), place.opset, {plugin.id + ": " + text}};
-      if (f.plugin) f.diagnostic.notes.push_back("this is a fault of plugin " + plugin.id + " " + plugin.version);
+      Fault f{error(place.where, text),
+              status == O2FX_E_UNSUPPORTED,
+              broken || status == O2FX_E_INVALID || status == O2FX_E_SCHEMA ||
+                  status == O2FX_E_INTERNAL || status > 0,
+              place.domain,
+              node.op_type(),
+              node_name(node),
+              place.opset,
+              {plugin.id + ": " + text}};
+      if (f.plugin)
+        f.diagnostic.notes.push_back("this is a fault of plugin " + plugin.id + " " +
+                                     plugin.version);
       result->push_back(std::move(f));
     }
   } else {
     for (int k = 0; k < node.output_size(); k++)
-      if (!node.output(k).empty()) bind(node, k, l.outputs[static_cast<size_t>(k)], &types[static_cast<size_t>(k)], scope);
+      if (!node.output(k).empty())
+        bind(node, k, l.outputs[static_cast<size_t>(k)], &types[static_cast<size_t>(k)], scope);
     const auto ints = [&] {
       std::vector<Type> copy = types;
       return track(builder, view, copy);
@@ -309,17 +381,27 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
 
 Faults Converter::only_check_providers(const Place& place, const NodeView& view) {
   std::vector<std::string> why_not;
-  if (!registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not).empty() || function_body(place, view)) return {};
+  if (!registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not).empty() ||
+      function_body(place, view))
+    return {};
   return {unsupported(place, std::move(why_not))};
 }
 
 Fault Converter::unsupported(const Place& place, std::vector<std::string> reasons) {
-  Fault f{error(place.where, "no loaded plugin lowers this operator"), true, false, place.domain, place.node.op_type(), node_name(place.node), place.opset, std::move(reasons)};
+  Fault f{error(place.where, "no loaded plugin lowers this operator"),
+          true,
+          false,
+          place.domain,
+          place.node.op_type(),
+          node_name(place.node),
+          place.opset,
+          std::move(reasons)};
   for (const std::string& r : f.reasons) f.diagnostic.notes.push_back(r);
   return f;
 }
 
-void Converter::taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope, const Place* opaque, const NodeView& view) {
+void Converter::taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope,
+                      const Place* opaque, const NodeView& view) {
   std::vector<ValueId> results;
   if (opaque) {
     const Builder::Mark mark = builder.mark();

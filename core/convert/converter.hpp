@@ -1,5 +1,5 @@
-// One conversion: walks the graph node by node; for each, infers types, tracks shape values, asks the
-// providers in order, falls back on the ONNX function body, and collects every fault.
+// One conversion: walks the graph node by node; for each, infers types, tracks shape values, asks
+// the providers in order, falls back on the ONNX function body, and collects every fault.
 #ifndef ONNX2FX_CORE_CONVERT_CONVERTER_HPP_
 #define ONNX2FX_CORE_CONVERT_CONVERTER_HPP_
 
@@ -15,6 +15,7 @@
 #include "core/convert/builder.hpp"
 #include "core/convert/infer.hpp"
 #include "core/include/onnx2fx/convert.hpp"
+#include "core/plugin/registry.hpp"
 #include "core/prepare/prepare.hpp"
 #include "core/weights/weights.hpp"
 
@@ -26,7 +27,8 @@ struct Scope {
   const prepare::OpsetTable* opsets = nullptr;
   std::string function_path;
   std::unordered_map<std::string, ValueId> values;
-  std::unordered_map<std::string, const onnx::TypeProto*> declared;  ///< value_info and outputs: hints, never facts
+  std::unordered_map<std::string, const onnx::TypeProto*>
+      declared;  ///< value_info and outputs: hints, never facts
 
   ValueId find(const std::string& name) const;
 };
@@ -46,14 +48,16 @@ using Faults = std::vector<Fault>;
 std::vector<UnsupportedOperator> group(const Faults& faults);
 /// Adds what was kept as opaque nodes to the report.
 void keep(std::vector<UnsupportedOperator> operators, Report& report);
-/// Throws what fits: PluginError, UnsupportedOperatorError, ConversionError. Equal diagnostics are told once.
+/// Throws what fits: PluginError, UnsupportedOperatorError, ConversionError. Equal diagnostics are
+/// told once.
 [[noreturn]] void raise(const Faults& faults);
 
 class Lowering;
 
 class Converter {
  public:
-  Converter(read::ModelFile& file, weights::Store& store, plugin::Registry& registry, const Options& options);
+  Converter(read::ModelFile& file, weights::Store& store, plugin::Registry& registry,
+            const Options& options);
   fx::Module run(const prepare::Prepared& prepared, Report& report);
 
   // ---- for Lowering
@@ -80,18 +84,23 @@ class Converter {
   };
   Faults lower_node(const onnx::NodeProto& node, Scope& scope);
   Faults lower_sound(const Place& place, const NodeView& view, Scope& scope);
-  bool bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope, Report::Node& entry);
-  std::optional<Faults> ask(const plugin::Candidate& candidate, const Place& place, const NodeView& view,
-                            const std::vector<Type>& types, Scope& scope, Report::Node& entry);
-  std::optional<Faults> expand_function(const Place& place, const NodeView& view, const std::vector<Type>& types,
-                                        Scope& scope, Report::Node& entry);
+  bool bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope,
+                    Report::Node& entry);
+  std::optional<Faults> ask(const plugin::Candidate& candidate, const Place& place,
+                            const NodeView& view, const std::vector<Type>& types, Scope& scope,
+                            Report::Node& entry);
+  std::optional<Faults> expand_function(const Place& place, const NodeView& view,
+                                        const std::vector<Type>& types, Scope& scope,
+                                        Report::Node& entry);
   const onnx::FunctionProto* function_body(const Place& place, const NodeView& view);
   static void absent_inputs(onnx::FunctionProto& body, const std::string& name);
   void bind(const onnx::NodeProto& node, int index, ValueId id, const Type* inferred, Scope& scope);
-  void taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope, const Place* opaque, const NodeView& view);
+  void taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope,
+             const Place* opaque, const NodeView& view);
   Faults only_check_providers(const Place& place, const NodeView& view);
   Fault unsupported(const Place& place, std::vector<std::string> reasons);
-  std::shared_ptr<const fx::Provenance> provenance(const Place& place, const Scope& scope, const plugin::Plugin* plugin);
+  std::shared_ptr<const fx::Provenance> provenance(const Place& place, const Scope& scope,
+                                                   const plugin::Plugin* plugin);
   void start(plugin::Plugin& plugin);
   fx::Module finish(const onnx::GraphProto& graph, const Scope& scope);
   fx::TensorData data_of(const TensorEntry& entry, fx::Role role);

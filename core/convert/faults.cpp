@@ -10,9 +10,12 @@ static bool same_operator(const UnsupportedOperator& a, const UnsupportedOperato
 }
 
 static void add(std::vector<UnsupportedOperator>& all, UnsupportedOperator op) {
-  const auto at = std::find_if(all.begin(), all.end(), [&](const UnsupportedOperator& o) { return same_operator(o, op); });
-  if (at == all.end()) all.push_back(std::move(op));
-  else at->nodes.insert(at->nodes.end(), op.nodes.begin(), op.nodes.end());
+  const auto at = std::find_if(all.begin(), all.end(),
+                               [&](const UnsupportedOperator& o) { return same_operator(o, op); });
+  if (at == all.end())
+    all.push_back(std::move(op));
+  else
+    at->nodes.insert(at->nodes.end(), op.nodes.begin(), op.nodes.end());
 }
 
 std::vector<UnsupportedOperator> group(const Faults& faults) {
@@ -31,9 +34,11 @@ void raise(const Faults& faults) {
   std::set<std::string> seen;
   for (const Fault& f : faults)
     if (seen.insert(format(f.diagnostic)).second) diagnostics.push_back(f.diagnostic);
-  if (std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return f.plugin; })) throw PluginError(std::move(diagnostics));
+  if (std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return f.plugin; }))
+    throw PluginError(std::move(diagnostics));
   std::vector<UnsupportedOperator> operators = group(faults);
-  if (!operators.empty()) throw UnsupportedOperatorError(std::move(diagnostics), std::move(operators));
+  if (!operators.empty())
+    throw UnsupportedOperatorError(std::move(diagnostics), std::move(operators));
   throw ConversionError(std::move(diagnostics));
 }
 

@@ -11,11 +11,13 @@
 namespace onnx2fx::conversion {
 namespace {
 
-// A tensor waiting for its bytes: until the dead ones are gone, the offset is the index of the entry.
+// A tensor waiting for its bytes: until the dead ones are gone, the offset is the index of the
+// entry.
 constexpr uint32_t kPending = UINT32_MAX;
 
 bool is_trainable_dtype(int32_t d) {
-  return d == onnx::TensorProto::FLOAT || d == onnx::TensorProto::FLOAT16 || d == onnx::TensorProto::DOUBLE || d == onnx::TensorProto::BFLOAT16;
+  return d == onnx::TensorProto::FLOAT || d == onnx::TensorProto::FLOAT16 ||
+         d == onnx::TensorProto::DOUBLE || d == onnx::TensorProto::BFLOAT16;
 }
 
 int64_t count(const TensorEntry& t) {
@@ -24,21 +26,28 @@ int64_t count(const TensorEntry& t) {
   return n;
 }
 
-// What nobody claimed: floats of more than one element are weights, single floats are constants of the graph.
+// What nobody claimed: floats of more than one element are weights, single floats are constants of
+// the graph.
 fx::Role role_of(const TensorEntry& t) {
   switch (t.role) {
-    case O2FX_ROLE_PARAMETER: return is_trainable_dtype(t.dtype) ? fx::Role::kParameter : fx::Role::kBuffer;
+    case O2FX_ROLE_PARAMETER:
+      return is_trainable_dtype(t.dtype) ? fx::Role::kParameter : fx::Role::kBuffer;
     case O2FX_ROLE_BUFFER:
-    case O2FX_ROLE_MUTATED: return fx::Role::kBuffer;
-    case O2FX_ROLE_CONSTANT: return fx::Role::kConstant;
-    default: break;
+    case O2FX_ROLE_MUTATED:
+      return fx::Role::kBuffer;
+    case O2FX_ROLE_CONSTANT:
+      return fx::Role::kConstant;
+    default:
+      break;
   }
   if (is_trainable_dtype(t.dtype)) return count(t) > 1 ? fx::Role::kParameter : fx::Role::kConstant;
   return fx::Role::kBuffer;
 }
 
 bool matches(const std::vector<std::string>& globs, const std::string& name) {
-  return std::any_of(globs.begin(), globs.end(), [&](const std::string& g) { return fnmatch(g.c_str(), name.c_str(), 0) == 0; });
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& g) {
+    return fnmatch(g.c_str(), name.c_str(), 0) == 0;
+  });
 }
 
 fx::TypeText type_text(const Type& t, SymTable& syms) {
@@ -72,7 +81,10 @@ fx::Module Converter::run(const prepare::Prepared& prepared, Report& report) {
     Value& v = builder.value(id);
     if (v.type.dims)
       for (size_t k = 0; k < v.type.dims->size(); k++)
-        if (!(*v.type.dims)[k]) (*v.type.dims)[k] = builder.syms.dim(id, static_cast<int64_t>(k), i.type().tensor_type().shape().dim(static_cast<int>(k)).dim_param());
+        if (!(*v.type.dims)[k])
+          (*v.type.dims)[k] =
+              builder.syms.dim(id, static_cast<int64_t>(k),
+                               i.type().tensor_type().shape().dim(static_cast<int>(k)).dim_param());
     scope.values[i.name()] = id;
   }
   if (const Faults faults = lower_graph(graph, scope); !faults.empty()) raise(faults);
@@ -89,10 +101,12 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
   }
   size_t input = 0;
   for (const auto& i : graph.input())
-    if (input < m.inputs.size() && builder.program(0).formal_values[input] == scope.find(i.name())) m.inputs[input++].onnx_name = i.name();
+    if (input < m.inputs.size() && builder.program(0).formal_values[input] == scope.find(i.name()))
+      m.inputs[input++].onnx_name = i.name();
   for (size_t k = 0; k < outputs.size(); k++) {
     const std::string& name = graph.output(static_cast<int>(k)).name();
-    m.outputs.push_back({identifier(name), name, type_text(builder.type(outputs[k]), builder.syms)});
+    m.outputs.push_back(
+        {identifier(name), name, type_text(builder.type(outputs[k]), builder.syms)});
   }
   m.programs = builder.finish(outputs, true);
   const auto& entries = builder.tensors();
@@ -103,8 +117,10 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
     t.dtype = weights::carrier(e.dtype);
     t.dims = e.dims;
     t.role = role_of(e);
-    if (matches(options.frozen, e.name) && t.role == fx::Role::kParameter) t.requires_grad = false;
-    else t.requires_grad = t.role == fx::Role::kParameter;
+    if (matches(options.frozen, e.name) && t.role == fx::Role::kParameter)
+      t.requires_grad = false;
+    else
+      t.requires_grad = t.role == fx::Role::kParameter;
     if (matches(options.trainable, e.name) && is_trainable_dtype(e.dtype)) {
       t.role = fx::Role::kParameter;
       t.requires_grad = true;
@@ -113,23 +129,29 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
     m.tensors.push_back(std::move(t));
   }
   fx::drop_dead_nodes(m);
-  for (fx::Tensor& t : m.tensors) t.data = data_of(entries[std::get<fx::FileRange>(t.data.where).offset], t.role);
+  for (fx::Tensor& t : m.tensors)
+    t.data = data_of(entries[std::get<fx::FileRange>(t.data.where).offset], t.role);
   m.sources = store.sources();
   fx::assign_paths(m);
   if (options.dialect == fx::Dialect::kNn) fx::raise_modules(m);
-  m.metadata = {{"producer_name", file_.model.producer_name()}, {"producer_version", file_.model.producer_version()}};
-  for (const auto& p : file_.model.metadata_props()) m.metadata.emplace_back("model." + p.key(), p.value());
-  for (const auto& p : graph.metadata_props()) m.metadata.emplace_back("graph." + p.key(), p.value());
+  m.metadata = {{"producer_name", file_.model.producer_name()},
+                {"producer_version", file_.model.producer_version()}};
+  for (const auto& p : file_.model.metadata_props())
+    m.metadata.emplace_back("model." + p.key(), p.value());
+  for (const auto& p : graph.metadata_props())
+    m.metadata.emplace_back("graph." + p.key(), p.value());
   return m;
 }
 
-// Weightless: weights have no bytes; constants of the graph, which are small and whose values matter, keep theirs.
+// Weightless: weights have no bytes; constants of the graph, which are small and whose values
+// matter, keep theirs.
 fx::TensorData Converter::data_of(const TensorEntry& e, fx::Role role) {
   const bool weightless = options.weights == weights::Mode::kMeta;
   if (weightless && role == fx::Role::kParameter) return {};
   if (!e.proto) {
     const auto* p = reinterpret_cast<const uint8_t*>(e.bytes->data());
-    return {std::make_shared<const std::string>(weights::unpack(e.dtype, {p, e.bytes->size()}, static_cast<uint64_t>(count(e))))};
+    return {std::make_shared<const std::string>(
+        weights::unpack(e.dtype, {p, e.bytes->size()}, static_cast<uint64_t>(count(e))))};
   }
   if (weightless && (e.role == O2FX_ROLE_MUTATED || read::weight_index(*e.proto) >= 0)) return {};
   return store.data(*e.proto);
@@ -144,7 +166,8 @@ struct Model {
   read::ModelFile file;
 };
 
-Conversion convert_file(std::shared_ptr<Model> model, const Options& options, plugin::Registry* registry) {
+Conversion convert_file(std::shared_ptr<Model> model, const Options& options,
+                        plugin::Registry* registry) {
   const prepare::Prepared prepared = prepare::prepare(model->file);
   std::unique_ptr<plugin::Registry> own;
   if (!registry) {
@@ -158,7 +181,8 @@ Conversion convert_file(std::shared_ptr<Model> model, const Options& options, pl
   conversion::Converter converter(model->file, *c.store, *registry, options);
   c.module = converter.run(prepared, c.report);
   for (const Diagnostic& w : registry->warnings()) c.report.warnings.push_back(w);
-  for (const plugin::Plugin* p : registry->loaded()) c.report.plugins.emplace_back(p->id, p->version);
+  for (const plugin::Plugin* p : registry->loaded())
+    c.report.plugins.emplace_back(p->id, p->version);
   for (const fx::Tensor& t : c.module.tensors)
     if (t.path != t.name) c.report.names.emplace_back(t.path, t.name);
   for (const auto* ports : {&c.module.inputs, &c.module.outputs})
@@ -170,7 +194,8 @@ Conversion convert_file(std::shared_ptr<Model> model, const Options& options, pl
 }  // namespace
 
 std::span<const uint8_t> Conversion::bytes(const fx::TensorData& data) const {
-  if (const auto* range = std::get_if<fx::FileRange>(&data.where)) return store->source_bytes(range->source).subspan(range->offset, range->length);
+  if (const auto* range = std::get_if<fx::FileRange>(&data.where))
+    return store->source_bytes(range->source).subspan(range->offset, range->length);
   if (const auto* memory = std::get_if<std::shared_ptr<const std::string>>(&data.where))
     return {reinterpret_cast<const uint8_t*>((*memory)->data()), (*memory)->size()};
   return {};
@@ -182,7 +207,9 @@ Conversion convert(const std::string& path, const Options& options, plugin::Regi
   return convert_file(std::move(model), options, registry);
 }
 
-Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name, const std::string& directory, const Options& options, plugin::Registry* registry) {
+Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name,
+                   const std::string& directory, const Options& options,
+                   plugin::Registry* registry) {
   auto model = std::make_shared<Model>();
   model->file = read::read_bytes(std::move(bytes), name, directory);
   return convert_file(std::move(model), options, registry);

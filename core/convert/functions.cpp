@@ -1,5 +1,5 @@
-// Operators that are ONNX functions: the body of a model-local function or of a schema is lowered in the
-// node's place, under the body's own opset imports, with the node's attributes bound.
+// Operators that are ONNX functions: the body of a model-local function or of a schema is lowered
+// in the node's place, under the body's own opset imports, with the node's attributes bound.
 #include <onnx/defs/function.h>
 
 #include "core/convert/converter.hpp"
@@ -33,7 +33,8 @@ void bind_attributes(onnx::NodeProto& node, const Attributes& given) {
 }  // namespace
 
 const onnx::FunctionProto* Converter::function_body(const Place& place, const NodeView& view) {
-  const auto local = functions_.find(place.domain + ":" + place.node.op_type() + ":" + place.node.overload());
+  const auto local =
+      functions_.find(place.domain + ":" + place.node.op_type() + ":" + place.node.overload());
   if (local != functions_.end()) return local->second;
   if (!view.schema) return nullptr;
   if (view.schema->HasContextDependentFunction()) {
@@ -50,15 +51,18 @@ const onnx::FunctionProto* Converter::function_body(const Place& place, const No
       return &expanded_.back();
     }
   }
-  return view.schema->HasFunction() ? view.schema->GetFunction(static_cast<int>(place.opset)) : nullptr;
+  return view.schema->HasFunction() ? view.schema->GetFunction(static_cast<int>(place.opset))
+                                    : nullptr;
 }
 
 // nullopt: the operator is no function.
-std::optional<Faults> Converter::expand_function(const Place& place, const NodeView& view, const std::vector<Type>& types,
-                                                 Scope& scope, Report::Node& entry) {
+std::optional<Faults> Converter::expand_function(const Place& place, const NodeView& view,
+                                                 const std::vector<Type>& types, Scope& scope,
+                                                 Report::Node& entry) {
   const onnx::FunctionProto* body = function_body(place, view);
   if (!body) return {};
-  if (++depth_ > 64) throw ConversionError(place.where, "functions nest deeper than 64, or call themselves");
+  if (++depth_ > 64)
+    throw ConversionError(place.where, "functions nest deeper than 64, or call themselves");
   Attributes given;
   if (view.schema)
     for (const auto& [name, a] : view.schema->attributes())
@@ -72,14 +76,19 @@ std::optional<Faults> Converter::expand_function(const Place& place, const NodeV
     bind_attributes(n, given);
   }
   tables_.push_back(prepare::opsets_of(copy));
-  tables_.back().insert(scope.opsets->begin(), scope.opsets->end());  // what the body does not import itself
+  tables_.back().insert(scope.opsets->begin(),
+                        scope.opsets->end());  // what the body does not import itself
   Scope inner;
   inner.opsets = &tables_.back();
-  inner.function_path = (scope.function_path.empty() ? "" : scope.function_path + "/") + place.node.op_type();
+  inner.function_path =
+      (scope.function_path.empty() ? "" : scope.function_path + "/") + place.node.op_type();
   for (int i = 0; i < copy.input_size(); i++) {
-    const bool is_given = i < static_cast<int>(view.inputs.size()) && view.inputs[static_cast<size_t>(i)];
-    if (is_given) inner.values[copy.input(i)] = view.inputs[static_cast<size_t>(i)];
-    else absent_inputs(copy, copy.input(i));
+    const bool is_given =
+        i < static_cast<int>(view.inputs.size()) && view.inputs[static_cast<size_t>(i)];
+    if (is_given)
+      inner.values[copy.input(i)] = view.inputs[static_cast<size_t>(i)];
+    else
+      absent_inputs(copy, copy.input(i));
   }
   Faults all;
   for (const auto& n : copy.node()) {
@@ -92,7 +101,9 @@ std::optional<Faults> Converter::expand_function(const Place& place, const NodeV
   for (int i = 0; i < place.node.output_size() && i < copy.output_size(); i++) {
     if (place.node.output(i).empty()) continue;
     const ValueId id = inner.find(copy.output(i));
-    if (!id) throw HostError(O2FX_E_MODEL, "function '" + copy.name() + "': output '" + copy.output(i) + "': expected a value, got none");
+    if (!id)
+      throw HostError(O2FX_E_MODEL, "function '" + copy.name() + "': output '" + copy.output(i) +
+                                        "': expected a value, got none");
     bind(place.node, i, id, &types[static_cast<size_t>(i)], scope);
   }
   return all;

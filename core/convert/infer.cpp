@@ -33,7 +33,9 @@ class Context final : public onnx::InferenceContext {
   Context(Builder& builder, const NodeView& node)
       : builder_(builder), node_(node), outputs_(static_cast<size_t>(node.proto.output_size())) {}
 
-  const onnx::AttributeProto* getAttribute(const std::string& name) const override { return node_.attribute(name); }
+  const onnx::AttributeProto* getAttribute(const std::string& name) const override {
+    return node_.attribute(name);
+  }
   size_t getNumInputs() const override { return node_.inputs.size(); }
   bool hasInput(size_t i) const override { return i < node_.inputs.size() && node_.inputs[i]; }
   const onnx::TypeProto* getInputType(size_t i) const override {
@@ -63,8 +65,10 @@ class Context final : public onnx::InferenceContext {
       shape = std::make_unique<onnx::TensorShapeProto>();
       for (const MaybeSym& s : *v.ints) {
         auto* d = shape->add_dim();
-        if (s && s->is_literal()) d->set_dim_value(s->literal());
-        else if (s) d->set_dim_param(builder_.syms.text(*s));
+        if (s && s->is_literal())
+          d->set_dim_value(s->literal());
+        else if (s)
+          d->set_dim_param(builder_.syms.text(*s));
       }
     }
     return shape.get();
@@ -94,8 +98,10 @@ class Context final : public onnx::InferenceContext {
     t->set_data_type(dtype);
     for (const MaybeSym& d : *v.type.dims) t->add_dims(d->literal());
     for (const MaybeSym& s : *v.ints) {
-      if (dtype == onnx::TensorProto::INT64) t->add_int64_data(s->literal());
-      else t->add_int32_data(static_cast<int32_t>(s->literal()));
+      if (dtype == onnx::TensorProto::INT64)
+        t->add_int64_data(s->literal());
+      else
+        t->add_int32_data(static_cast<int32_t>(s->literal()));
     }
     v.data_proto = std::move(t);
     return v.data_proto.get();
@@ -122,10 +128,12 @@ std::vector<Type> infer(Builder& builder, const NodeView& node, std::string* pro
     Context context(builder, node);
     try {
       node.schema->GetTypeAndShapeInferenceFunction()(context);
-    } catch (const std::exception& e) {  // ONNX's functions throw for what they do not know as for what is wrong
+    } catch (const std::exception&
+                 e) {  // ONNX's functions throw for what they do not know as for what is wrong
       if (problem) *problem = e.what();
     }
-    for (size_t i = 0; i < r.size(); i++) r[i] = from_proto(*context.getOutputType(i), builder.syms);
+    for (size_t i = 0; i < r.size(); i++)
+      r[i] = from_proto(*context.getOutputType(i), builder.syms);
   }
   if (!r.empty()) apply_shape_rules(builder, node, r);
   return r;
@@ -152,15 +160,18 @@ std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tens
     return static_cast<int64_t>(x);
   };
   if (tensor.has_raw_data()) {
-    const bool ok = dtype == onnx::TensorProto::INT64   ? take(8, [&](const char* p) { return as(p, int64_t{}); })
-                    : dtype == onnx::TensorProto::INT32 ? take(4, [&](const char* p) { return as(p, int32_t{}); })
-                    : dtype == onnx::TensorProto::BOOL  ? take(1, [](const char* p) { return int64_t{*p != 0}; })
-                                                        : false;
+    const bool ok =
+        dtype == onnx::TensorProto::INT64 ? take(8, [&](const char* p) { return as(p, int64_t{}); })
+        : dtype == onnx::TensorProto::INT32
+            ? take(4, [&](const char* p) { return as(p, int32_t{}); })
+        : dtype == onnx::TensorProto::BOOL ? take(1, [](const char* p) { return int64_t{*p != 0}; })
+                                           : false;
     if (!ok) return {};
   } else if (dtype == onnx::TensorProto::INT64) {
     for (const int64_t x : tensor.int64_data()) r.push_back(Sym(x));
   } else if (dtype == onnx::TensorProto::INT32 || dtype == onnx::TensorProto::BOOL) {
-    for (const int32_t x : tensor.int32_data()) r.push_back(Sym(dtype == onnx::TensorProto::BOOL ? x != 0 : x));
+    for (const int32_t x : tensor.int32_data())
+      r.push_back(Sym(dtype == onnx::TensorProto::BOOL ? x != 0 : x));
   } else {
     return {};
   }

@@ -1,6 +1,6 @@
-// The types of a node's outputs: ONNX's own per-node inference, fed with the conversion's symbolic sizes,
-// then the shape rules, which go on where ONNX stops at a symbol. And the value rules: small integer
-// tensors that describe shapes are computed here, symbolically.
+// The types of a node's outputs: ONNX's own per-node inference, fed with the conversion's symbolic
+// sizes, then the shape rules, which go on where ONNX stops at a symbol. And the value rules: small
+// integer tensors that describe shapes are computed here, symbolically.
 #ifndef ONNX2FX_CORE_CONVERT_INFER_HPP_
 #define ONNX2FX_CORE_CONVERT_INFER_HPP_
 
@@ -28,17 +28,18 @@ struct NodeView {
   std::string text(const std::string& name) const;
 };
 
-/// One Type per output of the node. What cannot be inferred is UNKNOWN; `problem` gets ONNX's complaint, if any.
-/// Nodes that hold graphs are left to their lowering.
+/// One Type per output of the node. What cannot be inferred is UNKNOWN; `problem` gets ONNX's
+/// complaint, if any. Nodes that hold graphs are left to their lowering.
 std::vector<Type> infer(Builder& builder, const NodeView& node, std::string* problem);
 
 /// Fills extents of outputs[0] that ONNX's inference left unknown.
 void apply_shape_rules(Builder& builder, const NodeView& node, std::vector<Type>& outputs);
 
-/// Elements of the outputs that are small integer or bool tensors computed from tracked ones; unknown elements are
-/// nullopt. An output is nullopt as a whole if nothing is known of it, or the op is no shape arithmetic. A type whose
-/// shape ONNX did not infer is completed.
-std::vector<std::optional<std::vector<MaybeSym>>> track(Builder& builder, const NodeView& node, std::vector<Type>& outputs);
+/// Elements of the outputs that are small integer or bool tensors computed from tracked ones;
+/// unknown elements are nullopt. An output is nullopt as a whole if nothing is known of it, or the
+/// op is no shape arithmetic. A type whose shape ONNX did not infer is completed.
+std::vector<std::optional<std::vector<MaybeSym>>> track(Builder& builder, const NodeView& node,
+                                                        std::vector<Type>& outputs);
 
 /// The elements of a small constant integer tensor.
 std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tensor);

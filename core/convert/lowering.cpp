@@ -5,7 +5,8 @@
 namespace onnx2fx::conversion {
 namespace {
 
-// A token is a number, never an address: one that outlives its callback is recognised, not followed.
+// A token is a number, never an address: one that outlives its callback is recognised, not
+// followed.
 thread_local std::vector<Lowering*> stack;
 std::atomic<uintptr_t> next_token{16};
 

@@ -1,4 +1,5 @@
-// One run of a plugin's lower(): the state behind an o2fx_ctx. The C functions of host_api.cpp work on it.
+// One run of a plugin's lower(): the state behind an o2fx_ctx. The C functions of host_api.cpp work
+// on it.
 #ifndef ONNX2FX_CORE_CONVERT_LOWERING_HPP_
 #define ONNX2FX_CORE_CONVERT_LOWERING_HPP_
 
@@ -38,8 +39,9 @@ class Lowering {
   Lowering& operator=(const Lowering&) = delete;
 
   o2fx_ctx token() const { return token_; }
-  /// The lowering that may be called with this ctx now: the innermost one of this thread, and only with its own
-  /// token. Null: a ctx kept after its callback, of another thread, or of an outer lowering.
+  /// The lowering that may be called with this ctx now: the innermost one of this thread, and only
+  /// with its own token. Null: a ctx kept after its callback, of another thread, or of an outer
+  /// lowering.
   static Lowering* active(o2fx_ctx ctx);
   static Lowering* innermost();
 

@@ -1,5 +1,5 @@
-// Where ONNX's shape inference stops at a symbolic extent, these go on: one rule per operator, each the
-// operator's own shape equation on Syms. They only fill extents that are unknown.
+// Where ONNX's shape inference stops at a symbolic extent, these go on: one rule per operator, each
+// the operator's own shape equation on Syms. They only fill extents that are unknown.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -18,7 +18,8 @@ struct Rule {
 
   SymTable& syms() const { return b.syms; }
   bool has(size_t i) const { return i < n.inputs.size() && n.inputs[i]; }
-  /// Dims of an input; nullopt: absent, no tensor, rank unknown. Unknown extents become atoms of the value.
+  /// Dims of an input; nullopt: absent, no tensor, rank unknown. Unknown extents become atoms of
+  /// the value.
   std::optional<Dims> dims(size_t i) const {
     if (!has(i) || !b.type(n.inputs[i]).dims) return {};
     Dims d;
@@ -31,7 +32,9 @@ struct Rule {
   MaybeSym add(const MaybeSym& x, const MaybeSym& y, int64_t sign = 1) const {
     return x && y ? syms().add(*x, *y, sign) : MaybeSym();
   }
-  MaybeSym mul(const MaybeSym& x, const MaybeSym& y) const { return x && y ? syms().mul(*x, *y) : MaybeSym(); }
+  MaybeSym mul(const MaybeSym& x, const MaybeSym& y) const {
+    return x && y ? syms().mul(*x, *y) : MaybeSym();
+  }
   MaybeSym floordiv(const MaybeSym& x, const MaybeSym& y) const {
     return x && y ? syms().floordiv(*x, *y) : MaybeSym();
   }
@@ -56,7 +59,8 @@ std::optional<Dims> reshape(const Rule& r, const Type&) {
   }
   if (unknown >= 0) {
     const MaybeSym given = r.syms().product(out), all = r.syms().product(*x);
-    out[static_cast<size_t>(unknown)] = given && all && !given->is(0) ? r.syms().floordiv(*all, *given) : MaybeSym();
+    out[static_cast<size_t>(unknown)] =
+        given && all && !given->is(0) ? r.syms().floordiv(*all, *given) : MaybeSym();
   }
   return out;
 }
@@ -70,16 +74,21 @@ Dims broadcast(const std::vector<Dims>& all) {
       MaybeSym& e = out[rank - d.size() + j];
       const MaybeSym& f = d[j];
       if (f && f->is(1)) continue;
-      if (e && e->is(1)) e = f;
-      else if (f && f->is_literal()) e = f;
-      else if (e && e->is_literal()) continue;
-      else if (!(e && f && *e == *f)) e = {};
+      if (e && e->is(1))
+        e = f;
+      else if (f && f->is_literal())
+        e = f;
+      else if (e && e->is_literal())
+        continue;
+      else if (!(e && f && *e == *f))
+        e = {};
     }
   return out;
 }
 
 std::optional<Dims> elementwise(const Rule& r, const Type&) {
-  if (r.n.attribute("broadcast")) return r.dims(0);  // before opset 7 the second operand is fitted to the first
+  if (r.n.attribute("broadcast"))
+    return r.dims(0);  // before opset 7 the second operand is fitted to the first
   std::vector<Dims> all;
   for (size_t i = 0; i < r.n.inputs.size(); i++) {
     auto d = r.dims(i);
@@ -140,15 +149,18 @@ std::optional<Dims> flatten(const Rule& r, const Type&) {
   int64_t axis = r.n.integer("axis", 1);
   if (axis < 0) axis += static_cast<int64_t>(d->size());
   if (axis < 0 || axis > static_cast<int64_t>(d->size())) return {};
-  return Dims{r.syms().product({d->begin(), d->begin() + axis}), r.syms().product({d->begin() + axis, d->end()})};
+  return Dims{r.syms().product({d->begin(), d->begin() + axis}),
+              r.syms().product({d->begin() + axis, d->end()})};
 }
 
-MaybeSym slice_extent(const Rule& r, const MaybeSym& extent, MaybeSym begin, MaybeSym end, const MaybeSym& step) {
+MaybeSym slice_extent(const Rule& r, const MaybeSym& extent, MaybeSym begin, MaybeSym end,
+                      const MaybeSym& step) {
   if (!extent || !begin || !end || !step || !step->is(1)) return {};
   const auto clamp = [&](MaybeSym x) -> MaybeSym {
     if (x->is_literal() && x->literal() < 0) x = r.add(extent, x);
     if (!x) return {};
-    if (extent->is_literal() && x->is_literal()) return Sym(std::clamp<int64_t>(x->literal(), 0, extent->literal()));
+    if (extent->is_literal() && x->is_literal())
+      return Sym(std::clamp<int64_t>(x->literal(), 0, extent->literal()));
     if (x->is(0) || *x == *extent) return x;
     if (x->is_literal() && x->literal() >= INT32_MAX) return extent;
     if (!x->is_literal() && !r.syms().never_negative(*x)) return {};
@@ -166,7 +178,9 @@ std::optional<Dims> slice(const Rule& r, const Type&) {
   const auto start = r.ints(1), end = r.ints(2), axes = r.ints(3), steps = r.ints(4);
   if ((r.has(3) && !axes) || (r.has(4) && !steps)) return {};
   const size_t k = axes ? axes->size() : start ? start->size() : end ? end->size() : SIZE_MAX;
-  if (k == SIZE_MAX || (start && start->size() != k) || (end && end->size() != k) || (steps && steps->size() != k)) return {};
+  if (k == SIZE_MAX || (start && start->size() != k) || (end && end->size() != k) ||
+      (steps && steps->size() != k))
+    return {};
   Dims out = *x;
   for (size_t i = 0; i < k; i++) {
     int64_t axis = static_cast<int64_t>(i);
@@ -177,8 +191,8 @@ std::optional<Dims> slice(const Rule& r, const Type&) {
     if (axis < 0) axis += static_cast<int64_t>(x->size());
     if (axis < 0 || axis >= static_cast<int64_t>(x->size())) return {};
     out[static_cast<size_t>(axis)] =
-        slice_extent(r, (*x)[static_cast<size_t>(axis)], start ? (*start)[i] : MaybeSym(), end ? (*end)[i] : MaybeSym(),
-                     steps ? (*steps)[i] : MaybeSym(Sym(1)));
+        slice_extent(r, (*x)[static_cast<size_t>(axis)], start ? (*start)[i] : MaybeSym(),
+                     end ? (*end)[i] : MaybeSym(), steps ? (*steps)[i] : MaybeSym(Sym(1)));
   }
   return out;
 }
@@ -187,11 +201,13 @@ struct Window {
   std::vector<int64_t> kernel, strides, pads, dilations;
 };
 std::optional<Window> window(const Rule& r, size_t spatial, bool kernel_from_weight) {
-  Window w{r.n.integers("kernel_shape"), r.n.integers("strides"), r.n.integers("pads"), r.n.integers("dilations")};
+  Window w{r.n.integers("kernel_shape"), r.n.integers("strides"), r.n.integers("pads"),
+           r.n.integers("dilations")};
   if (w.kernel.empty() && kernel_from_weight)
     if (const auto weight = r.dims(1); weight && weight->size() == spatial + 2)
       for (size_t i = 0; i < spatial; i++)
-        if ((*weight)[i + 2] && (*weight)[i + 2]->is_literal()) w.kernel.push_back((*weight)[i + 2]->literal());
+        if ((*weight)[i + 2] && (*weight)[i + 2]->is_literal())
+          w.kernel.push_back((*weight)[i + 2]->literal());
   if (w.strides.empty()) w.strides.assign(spatial, 1);
   if (w.dilations.empty()) w.dilations.assign(spatial, 1);
   if (w.pads.empty()) w.pads.assign(2 * spatial, 0);
@@ -215,7 +231,8 @@ std::optional<Dims> convolution(const Rule& r, const Type& inferred) {
     if (pad == "SAME_UPPER" || pad == "SAME_LOWER") {
       out[i + 2] = r.floordiv(r.add((*x)[i + 2], Sym(w->strides[i] - 1)), stride);
     } else {
-      const int64_t c = (pad == "VALID" ? 0 : w->pads[i] + w->pads[i + spatial]) - w->dilations[i] * (w->kernel[i] - 1) - 1;
+      const int64_t c = (pad == "VALID" ? 0 : w->pads[i] + w->pads[i + spatial]) -
+                        w->dilations[i] * (w->kernel[i] - 1) - 1;
       out[i + 2] = r.add(r.floordiv(r.add((*x)[i + 2], Sym(c)), stride), Sym(1));
     }
   }
@@ -238,7 +255,8 @@ std::optional<Dims> pad(const Rule& r, const Type&) {
     for (const int64_t p : r.n.integers("pads")) pads->push_back(Sym(p));
   }
   if (!x || !pads || pads->size() != 2 * x->size() || r.has(3)) return {};
-  for (size_t i = 0; i < x->size(); i++) (*x)[i] = r.add(r.add((*x)[i], (*pads)[i]), (*pads)[i + x->size()]);
+  for (size_t i = 0; i < x->size(); i++)
+    (*x)[i] = r.add(r.add((*x)[i], (*pads)[i]), (*pads)[i + x->size()]);
   return x;
 }
 
@@ -255,19 +273,44 @@ std::optional<Dims> unchanged(const Rule& r, const Type&) { return r.dims(0); }
 
 const std::unordered_map<std::string, RuleFn>& rules() {
   static const std::unordered_map<std::string, RuleFn> table = {
-      {"Add", elementwise},         {"And", elementwise},      {"AveragePool", convolution},
-      {"Cast", unchanged},          {"Concat", concat},        {"ConstantOfShape", constant_of_shape},
-      {"Conv", convolution},        {"Div", elementwise},      {"Dropout", unchanged},
-      {"Equal", elementwise},       {"Expand", expand},        {"Flatten", flatten},
-      {"Greater", elementwise},     {"GreaterOrEqual", elementwise}, {"Identity", unchanged},
-      {"LayerNormalization", unchanged}, {"Less", elementwise}, {"LessOrEqual", elementwise},
-      {"MatMul", matmul},           {"Max", elementwise},      {"MaxPool", convolution},
-      {"Min", elementwise},         {"Mod", elementwise},      {"Mul", elementwise},
-      {"Or", elementwise},          {"PRelu", unchanged},      {"Pad", pad},
-      {"Pow", elementwise},         {"Range", range},          {"Relu", unchanged},
-      {"Reshape", reshape},         {"Resize", resize},        {"Slice", slice},
-      {"Softmax", unchanged},       {"Sub", elementwise},      {"Sum", elementwise},
-      {"Tile", tile},               {"Where", elementwise},
+      {"Add", elementwise},
+      {"And", elementwise},
+      {"AveragePool", convolution},
+      {"Cast", unchanged},
+      {"Concat", concat},
+      {"ConstantOfShape", constant_of_shape},
+      {"Conv", convolution},
+      {"Div", elementwise},
+      {"Dropout", unchanged},
+      {"Equal", elementwise},
+      {"Expand", expand},
+      {"Flatten", flatten},
+      {"Greater", elementwise},
+      {"GreaterOrEqual", elementwise},
+      {"Identity", unchanged},
+      {"LayerNormalization", unchanged},
+      {"Less", elementwise},
+      {"LessOrEqual", elementwise},
+      {"MatMul", matmul},
+      {"Max", elementwise},
+      {"MaxPool", convolution},
+      {"Min", elementwise},
+      {"Mod", elementwise},
+      {"Mul", elementwise},
+      {"Or", elementwise},
+      {"PRelu", unchanged},
+      {"Pad", pad},
+      {"Pow", elementwise},
+      {"Range", range},
+      {"Relu", unchanged},
+      {"Reshape", reshape},
+      {"Resize", resize},
+      {"Slice", slice},
+      {"Softmax", unchanged},
+      {"Sub", elementwise},
+      {"Sum", elementwise},
+      {"Tile", tile},
+      {"Where", elementwise},
   };
   return table;
 }
@@ -277,7 +320,9 @@ const std::unordered_map<std::string, RuleFn>& rules() {
 void apply_shape_rules(Builder& builder, const NodeView& node, std::vector<Type>& outputs) {
   if (!node.proto.domain().empty()) return;
   Type& out = outputs[0];
-  if (out.dims && std::all_of(out.dims->begin(), out.dims->end(), [](const MaybeSym& d) { return d.has_value(); })) return;
+  if (out.dims && std::all_of(out.dims->begin(), out.dims->end(),
+                              [](const MaybeSym& d) { return d.has_value(); }))
+    return;
   const auto rule = rules().find(node.proto.op_type());
   if (rule == rules().end()) return;
   const auto dims = rule->second({builder, node}, out);

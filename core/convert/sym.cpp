@@ -14,8 +14,9 @@ int64_t python_floordiv(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a
 }  // namespace
 
 void Sym::add_term(const std::vector<AtomId>& factors, int64_t coefficient, bool* overflow) {
-  const auto at = std::lower_bound(terms_.begin(), terms_.end(), factors,
-                                   [](const Term& t, const std::vector<AtomId>& f) { return t.factors < f; });
+  const auto at =
+      std::lower_bound(terms_.begin(), terms_.end(), factors,
+                       [](const Term& t, const std::vector<AtomId>& f) { return t.factors < f; });
   if (at != terms_.end() && at->factors == factors) {
     if (__builtin_add_overflow(at->coefficient, coefficient, &at->coefficient)) *overflow = true;
     if (at->coefficient == 0) terms_.erase(at);
@@ -72,7 +73,8 @@ MaybeSym SymTable::mul(const Sym& a, const Sym& b) {
   for (const Sym::Term& x : a.terms())
     for (const Sym::Term& y : b.terms()) {
       std::vector<AtomId> f;
-      std::merge(x.factors.begin(), x.factors.end(), y.factors.begin(), y.factors.end(), std::back_inserter(f));
+      std::merge(x.factors.begin(), x.factors.end(), y.factors.begin(), y.factors.end(),
+                 std::back_inserter(f));
       int64_t c;
       if (__builtin_mul_overflow(x.coefficient, y.coefficient, &c)) return {};
       r.add_term(f, c, &overflow);
@@ -96,9 +98,11 @@ MaybeSym SymTable::divide_exact(const Sym& a, const Sym& b) {
   Sym r;
   bool overflow = false;
   for (const Sym::Term& t : a.terms()) {
-    if ((d.coefficient == -1 && t.coefficient == INT64_MIN) || t.coefficient % d.coefficient) return {};
+    if ((d.coefficient == -1 && t.coefficient == INT64_MIN) || t.coefficient % d.coefficient)
+      return {};
     std::vector<AtomId> f;
-    std::set_difference(t.factors.begin(), t.factors.end(), d.factors.begin(), d.factors.end(), std::back_inserter(f));
+    std::set_difference(t.factors.begin(), t.factors.end(), d.factors.begin(), d.factors.end(),
+                        std::back_inserter(f));
     if (f.size() + d.factors.size() != t.factors.size()) return {};
     r.add_term(f, t.coefficient / d.coefficient, &overflow);
   }
@@ -118,7 +122,8 @@ MaybeSym SymTable::floordiv(const Sym& a, const Sym& b) {
     if (b.literal() == -1 && a.literal() == INT64_MIN) return {};
     return Sym(python_floordiv(a.literal(), b.literal()));
   }
-  // A quotient by a symbol is exact only where the symbol is not 0; there the division would raise anyway.
+  // A quotient by a symbol is exact only where the symbol is not 0; there the division would raise
+  // anyway.
   if (MaybeSym exact = divide_exact(a, b)) return exact;
   if (const auto inner = a.as_atom(); inner && b.is_literal() && b.literal() > 0) {
     const Atom x = atoms_[*inner];  // floor(floor(x / c) / d) = floor(x / (c d))
@@ -143,13 +148,15 @@ MaybeSym SymTable::max(const Sym& a, const Sym& b) {
   if (d && d->is_literal()) return d->literal() >= 0 ? a : b;
   if (b.is_literal() && b.literal() <= 0 && never_negative(a)) return a;
   if (a.is_literal() && a.literal() <= 0 && never_negative(b)) return b;
-  return text(a) <= text(b) ? compound(AtomKind::kMax, "max", a, b) : compound(AtomKind::kMax, "max", b, a);
+  return text(a) <= text(b) ? compound(AtomKind::kMax, "max", a, b)
+                            : compound(AtomKind::kMax, "max", b, a);
 }
 
 MaybeSym SymTable::min(const Sym& a, const Sym& b) {
   const MaybeSym d = add(a, b, -1);
   if (d && d->is_literal()) return d->literal() <= 0 ? a : b;
-  return text(a) <= text(b) ? compound(AtomKind::kMin, "min", a, b) : compound(AtomKind::kMin, "min", b, a);
+  return text(a) <= text(b) ? compound(AtomKind::kMin, "min", a, b)
+                            : compound(AtomKind::kMin, "min", b, a);
 }
 
 bool SymTable::never_negative(const Sym& a) const {
@@ -158,9 +165,11 @@ bool SymTable::never_negative(const Sym& a) const {
     for (const AtomId f : t.factors) {
       const Atom& x = atoms_[f];
       switch (x.kind) {
-        case AtomKind::kDim: break;
+        case AtomKind::kDim:
+          break;
         case AtomKind::kElement:
-        case AtomKind::kNumber: return false;
+        case AtomKind::kNumber:
+          return false;
         case AtomKind::kFloorDiv:
         case AtomKind::kMod:
           if (!never_negative(x.left) || !never_negative(x.right)) return false;
@@ -182,12 +191,15 @@ std::string SymTable::text(const Sym& a) {
   std::string s;
   for (auto t = a.terms().rbegin(); t != a.terms().rend(); ++t) {
     const int64_t c = t->coefficient;
-    if (!s.empty()) s += c < 0 ? " - " : " + ";
-    else if (c < 0) s += "-";
+    if (!s.empty())
+      s += c < 0 ? " - " : " + ";
+    else if (c < 0)
+      s += "-";
     const uint64_t magnitude = c < 0 ? 0 - static_cast<uint64_t>(c) : static_cast<uint64_t>(c);
     const bool number = magnitude != 1 || t->factors.empty();
     if (number) s += std::to_string(magnitude);
-    for (size_t i = 0; i < t->factors.size(); i++) s += (i || number ? "*" : "") + atoms_[t->factors[i]].name;
+    for (size_t i = 0; i < t->factors.size(); i++)
+      s += (i || number ? "*" : "") + atoms_[t->factors[i]].name;
   }
   by_text_.emplace(s, a);
   return s;

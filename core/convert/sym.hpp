@@ -1,6 +1,7 @@
-// Symbolic integers: sizes that are known only when the module runs. A Sym is a polynomial with int64
-// coefficients over atoms; an atom is the extent of an axis of a value, an element of an integer tensor,
-// or floordiv, mod, max, min of two Syms. Atoms are interned, so equal expressions compare equal.
+// Symbolic integers: sizes that are known only when the module runs. A Sym is a polynomial with
+// int64 coefficients over atoms; an atom is the extent of an axis of a value, an element of an
+// integer tensor, or floordiv, mod, max, min of two Syms. Atoms are interned, so equal expressions
+// compare equal.
 #ifndef ONNX2FX_CORE_CONVERT_SYM_HPP_
 #define ONNX2FX_CORE_CONVERT_SYM_HPP_
 
@@ -26,12 +27,15 @@ class Sym {
     s.terms_.push_back({{a}, 1});
     return s;
   }
-  bool is_literal() const { return terms_.empty() || (terms_.size() == 1 && terms_[0].factors.empty()); }
+  bool is_literal() const {
+    return terms_.empty() || (terms_.size() == 1 && terms_[0].factors.empty());
+  }
   bool is(int64_t c) const { return is_literal() && literal() == c; }
   int64_t literal() const { return terms_.empty() ? 0 : terms_[0].coefficient; }
   /// The atom, if the expression is nothing else.
   std::optional<AtomId> as_atom() const {
-    if (terms_.size() != 1 || terms_[0].coefficient != 1 || terms_[0].factors.size() != 1) return {};
+    if (terms_.size() != 1 || terms_[0].coefficient != 1 || terms_[0].factors.size() != 1)
+      return {};
     return terms_[0].factors[0];
   }
   bool operator==(const Sym&) const = default;
@@ -55,7 +59,10 @@ enum class AtomKind : uint8_t {
   kDim,      ///< extent of axis `index` of value `value`
   kElement,  ///< element `index` (C order) of the integer tensor `value`: data-dependent
   kNumber,   ///< `value` itself, a Python int made by an FX node
-  kFloorDiv, kMod, kMax, kMin
+  kFloorDiv,
+  kMod,
+  kMax,
+  kMin
 };
 struct Atom {
   AtomKind kind;
@@ -65,8 +72,8 @@ struct Atom {
   std::string name;  ///< unique text
 };
 
-/// Makes and interns atoms; arithmetic folds what it can. nullopt: overflow or too large an expression,
-/// treated as unknown.
+/// Makes and interns atoms; arithmetic folds what it can. nullopt: overflow or too large an
+/// expression, treated as unknown.
 class SymTable {
  public:
   Sym dim(uint64_t value, int64_t axis, const std::string& name_hint = {});

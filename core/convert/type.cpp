@@ -31,8 +31,10 @@ static Type from_tensor(const onnx::TypeProto_Tensor& proto, const SymTable& tab
   if (!proto.has_shape()) return t;
   t.dims.emplace();
   for (const auto& d : proto.shape().dim()) {
-    if (d.has_dim_value() && d.dim_value() >= 0) t.dims->push_back(Sym(d.dim_value()));
-    else t.dims->push_back(d.has_dim_param() ? table.parse(d.dim_param()) : MaybeSym());
+    if (d.has_dim_value() && d.dim_value() >= 0)
+      t.dims->push_back(Sym(d.dim_value()));
+    else
+      t.dims->push_back(d.has_dim_param() ? table.parse(d.dim_param()) : MaybeSym());
   }
   return t;
 }
@@ -67,19 +69,25 @@ bool to_proto(const Type& type, SymTable& table, onnx::TypeProto* proto) {
       auto* shape = t->mutable_shape();
       for (const MaybeSym& d : *type.dims) {
         auto* dim = shape->add_dim();
-        if (d && d->is_literal()) dim->set_dim_value(d->literal());
-        else if (d) dim->set_dim_param(table.text(*d));
+        if (d && d->is_literal())
+          dim->set_dim_value(d->literal());
+        else if (d)
+          dim->set_dim_param(table.text(*d));
       }
       return true;
     }
     case O2FX_KIND_SEQUENCE:
-      return type.elem && to_proto(*type.elem, table, proto->mutable_sequence_type()->mutable_elem_type());
+      return type.elem &&
+             to_proto(*type.elem, table, proto->mutable_sequence_type()->mutable_elem_type());
     case O2FX_KIND_OPTIONAL:
-      return type.elem && to_proto(*type.elem, table, proto->mutable_optional_type()->mutable_elem_type());
+      return type.elem &&
+             to_proto(*type.elem, table, proto->mutable_optional_type()->mutable_elem_type());
     case O2FX_KIND_MAP:
       proto->mutable_map_type()->set_key_type(type.dtype);
-      return type.elem && to_proto(*type.elem, table, proto->mutable_map_type()->mutable_value_type());
-    default: return false;
+      return type.elem &&
+             to_proto(*type.elem, table, proto->mutable_map_type()->mutable_value_type());
+    default:
+      return false;
   }
 }
 
@@ -87,14 +95,15 @@ static std::string merge_dims(Type& into, const Type& from) {
   if (!into.dims) into.dims = from.dims;
   if (!from.dims) return {};
   if (into.dims->size() != from.dims->size())
-    return "rank " + std::to_string(from.dims->size()) + " contradicts the known rank " + std::to_string(into.dims->size());
+    return "rank " + std::to_string(from.dims->size()) + " contradicts the known rank " +
+           std::to_string(into.dims->size());
   for (size_t i = 0; i < into.dims->size(); i++) {
     MaybeSym& a = (*into.dims)[i];
     const MaybeSym& b = (*from.dims)[i];
     if (!b) continue;
     if (a && a->is_literal() && b->is_literal() && !(*a == *b))
-      return "axis " + std::to_string(i) + ": extent " + std::to_string(b->literal()) + " contradicts the known " +
-             std::to_string(a->literal());
+      return "axis " + std::to_string(i) + ": extent " + std::to_string(b->literal()) +
+             " contradicts the known " + std::to_string(a->literal());
     if (!a || (b->is_literal() && !a->is_literal())) a = b;
   }
   return {};
@@ -107,10 +116,13 @@ std::string merge(Type& into, const Type& from) {
     return {};
   }
   if (into.kind != from.kind)
-    return "kind " + std::to_string(from.kind) + " contradicts the known kind " + std::to_string(into.kind);
-  if (!into.dtype) into.dtype = from.dtype;
+    return "kind " + std::to_string(from.kind) + " contradicts the known kind " +
+           std::to_string(into.kind);
+  if (!into.dtype)
+    into.dtype = from.dtype;
   else if (from.dtype && from.dtype != into.dtype)
-    return "dtype " + std::to_string(from.dtype) + " contradicts the known dtype " + std::to_string(into.dtype);
+    return "dtype " + std::to_string(from.dtype) + " contradicts the known dtype " +
+           std::to_string(into.dtype);
   if (from.elem) {
     Type e = into.elem ? *into.elem : Type{};
     if (std::string conflict = merge(e, *from.elem); !conflict.empty()) return conflict;
@@ -121,10 +133,14 @@ std::string merge(Type& into, const Type& from) {
 
 std::string text(const Type& type, SymTable& table) {
   switch (type.kind) {
-    case O2FX_KIND_SEQUENCE: return "sequence(" + (type.elem ? text(*type.elem, table) : "?") + ")";
-    case O2FX_KIND_OPTIONAL: return "optional(" + (type.elem ? text(*type.elem, table) : "?") + ")";
-    case O2FX_KIND_TENSOR: break;
-    default: return "?";
+    case O2FX_KIND_SEQUENCE:
+      return "sequence(" + (type.elem ? text(*type.elem, table) : "?") + ")";
+    case O2FX_KIND_OPTIONAL:
+      return "optional(" + (type.elem ? text(*type.elem, table) : "?") + ")";
+    case O2FX_KIND_TENSOR:
+      break;
+    default:
+      return "?";
   }
   const std::string carrier = type.dtype ? weights::carrier(type.dtype) : "";
   std::string s = carrier.empty() ? (type.dtype == 8 ? "string" : "?") : carrier;

@@ -1,5 +1,5 @@
-// The type of a value during conversion, free of protobuf, and its exchange with ONNX's TypeProto and
-// the border's o2fx_value_info.
+// The type of a value during conversion, free of protobuf, and its exchange with ONNX's TypeProto
+// and the border's o2fx_value_info.
 #ifndef ONNX2FX_CORE_CONVERT_TYPE_HPP_
 #define ONNX2FX_CORE_CONVERT_TYPE_HPP_
 
@@ -20,9 +20,9 @@ namespace onnx2fx::conversion {
 
 struct Type {
   uint32_t kind = O2FX_KIND_UNKNOWN;
-  int32_t dtype = 0;                              ///< onnx.TensorProto.DataType; 0: unknown
-  std::optional<std::vector<MaybeSym>> dims;      ///< nullopt: rank unknown
-  std::shared_ptr<const Type> elem;               ///< SEQUENCE, OPTIONAL, MAP
+  int32_t dtype = 0;                          ///< onnx.TensorProto.DataType; 0: unknown
+  std::optional<std::vector<MaybeSym>> dims;  ///< nullopt: rank unknown
+  std::shared_ptr<const Type> elem;           ///< SEQUENCE, OPTIONAL, MAP
 
   static Type tensor(int32_t dtype, const std::vector<int64_t>& dims);
   bool is_tensor() const { return kind == O2FX_KIND_TENSOR; }
@@ -36,8 +36,8 @@ Type from_proto(const onnx::TypeProto& proto, const SymTable& table);
 /// False if nothing can be said (unknown kind or dtype).
 bool to_proto(const Type& type, SymTable& table, onnx::TypeProto* proto);
 
-/// Fills the gaps of `into`. A contradiction leaves `into` as it is and is returned as text; empty: none.
-/// A literal extent replaces a symbolic one.
+/// Fills the gaps of `into`. A contradiction leaves `into` as it is and is returned as text; empty:
+/// none. A literal extent replaces a symbolic one.
 std::string merge(Type& into, const Type& from);
 
 /// "float32[batch, 3]" for messages, reports.

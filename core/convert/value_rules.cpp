@@ -1,5 +1,6 @@
-// The value rules: what shape calculations in a graph are made of. Each computes the elements of a small
-// integer or bool tensor from those of its inputs, symbolically; an element that is not known is nullopt.
+// The value rules: what shape calculations in a graph are made of. Each computes the elements of a
+// small integer or bool tensor from those of its inputs, symbolically; an element that is not known
+// is nullopt.
 #include <algorithm>
 #include <unordered_map>
 
@@ -81,7 +82,8 @@ Result cast(const Rule& r) {
   for (const MaybeSym& s : *x) {
     const bool literal = s && s->is_literal();
     if (to == onnx::TensorProto::INT32)
-      out.push_back(!literal || s->literal() == static_cast<int32_t>(s->literal()) ? s : MaybeSym());
+      out.push_back(!literal || s->literal() == static_cast<int32_t>(s->literal()) ? s
+                                                                                   : MaybeSym());
     else if (to == onnx::TensorProto::BOOL)
       out.push_back(literal ? MaybeSym(Sym(s->literal() != 0)) : MaybeSym());
     else
@@ -115,7 +117,9 @@ Result gather(const Rule& r) {
   Ints out;
   for (int64_t k : *index) {
     if (k < 0) k += n;
-    if (k < 0 || k >= n) throw HostError(O2FX_E_MODEL, "index " + std::to_string(k) + ": expected one below " + std::to_string(n));
+    if (k < 0 || k >= n)
+      throw HostError(O2FX_E_MODEL,
+                      "index " + std::to_string(k) + ": expected one below " + std::to_string(n));
     out.insert(out.end(), x->begin() + k * row, x->begin() + (k + 1) * row);
   }
   return out;
@@ -140,7 +144,9 @@ Result slice(const Rule& r) {
   const int64_t step = steps ? (*steps)[0] : 1;
   if (axis < 0 || axis >= static_cast<int64_t>(s->size()) || step == 0) return {};
   const int64_t n = (*s)[static_cast<size_t>(axis)];
-  const auto bound = [&](int64_t v, int64_t low, int64_t high) { return std::clamp<int64_t>(v < 0 ? v + n : v, low, high); };
+  const auto bound = [&](int64_t v, int64_t low, int64_t high) {
+    return std::clamp<int64_t>(v < 0 ? v + n : v, low, high);
+  };
   const int64_t begin = step > 0 ? bound((*starts)[0], 0, n) : bound((*starts)[0], 0, n - 1);
   const int64_t end = step > 0 ? bound((*ends)[0], 0, n) : bound((*ends)[0], -1, n - 1);
   std::vector<int64_t> picked;
@@ -148,7 +154,8 @@ Result slice(const Rule& r) {
   const int64_t columns = s->size() == 2 ? (*s)[1] : 1, rows = (*s)[0];
   Ints out;
   if (axis == 0) {
-    for (const int64_t i : picked) out.insert(out.end(), x->begin() + i * columns, x->begin() + (i + 1) * columns);
+    for (const int64_t i : picked)
+      out.insert(out.end(), x->begin() + i * columns, x->begin() + (i + 1) * columns);
   } else {
     for (int64_t i = 0; i < rows; i++)
       for (const int64_t j : picked) out.push_back((*x)[static_cast<size_t>(i * columns + j)]);
@@ -193,7 +200,9 @@ Result constant_of_shape(const Rule& r) {
 
 Result range(const Rule& r) {
   const auto start = r.literals(0), limit = r.literals(1), delta = r.literals(2);
-  if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1 || delta->size() != 1 || (*delta)[0] == 0) return {};
+  if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1 ||
+      delta->size() != 1 || (*delta)[0] == 0)
+    return {};
   Ints out;
   const int64_t d = (*delta)[0];
   for (int64_t i = (*start)[0]; d > 0 ? i < (*limit)[0] : i > (*limit)[0]; i += d) {
@@ -207,7 +216,8 @@ Result expand(const Rule& r) {
   const Ints* x = r.ints(0);
   const auto shape = r.literals(1);
   if (!x || !shape) return {};
-  if (x->size() == 1 && shape->size() == 1 && (*shape)[0] > 0 && (*shape)[0] <= static_cast<int64_t>(kMaxElements) && r.rank(0) <= 1)
+  if (x->size() == 1 && shape->size() == 1 && (*shape)[0] > 0 &&
+      (*shape)[0] <= static_cast<int64_t>(kMaxElements) && r.rank(0) <= 1)
     return Ints(static_cast<size_t>((*shape)[0]), (*x)[0]);
   return {};
 }
@@ -230,8 +240,10 @@ Result where(const Rule& r) {
   for (size_t i = 0; i < n; i++) {
     const auto at = [&](const Ints& v) { return v[v.size() == 1 ? 0 : i]; };
     const MaybeSym c = at(*condition);
-    if (c && c->is_literal()) out.push_back(c->literal() ? at(*x) : at(*y));
-    else out.push_back(at(*x) && at(*y) && *at(*x) == *at(*y) ? at(*x) : MaybeSym());
+    if (c && c->is_literal())
+      out.push_back(c->literal() ? at(*x) : at(*y));
+    else
+      out.push_back(at(*x) && at(*y) && *at(*x) == *at(*y) ? at(*x) : MaybeSym());
   }
   return out;
 }
@@ -240,7 +252,8 @@ Result logical_not(const Rule& r) {
   const Ints* x = r.ints(0);
   if (!x) return {};
   Ints out;
-  for (const MaybeSym& s : *x) out.push_back(s && s->is_literal() ? MaybeSym(Sym(s->literal() == 0)) : MaybeSym());
+  for (const MaybeSym& s : *x)
+    out.push_back(s && s->is_literal() ? MaybeSym(Sym(s->literal() == 0)) : MaybeSym());
   return out;
 }
 
@@ -270,7 +283,9 @@ Result binary(const Rule& r) {
 // ONNX divides integers towards zero; floordiv is the same where nothing is negative.
 MaybeSym divide(SymTable& t, const Sym& a, const Sym& b) {
   if (a.is_literal() && b.is_literal())
-    return b.literal() == 0 || (b.literal() == -1 && a.literal() == INT64_MIN) ? MaybeSym() : Sym(a.literal() / b.literal());
+    return b.literal() == 0 || (b.literal() == -1 && a.literal() == INT64_MIN)
+               ? MaybeSym()
+               : Sym(a.literal() / b.literal());
   if (const MaybeSym exact = t.divide_exact(a, b)) return exact;
   return t.never_negative(a) && t.never_negative(b) ? t.floordiv(a, b) : MaybeSym();
 }
@@ -288,14 +303,16 @@ MaybeSym compare(SymTable& t, const Sym& a, const Sym& b, F f) {
 }
 template <class F>
 MaybeSym logical(const Sym& a, const Sym& b, F f) {
-  return a.is_literal() && b.is_literal() ? MaybeSym(Sym(f(a.literal() != 0, b.literal() != 0))) : MaybeSym();
+  return a.is_literal() && b.is_literal() ? MaybeSym(Sym(f(a.literal() != 0, b.literal() != 0)))
+                                          : MaybeSym();
 }
 
 const std::unordered_map<std::string, RuleFn>& rules() {
   using S = SymTable;
   static const std::unordered_map<std::string, RuleFn> table = {
       {"Add", binary<[](S& t, const Sym& a, const Sym& b) { return t.add(a, b); }>},
-      {"And", binary<[](S&, const Sym& a, const Sym& b) { return logical(a, b, std::logical_and<>()); }>},
+      {"And",
+       binary<[](S&, const Sym& a, const Sym& b) { return logical(a, b, std::logical_and<>()); }>},
       {"Cast", cast},
       {"Concat", concat},
       {"ConstantOfShape", constant_of_shape},
@@ -304,17 +321,24 @@ const std::unordered_map<std::string, RuleFn>& rules() {
       {"Expand", expand},
       {"Flatten", same},
       {"Gather", gather},
-      {"Greater", binary<[](S& t, const Sym& a, const Sym& b) { return compare(t, a, b, std::greater<>()); }>},
-      {"GreaterOrEqual", binary<[](S& t, const Sym& a, const Sym& b) { return compare(t, a, b, std::greater_equal<>()); }>},
-      {"Less", binary<[](S& t, const Sym& a, const Sym& b) { return compare(t, a, b, std::less<>()); }>},
-      {"LessOrEqual", binary<[](S& t, const Sym& a, const Sym& b) { return compare(t, a, b, std::less_equal<>()); }>},
+      {"Greater",
+       binary<[](S& t, const Sym& a, const Sym& b) { return compare(t, a, b, std::greater<>()); }>},
+      {"GreaterOrEqual", binary<[](S& t, const Sym& a, const Sym& b) {
+         return compare(t, a, b, std::greater_equal<>());
+       }>},
+      {"Less",
+       binary<[](S& t, const Sym& a, const Sym& b) { return compare(t, a, b, std::less<>()); }>},
+      {"LessOrEqual", binary<[](S& t, const Sym& a, const Sym& b) {
+         return compare(t, a, b, std::less_equal<>());
+       }>},
       {"Max", binary<[](S& t, const Sym& a, const Sym& b) { return t.max(a, b); }>},
       {"Min", binary<[](S& t, const Sym& a, const Sym& b) { return t.min(a, b); }>},
       {"Mod", binary<[](S& t, const Sym& a, const Sym& b) { return t.mod(a, b); }>},
       {"Mul", binary<[](S& t, const Sym& a, const Sym& b) { return t.mul(a, b); }>},
       {"Neg", negate},
       {"Not", logical_not},
-      {"Or", binary<[](S&, const Sym& a, const Sym& b) { return logical(a, b, std::logical_or<>()); }>},
+      {"Or",
+       binary<[](S&, const Sym& a, const Sym& b) { return logical(a, b, std::logical_or<>()); }>},
       {"Range", range},
       {"ReduceProd", reduce_prod},
       {"Reshape", same},
@@ -331,8 +355,9 @@ const std::unordered_map<std::string, RuleFn>& rules() {
 }
 
 bool trackable(const Type& t) {
-  return t.is_tensor() && (t.dtype == onnx::TensorProto::INT64 || t.dtype == onnx::TensorProto::INT32 ||
-                           t.dtype == onnx::TensorProto::BOOL);
+  return t.is_tensor() &&
+         (t.dtype == onnx::TensorProto::INT64 || t.dtype == onnx::TensorProto::INT32 ||
+          t.dtype == onnx::TensorProto::BOOL);
 }
 
 std::optional<std::vector<Ints>> split(const Rule& r, size_t n_outputs) {
@@ -344,12 +369,14 @@ std::optional<std::vector<Ints>> split(const Rule& r, size_t n_outputs) {
     if (!given) return {};
     parts = *given;
   }
-  if (parts.empty()) parts.assign(n_outputs, static_cast<int64_t>((x->size() + n_outputs - 1) / n_outputs));
+  if (parts.empty())
+    parts.assign(n_outputs, static_cast<int64_t>((x->size() + n_outputs - 1) / n_outputs));
   std::vector<Ints> out;
   size_t at = 0;
   for (const int64_t p : parts) {
     const size_t n = std::min(x->size() - at, static_cast<size_t>(std::max<int64_t>(p, 0)));
-    out.emplace_back(x->begin() + static_cast<int64_t>(at), x->begin() + static_cast<int64_t>(at + n));
+    out.emplace_back(x->begin() + static_cast<int64_t>(at),
+                     x->begin() + static_cast<int64_t>(at + n));
     at += n;
   }
   return out.size() == n_outputs && at == x->size() ? std::optional(out) : std::nullopt;
@@ -357,7 +384,8 @@ std::optional<std::vector<Ints>> split(const Rule& r, size_t n_outputs) {
 
 }  // namespace
 
-std::vector<std::optional<Ints>> track(Builder& builder, const NodeView& node, std::vector<Type>& outputs) {
+std::vector<std::optional<Ints>> track(Builder& builder, const NodeView& node,
+                                       std::vector<Type>& outputs) {
   std::vector<std::optional<Ints>> results(outputs.size());
   if (!node.proto.domain().empty() || outputs.empty() || !trackable(outputs[0])) return results;
   const Rule r{builder, node};
@@ -370,10 +398,13 @@ std::vector<std::optional<Ints>> track(Builder& builder, const NodeView& node, s
   for (size_t i = 0; i < results.size(); i++) {
     if (!results[i]) continue;
     const auto n = outputs[i].count();
-    if (!n && outputs[i].rank() == 1) outputs[i].dims = std::vector<MaybeSym>{Sym(static_cast<int64_t>(results[i]->size()))};
-    else if (!n || static_cast<size_t>(*n) != results[i]->size()) results[i].reset();
+    if (!n && outputs[i].rank() == 1)
+      outputs[i].dims = std::vector<MaybeSym>{Sym(static_cast<int64_t>(results[i]->size()))};
+    else if (!n || static_cast<size_t>(*n) != results[i]->size())
+      results[i].reset();
     if (results[i] && !results[i]->empty() &&
-        std::none_of(results[i]->begin(), results[i]->end(), [](const MaybeSym& s) { return s.has_value(); }))
+        std::none_of(results[i]->begin(), results[i]->end(),
+                     [](const MaybeSym& s) { return s.has_value(); }))
       results[i].reset();
   }
   return results;

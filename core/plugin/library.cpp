@@ -105,8 +105,10 @@ const o2fx_plugin* map(const std::string& path) {
   auto library = std::make_unique<boost::dll::shared_library>();
   library->load(path, error, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   if (error) {
-    const char* text = dlerror();
-    throw PluginError(path, text ? text : error.message());
+    const char* said = dlerror();
+    std::string text = said ? said : error.message();
+    if (text.starts_with(path + ": ")) text.erase(0, path.size() + 2);
+    throw PluginError(path, text);
   }
   const auto entry = &library->get<const o2fx_plugin*()>(kEntry);
   keep(std::move(library));

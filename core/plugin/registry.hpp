@@ -14,20 +14,9 @@
 #include <vector>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/include/onnx2fx/options.hpp"
 
 namespace onnx2fx::plugin {
-
-struct Options {
-  std::vector<std::string> descriptors;  ///< --plugin FILE.json
-  std::vector<std::string> directories;  ///< --plugin-dir, in order
-  std::string manifest;                  ///< --manifest FILE; empty: none
-  std::string op_set;                    ///< --op-set; empty: the manifest's default_op_set
-  std::string builtin_directory;         ///< <prefix>/lib/onnx2fx/plugins.d
-  bool default_plugins = true;           ///< false: --no-default-plugins
-  bool safe_mode = false;                ///< built-ins only
-  bool allow_insecure = false;           ///< --allow-insecure-plugins
-  std::vector<std::string> allow_override;
-};
 
 /// A library that is mapped and whose table was accepted. Never unloaded.
 struct Plugin {

@@ -2,7 +2,6 @@
 
 #include <onnx/defs/schema.h>
 
-#include <future>
 #include <utility>
 
 #include "core/prepare/node_check.hpp"
@@ -45,9 +44,8 @@ Prepared prepare(read::ModelFile& file) {
   return {opsets.table(), std::move(findings.warnings)};
 }
 
-void warm_up() {
-  static const std::future<void> done =
-      std::async(std::launch::async, [] { onnx::OpSchemaRegistry::Schema("Identity", 1, ""); });
+std::future<void> warm_up() {
+  return std::async(std::launch::async, [] { onnx::OpSchemaRegistry::Schema("Identity", 1, ""); });
 }
 
 OpsetTable opsets_of(const onnx::FunctionProto& function) {

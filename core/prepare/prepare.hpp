@@ -4,6 +4,7 @@
 #define ONNX2FX_CORE_PREPARE_PREPARE_HPP_
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,9 +29,10 @@ struct Prepared {
 /// ConversionError with all faults.
 Prepared prepare(read::ModelFile& file);
 
-/// Starts the registration of ONNX's schemas (10 to 20 ms) in the background, once; a program calls
-/// it before it reads its first model. Nothing depends on it but speed.
-void warm_up();
+/// Starts the registration of ONNX's schemas (10 to 20 ms) in the background; a program calls it
+/// before it reads its first model. Nothing depends on it but speed. The future waits for the end
+/// when it goes, which must be before main does: the schemas are static objects.
+[[nodiscard]] std::future<void> warm_up();
 
 /// Opset imports of a function body.
 OpsetTable opsets_of(const onnx::FunctionProto& function);

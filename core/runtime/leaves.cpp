@@ -28,7 +28,7 @@ using Entries = std::map<std::string, Entry, std::less<>>;
 
 Callable find_function(std::string_view name) {
   for (const std::span<const NamedLeaf> family :
-       {control_leaves(), sequence_leaves(), string_leaves()})
+       {control_leaves(), map_leaves(), sequence_leaves(), string_leaves()})
     for (const NamedLeaf& leaf : family)
       if (leaf.name == name) return leaf.function;
   return {};

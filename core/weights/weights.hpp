@@ -11,7 +11,7 @@
 
 #include "core/fx/program.hpp"
 #include "core/read/model_file.hpp"
-#include "core/weights/mode.hpp"
+#include "core/include/onnx2fx/options.hpp"
 
 namespace onnx2fx::weights {
 

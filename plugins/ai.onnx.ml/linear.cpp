@@ -20,12 +20,12 @@ Value linear_scores(Node& n, int64_t& targets) {
   if (targets <= 0 || count == 0 || count % targets)
     throw Invalid("attribute 'coefficients': expected a multiple of " + std::to_string(targets) +
                   " values, got " + std::to_string(count));
-  const Value weight = table(n, "weight", kFloat, coefficients, {targets, count / targets},
-                             O2FX_ROLE_PARAMETER);
+  const Value weight =
+      table(n, "weight", kFloat, coefficients, {targets, count / targets}, O2FX_ROLE_PARAMETER);
   if (intercepts.empty()) return n.call("aten::linear", {x, weight});
   if (intercepts.size() != static_cast<size_t>(targets))
-    throw Invalid("attribute 'intercepts': expected " + std::to_string(targets) +
-                  " values, got " + std::to_string(intercepts.size()));
+    throw Invalid("attribute 'intercepts': expected " + std::to_string(targets) + " values, got " +
+                  std::to_string(intercepts.size()));
   const Value bias = table(n, "bias", kFloat, intercepts, {}, O2FX_ROLE_PARAMETER);
   return n.call("aten::linear", {x, weight, bias});
 }

@@ -42,9 +42,8 @@ Value number_places(Node& n, Value x, const std::vector<T>& keys, int32_t dtype)
   std::vector<T> sorted;
   for (const int64_t i : order) sorted.push_back(keys[static_cast<size_t>(i)]);
   const Value v = n.cast(x, dtype);
-  Value found = sorted.empty()
-                    ? n.call("aten::full_like", {v, none}, {{"dtype", Dtype{kInt64}}})
-                    : search(n, v, table(n, "keys", dtype, sorted), order, none);
+  Value found = sorted.empty() ? n.call("aten::full_like", {v, none}, {{"dtype", Dtype{kInt64}}})
+                               : search(n, v, table(n, "keys", dtype, sorted), order, none);
   const auto nan = std::find_if(keys.begin(), keys.end(), [](T k) { return k != k; });
   if (nan == keys.end()) return found;
   return n.call("aten::masked_fill.Scalar",

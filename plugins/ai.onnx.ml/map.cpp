@@ -34,8 +34,7 @@ void cast_map(Node& n) {
     dtype = Dtype{kInt64};
   else if (to != "TO_STRING")
     throw Invalid("attribute 'cast_to': expected TO_FLOAT, TO_STRING or TO_INT64, got " + to);
-  n.output(
-      n.call("onnx2fx::map_cast", {n.input(0), dtype, sparse ? Arg(width) : Arg(nullptr)}));
+  n.output(n.call("onnx2fx::map_cast", {n.input(0), dtype, sparse ? Arg(width) : Arg(nullptr)}));
 }
 
 void dict_vectorizer(Node& n) {

@@ -16,11 +16,11 @@ Value probit(Node& n, Value p) {
   const Value square = n.call("aten::mul.Tensor", {n.call("aten::rsub.Scalar", {x, 1.0}),
                                                    n.call("aten::add.Scalar", {x, 1.0})});
   const Value log = n.call("aten::log", {square});
-  const Value v = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {log, 0.5}),
-                                              2.0 / (std::numbers::pi * kA)});
+  const Value v = n.call("aten::add.Scalar",
+                         {n.call("aten::mul.Scalar", {log, 0.5}), 2.0 / (std::numbers::pi * kA)});
   const Value w = n.call("aten::mul.Scalar", {log, 1.0 / kA});
-  const Value root = n.call(
-      "aten::sqrt", {n.call("aten::sub.Tensor", {n.call("aten::mul.Tensor", {v, v}), w})});
+  const Value root =
+      n.call("aten::sqrt", {n.call("aten::sub.Tensor", {n.call("aten::mul.Tensor", {v, v}), w})});
   const Value size = n.call("aten::sqrt", {n.call("aten::sub.Tensor", {root, v})});
   return n.call("aten::mul.Scalar", {n.call("aten::mul.Tensor", {n.call("aten::sign", {x}), size}),
                                      std::numbers::sqrt2});
@@ -30,8 +30,8 @@ Value probit(Node& n, Value p) {
 Value softmax_zero(Node& n, Value scores) {
   const Value most = n.call("aten::amax", {scores, Ints{-1}, true});
   const Value power = n.call("aten::exp", {n.call("aten::sub.Tensor", {scores, most})});
-  const Value small = n.call("aten::mul.Tensor",
-                             {scores, n.call("aten::exp", {n.call("aten::neg", {most})})});
+  const Value small =
+      n.call("aten::mul.Tensor", {scores, n.call("aten::exp", {n.call("aten::neg", {most})})});
   const Value zero = n.call("aten::le.Scalar", {n.call("aten::abs", {scores}), 1e-7});
   const Value each = n.call("aten::where.self", {zero, small, power});
   const Value sum = n.call("aten::sum.dim_IntList", {each, Ints{-1}, true});
@@ -63,9 +63,10 @@ Value transformed(Node& n, Value scores, const std::string& transform) {
   if (transform == "LOGISTIC") return n.call("aten::sigmoid", {scores});
   if (transform == "SOFTMAX_ZERO") return softmax_zero(n, scores);
   if (transform == "PROBIT") return probit(n, scores);
-  throw Invalid("attribute 'post_transform': expected NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or "
-                "PROBIT, got " +
-                transform);
+  throw Invalid(
+      "attribute 'post_transform': expected NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or "
+      "PROBIT, got " +
+      transform);
 }
 
 Value two_scores(Node& n, Value score, const std::string& transform, const Binary& binary) {

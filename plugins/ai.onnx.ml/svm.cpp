@@ -62,9 +62,8 @@ void svm_regressor(Node& n) {
   const auto coefficients = n.reals("coefficients"), vectors = n.reals("support_vectors");
   const auto rho = n.reals("rho");
   const Value x = feature_rows(n, n.input(0), kFloat);
-  const Value k = supports ? kernel_of(n, x, parameter(n, "support_vectors", vectors, supports),
-                                       kernel)
-                           : x;
+  const Value k =
+      supports ? kernel_of(n, x, parameter(n, "support_vectors", vectors, supports), kernel) : x;
   const Value weight = parameter(n, "coefficients", coefficients, 1);
   Value y = n.call("aten::linear", {k, weight, bias_of(n, rho, 1)});
   if (n.flag("one_class")) {
@@ -184,10 +183,10 @@ Value coupled(Node& n, Value pairwise, int64_t k) {
       n.call("aten::sum.dim_IntList", {n.call("aten::mul.Tensor", {pairwise, pairwise}), Ints{1}});
   const Value cross = n.call("aten::neg", {n.call("aten::mul.Tensor", {pairwise, r})});
   const Value q = n.call("aten::add.Tensor", {cross, n.call("aten::diag_embed", {squares})});
-  const Value start =
-      n.call("aten::new_full", {pairwise, Ints{n.dim(pairwise, 0), k}, 1.0 / static_cast<double>(k)});
-  const Value steps = n.call("aten::arange", {std::max<int64_t>(100, k)},
-                             {{"device", DeviceOf{pairwise}}});
+  const Value start = n.call("aten::new_full",
+                             {pairwise, Ints{n.dim(pairwise, 0), k}, 1.0 / static_cast<double>(k)});
+  const Value steps =
+      n.call("aten::arange", {std::max<int64_t>(100, k)}, {{"device", DeviceOf{pairwise}}});
   n.begin("sweep");
   const Value p = n.placeholder("probability", Info::tensor(kFloat, 2));
   n.placeholder("step", Info::tensor(kInt64, 0));
@@ -220,11 +219,11 @@ void one_against_one(Node& n, Value x, const Kernel& kernel, const Labels& label
       coefficients.size() != (labels.size() - 1) * static_cast<size_t>(vectors))
     throw Invalid("expected vectors and coefficients for " + std::to_string(labels.size()) +
                   " classes");
-  const Value k = kernel_of(
-      n, x, parameter(n, "support_vectors", n.reals("support_vectors"), vectors), kernel);
-  const Value weight = table(n, "coefficients", kFloat,
-                             pair_weights(coefficients, per_class, vectors, pairs),
-                             {static_cast<int64_t>(pairs.size()), vectors}, O2FX_ROLE_PARAMETER);
+  const Value k =
+      kernel_of(n, x, parameter(n, "support_vectors", n.reals("support_vectors"), vectors), kernel);
+  const Value weight =
+      table(n, "coefficients", kFloat, pair_weights(coefficients, per_class, vectors, pairs),
+            {static_cast<int64_t>(pairs.size()), vectors}, O2FX_ROLE_PARAMETER);
   const Value scores = n.call("aten::linear", {k, weight, bias_of(n, rho, pairs.size())});
   n.output(labels_at(n, best(n, votes(n, scores, pairs)), labels), 0);
   if (!n.wanted(1)) return;

@@ -170,41 +170,46 @@ Neighbour neighbour(Node& n, Value p, Value floor, bool upper, const Int& size) 
   return {weight, n.call("aten::to.dtype", {index, Dtype{kInt64}})};
 }
 
-// (N, C, taps, points): x read at all positions, the mean of 2^axes neighbours each.
-Value sampled(Node& n, const Deform& d, Value x, Value offset) {
-  const Int images = n.mul(d.batch, d.offset_groups),
-            depth = n.floordiv(d.channels, d.offset_groups);
-  Ints shape{images};
-  shape.insert(shape.end(), d.w.kernel.begin(), d.w.kernel.end());
-  shape.push_back(static_cast<int64_t>(d.w.axes));
-  shape.insert(shape.end(), d.out.begin(), d.out.end());
-  offset = n.call("aten::reshape", {offset, shape});
-  std::vector<Neighbour> corners{{}};
+// The 2^axes neighbours of all positions, indices into the flat image.
+std::vector<Neighbour> neighbours(Node& n, const Deform& d, Value offset) {
+  std::vector<Neighbour> all{{}};
   for (size_t i = 0; i < d.w.axes; i++) {
     const Int size = n.dim(n.input(0), static_cast<int64_t>(i) + 2);
     const Value p = position(n, d, offset, i), floor = n.call("aten::floor", {p});
     std::vector<Neighbour> more;
     for (const bool upper : {false, true}) {
       const Neighbour one = neighbour(n, p, floor, upper, size);
-      for (const Neighbour& c : corners) {
-        if (!c.weight) {
+      for (const Neighbour& before : all) {
+        if (!before.weight) {
           more.push_back(one);
           continue;
         }
-        const Value row = n.call("aten::mul.Scalar", {c.index, size});
-        more.push_back({n.call("aten::mul.Tensor", {c.weight, one.weight}),
+        const Value row = n.call("aten::mul.Scalar", {before.index, size});
+        more.push_back({n.call("aten::mul.Tensor", {before.weight, one.weight}),
                         n.call("aten::add.Tensor", {row, one.index})});
       }
     }
-    corners = more;
+    all = more;
   }
+  return all;
+}
+
+// (N, C, taps, points): x read at all positions.
+Value sampled(Node& n, const Deform& d, Value x, Value offset) {
+  const Int images = n.mul(d.batch, d.offset_groups);
+  const Int depth = n.floordiv(d.channels, d.offset_groups);
+  Ints shape{images};
+  shape.insert(shape.end(), d.w.kernel.begin(), d.w.kernel.end());
+  shape.push_back(static_cast<int64_t>(d.w.axes));
+  shape.insert(shape.end(), d.out.begin(), d.out.end());
+  offset = n.call("aten::reshape", {offset, shape});
   x = n.call("aten::reshape", {x, Ints{images, depth, -1}});
   const Ints flat{images, 1, n.mul(d.taps, d.points)}, wide{images, depth, flat[2]};
   Value sum;
-  for (const Neighbour& c : corners) {
-    const Value index = n.call("aten::expand", {n.call("aten::reshape", {c.index, flat}), wide});
+  for (const Neighbour& one : neighbours(n, d, offset)) {
+    const Value index = n.call("aten::expand", {n.call("aten::reshape", {one.index, flat}), wide});
     const Value part = n.call("aten::mul.Tensor", {n.call("aten::gather", {x, 2, index}),
-                                                   n.call("aten::reshape", {c.weight, flat})});
+                                                   n.call("aten::reshape", {one.weight, flat})});
     sum = sum ? n.call("aten::add.Tensor", {sum, part}) : part;
   }
   return n.call("aten::reshape", {sum, Ints{d.batch, d.channels, d.taps, d.points}});

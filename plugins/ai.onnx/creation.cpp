@@ -33,15 +33,23 @@ static void constant(Node& n) {
   n.output(n.call("onnx2fx::strings", {views, dims}));
 }
 
+static Value repeated(Node& n, Value scalar, Value shape) {
+  if (const auto sizes = n.maybe_ints(shape))
+    return sizes->empty() ? scalar : n.call("aten::repeat", {scalar, *sizes});
+  const Value count = n.state(n.call("aten::prod", {shape}), Info::tensor(kInt64, 0));
+  const Value flat = n.call("aten::repeat", {scalar, Ints{n.integer_of(count)}});
+  return n.call("aten::_reshape_from_tensor", {flat, shape});  // of a rank known only at run time
+}
+
 // The one element repeated: a copy of a constant of the module follows its device and type.
 static void constant_of_shape(Node& n) {
-  const Ints shape = n.ints(n.input(0));
+  const Value shape = n.input(0);
   Value one = n.maybe_tensor("value");
   if (!one) one = n.constant<float>("zero", kFloat, {0}, {1});
   n.role(one, O2FX_ROLE_CONSTANT);
   n.outputs(moved(n, {one}, Elements::kPlain, [&](const Values& x) {
     const Value scalar = n.call("aten::reshape", {x[0], Ints{}});
-    return Values{shape.empty() ? scalar : n.call("aten::repeat", {scalar, shape})};
+    return Values{repeated(n, scalar, shape)};
   }));
 }
 
@@ -57,7 +65,8 @@ static Kwargs placed(Node& n, const Values& inputs, int32_t dtype) {
 }
 
 static Value integer_range(Node& n, const Values& in, int32_t dtype) {
-  const Int start = n.integer_of(in[0]), limit = n.integer_of(in[1]), delta = n.integer_of(in[2]);
+  const Int start = sizes::integer(n, in[0]), limit = sizes::integer(n, in[1]),
+            delta = sizes::integer(n, in[2]);
   if (delta.is(0)) throw Invalid("delta: expected a value other than 0");
   const Int count = n.max(sizes::ceildiv(n, n.sub(limit, start), delta), 0);
   if (start.is(0) && delta.is(1)) return n.call("aten::arange", {count}, placed(n, in, dtype));

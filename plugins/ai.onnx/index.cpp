@@ -22,11 +22,28 @@ static bool is_embedding(Node& n, Value x, Value index, int64_t axis) {
   return !known || indices::none_negative(known);
 }
 
+// An axis counted from the end of a tensor of unknown rank: it goes to the front, and the axes of
+// the index come back to its place.
+static Value gathered_from_end(Node& n, Value x, Value index, int64_t axis) {
+  const int64_t rank = n.rank(index);
+  Ints front, back;
+  for (int64_t i = 0; i < rank; i++) {
+    front.push_back(i);
+    back.push_back(axis + 1 - rank + i);
+  }
+  x = n.call("aten::movedim.int", {x, axis, 0});
+  x = n.call("aten::index.Tensor", {x, Values{index}});
+  return n.call("aten::movedim.intlist", {x, front, back});
+}
+
 static Value gathered(Node& n, Value x) {
   const Value index = n.input(1);
-  const int64_t axis = n.integer("axis", 0), front = axis < 0 ? Node::axis(axis, n.rank(x)) : axis;
+  const int64_t axis = n.integer("axis", 0);
+  if (axis < 0 && !n.rank_known(x)) return gathered_from_end(n, x, index, axis);
+  const int64_t front = axis < 0 ? Node::axis(axis, n.rank(x)) : axis;
   if (is_embedding(n, x, index, front)) {
     n.role(x, O2FX_ROLE_PARAMETER);
+    n.annotate("ids", "an id below 0 raises IndexError when the module runs");
     return n.call("aten::embedding", {x, index});
   }
   if (n.info(index).raw.rank == 0)
@@ -100,7 +117,8 @@ static Value sliced(Node& n, Value source) {
     Cut c{axes ? (*axes)[i] : Int(static_cast<int64_t>(i)), (*starts)[i], (*ends)[i],
           steps ? (*steps)[i] : Int(1)};
     if (c.step.is(0)) throw Invalid("steps: expected a value other than 0");
-    if (c.axis.known() && c.axis.arg.u.i < 0) c.axis = Node::axis(c.axis.arg.u.i, n.rank(source));
+    if (c.axis.known() && c.axis.arg.u.i < 0 && n.rank_known(source))
+      c.axis = Node::axis(c.axis.arg.u.i, n.rank(source));
     if (!c.forwards()) c.extent = sizes::extent(n, source, c.axis);
     x = cut(n, x, c);
   }
@@ -112,7 +130,7 @@ static Value sliced(Node& n, Value source) {
 static Int depth_of(Node& n, Value depth) {
   if (const auto reals = n.constant_reals(depth); reals && reals->size() == 1)
     return static_cast<int64_t>(reals->front());
-  if (is_integer(n.dtype(depth))) return n.integer_of(depth);
+  if (is_integer(n.dtype(depth))) return sizes::integer(n, depth);
   return sizes::number(n.call("aten::_local_scalar_dense", {n.cast(depth, kInt64)}));
 }
 
@@ -145,7 +163,7 @@ static void non_zero(Node& n) {
   } else if (signed_twin(dtype)) {
     x = n.call("aten::view.dtype", {x, Dtype{signed_twin(dtype)}});
   }
-  if (n.info(n.input(0)).raw.rank == 0) x = n.call("aten::reshape", {x, Ints{1}});
+  if (n.info(n.input(0)).raw.rank <= 0) x = n.call("aten::atleast_1d", {x});
   n.output(n.call("aten::t", {n.call("aten::nonzero", {x})}));
 }
 
@@ -161,7 +179,7 @@ static void top_k(Node& n) {
   n.ignore("sorted");
   const Value x = n.input(0);
   const int64_t axis = n.integer("axis", -1);
-  const Int k = n.opset() < 10 ? Int(n.integer("k")) : n.integer_of(n.input(1));
+  const Int k = n.opset() < 10 ? Int(n.integer("k")) : sizes::integer(n, n.input(1));
   if (n.rank_known(x) && k.known()) {
     const Int extent = n.dim(x, axis);
     if (extent.known() && k.arg.u.i > extent.arg.u.i)

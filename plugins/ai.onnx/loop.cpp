@@ -70,7 +70,17 @@ class Loop {
     in.insert(in.end(), state.begin(), state.end());
     return n_.lower(body_, in);
   }
-  Value yes() { return n_.constant<char>("true", kBool, {1}, {}); }
+  // Bodies may declare the step and the condition as tensors of one element.
+  bool in_a_list(size_t formal) { return n_.formal(body_, false, formal).raw.rank == 1; }
+  Value declared(Value v, size_t formal) {
+    if (!in_a_list(formal)) return v;
+    return n_.state(n_.call("aten::reshape", {v, Ints{1}}), Info::tensor(n_.dtype(v), 1));
+  }
+  Value yes() {
+    const std::vector<int64_t> dims(in_a_list(1) ? 1 : 0, 1);
+    return n_.constant<char>("true", kBool, {1}, dims);
+  }
+  Value step_placeholder() { return declared(n_.placeholder("step", Info::tensor(kInt64, 0)), 0); }
   Values formals() {
     Values r;
     for (const Value v : initial_) r.push_back(n_.placeholder("state", n_.info(v)));
@@ -91,7 +101,7 @@ class Loop {
   Counted counted() {
     n_.begin("body");
     const Values state = formals();
-    const Values r = run(n_.placeholder("step", Info::tensor(kInt64, 0)), yes(), state);
+    const Values r = run(step_placeholder(), yes(), state);
     Counted c{{}, n_.constant_bool(r[0]) == true, keeps_types(state, r), {}};
     for (size_t k = 1; k < r.size(); k++) c.types.emplace_back(n_.info(r[k]));
     c.program = n_.end(part(r, 1, r.size() - 1));
@@ -119,7 +129,7 @@ class Loop {
     Values state = initial_;
     std::vector<Values> slices(scans_);
     for (int64_t i = 0; i < count; i++) {
-      const Values r = run(n_.int_tensor(i), yes(), state);
+      const Values r = run(in_a_list(0) ? n_.int_tensor(Ints{i}) : n_.int_tensor(i), yes(), state);
       if (n_.constant_bool(r[0]) != true) return false;
       state = part(r, 1, initial_.size());
       for (size_t s = 0; s < scans_; s++) {
@@ -209,7 +219,7 @@ class Loop {
     const Value step = n_.placeholder("step", Info::tensor(kInt64, 0));
     const Value alive = n_.placeholder("alive", Info::tensor(kBool, 0));
     const Values state = formals();
-    const Values r = run(step, alive, state);
+    const Values r = run(declared(step, 0), declared(alive, 1), state);
     const bool fits = keeps_types(state, r);
     Values results{n_.call("aten::add.Scalar", {step, 1}),
                    n_.call("aten::reshape", {r[0], Ints{}})};
@@ -272,7 +282,7 @@ class Loop {
     Values state;
     for (size_t k = 0; k < initial_.size(); k++)
       state.push_back(n_.placeholder("state", carried(k).info()));
-    const Values results = run(step, alive, state);
+    const Values results = run(declared(step, 0), declared(alive, 1), state);
     std::vector<Type> types;
     for (size_t k = 1; k < results.size(); k++) types.emplace_back(n_.info(results[k]));
     const Program body = n_.end(results);

@@ -16,10 +16,12 @@ struct Padding {
 };
 
 // Axes known only at run time: each axis takes what names it.
-Padding padding(Node& n, int64_t rank) {
+Padding padding(Node& n, Value x) {
   const Ints given =
       n.has("paddings") ? *sizes::given(n, "paddings", 1) : *sizes::given(n, "pads", 1);
   const auto axes = sizes::given(n, "axes", 3);
+  const bool implied = !axes && !n.rank_known(x);  // by the number of pads
+  const int64_t rank = implied ? static_cast<int64_t>(given.size() / 2) : n.rank(x);
   const size_t count = axes ? axes->size() : static_cast<size_t>(rank);
   if (given.size() != 2 * count)
     throw Invalid("pads: expected " + std::to_string(2 * count) + " values, got " +
@@ -128,7 +130,7 @@ Value pad_from_itself(Node& n, Value x, const std::string& mode, Padding p) {
 void pad(Node& n) {
   const Value x = n.input(0);
   const std::string mode = n.text("mode", "constant");
-  const Padding p = padding(n, n.rank(x));
+  const Padding p = padding(n, x);
   if (mode == "constant") return pad_constant(n, p);
   if (mode != "reflect" && mode != "edge" && mode != "wrap")
     throw Invalid("attribute 'mode': expected constant, reflect, edge or wrap, got " + mode);

@@ -234,6 +234,22 @@ void global_lp_pool(Node& n) {
 
 // ---- MaxUnpool ----
 
+// A shape for a tensor of this rank, also where the length of the shape is not declared.
+Ints shape_of_rank(Node& n, Value shape, size_t rank) {
+  if (const auto known = n.maybe_ints(shape)) {
+    if (known->size() != rank)
+      throw Invalid("input 'output_shape': expected " + std::to_string(rank) + " values, got " +
+                    std::to_string(known->size()));
+    return *known;
+  }
+  Ints r;
+  for (size_t i = 0; i < rank; i++) {
+    const Value extent = n.call("aten::select.int", {shape, 0, static_cast<int64_t>(i)});
+    r.push_back(n.integer_of(n.state(extent, Info::tensor(kInt64, 0))));
+  }
+  return r;
+}
+
 // The indices count in the shape that kernel, strides and pads imply; a given output_shape only
 // appends zeros to that.
 void max_unpool(Node& n) {
@@ -253,10 +269,7 @@ void max_unpool(Node& n) {
                                          n.call("aten::reshape", {x, flat})});
   y = n.call("aten::reshape", {y, shape});
   if (output_shape) {
-    const Ints wanted = n.ints(output_shape);
-    if (wanted.size() != shape.size())
-      throw Invalid("input 'output_shape': expected " + std::to_string(shape.size()) +
-                    " values, got " + std::to_string(wanted.size()));
+    const Ints wanted = shape_of_rank(n, output_shape, shape.size());
     Ints end;
     for (size_t i = 0; i < shape.size(); i++) end.push_back(n.sub(wanted[i], shape[i]));
     y = pad(n, y, Ints(shape.size(), 0), end, 0);

@@ -105,7 +105,7 @@ Int scaled(Node& n, const Int& in, const Real& scale) {
   const Value product = scale.known()
                             ? n.call("aten::mul.Scalar", {extent, scale.literal()})
                             : n.call("aten::mul.Tensor", {extent, n.cast(scale.tensor(), kFloat)});
-  return as_int(n, Real(n, n.call("aten::floor", {product})));
+  return as_int(n, Real::as_is(n, n.call("aten::floor", {product})));
 }
 
 void by_scales(Node& n, Value x, Reals scales, std::vector<ResizedAxis>& axes) {
@@ -155,9 +155,9 @@ void keep_ratio(Node& n, bool larger, std::vector<ResizedAxis>& axes) {
 
 // ---- one axis ----
 
-Value places(Node& n, const Int& start, const Int& end, Value beside) {
-  return n.call("aten::arange.start", {start, end},
-                {{"dtype", Dtype{kDouble}}, {"device", DeviceOf{beside}}});
+Real places(Node& n, const Int& start, const Int& end, Value beside) {
+  return Real::as_is(n, n.call("aten::arange.start", {start, end},
+                               {{"dtype", Dtype{kDouble}}, {"device", DeviceOf{beside}}}));
 }
 
 // 1 - |x|, or Keys' cubic with the coefficient a, where they are positive or |x| < 2.
@@ -169,7 +169,7 @@ Real kernel(Node& n, const Real& distance, bool cubic, double a) {
   const Real tail(
       n, n.call("aten::mul.Tensor", {far.tensor(), n.call("aten::lt.Scalar", {x.tensor(), 2})}));
   const Value inner = n.call("aten::le.Scalar", {x.tensor(), 1});
-  return Real(n, n.call("aten::where.self", {inner, near.tensor(), tail.tensor()}));
+  return Real::as_is(n, n.call("aten::where.self", {inner, near.tensor(), tail.tensor()}));
 }
 
 // How far the kernel reaches at either side, in elements of the input.
@@ -188,7 +188,7 @@ Value interpolated(Node& n, const Resizing& r, const ResizedAxis& a, Value x, co
   const Int last = n.sub(a.in, 1), half = reach(n, r, a);
   const Real left = source.call("aten::floor"),
              rest = (source - left).call("aten::unsqueeze", {-1});
-  const Real taps(n, places(n, n.sub(1, half), n.add(half, 1), x));
+  const Real taps = places(n, n.sub(1, half), n.add(half, 1), x);
   Real distance = taps - rest;
   if (r.antialias) {
     const Real scale = a.scale ? *a.scale : Real(n, a.out) / Real(n, a.in);
@@ -207,8 +207,8 @@ Value interpolated(Node& n, const Resizing& r, const ResizedAxis& a, Value x, co
   const Value index = n.call("aten::flatten.using_ints",
                              {n.call("aten::to.dtype", {inside.tensor(), Dtype{kInt64}})});
   Value y = n.call("aten::index_select", {x, a.axis, index});
-  y = n.call("aten::unflatten.int", {y, a.axis, Ints{a.out, -1}});
-  Ints shape{a.out, -1};
+  y = n.call("aten::unflatten.int", {y, a.axis, Ints{a.out, n.mul(half, 2)}});
+  Ints shape{a.out, n.mul(half, 2)};
   shape.resize(static_cast<size_t>(n.rank(x) - a.axis) + 1, 1);
   const Value factors = n.call("aten::reshape", {n.cast(weight.tensor(), n.dtype(x)), shape});
   y = n.call("aten::sum.dim_IntList", {n.call("aten::mul.Tensor", {y, factors}), Ints{a.axis + 1}});
@@ -220,8 +220,8 @@ Real nearest_of(Node& n, const Resizing& r, const ResizedAxis& a, const Real& so
     const Real scale = a.scale ? *a.scale : Real(n, a.out) / Real(n, a.in);
     if (scale.known()) return source.call(scale.literal() < 1 ? "aten::ceil" : "aten::floor");
     const Value down = n.call("aten::lt.Scalar", {scale.tensor(), 1});
-    return Real(n, n.call("aten::where.self", {down, source.call("aten::ceil").tensor(),
-                                               source.call("aten::floor").tensor()}));
+    return Real::as_is(n, n.call("aten::where.self", {down, source.call("aten::ceil").tensor(),
+                                                      source.call("aten::floor").tensor()}));
   }
   if (r.nearest == "floor" || r.nearest == "ceil") return source.call("aten::" + r.nearest);
   return r.nearest == "round_prefer_floor" ? (source - 0.5).call("aten::ceil")
@@ -236,13 +236,13 @@ Value picked(Node& n, const Resizing& r, const ResizedAxis& a, Value x, const Re
 }
 
 Value along(Node& n, const Resizing& r, const ResizedAxis& a, Value x) {
-  const Real source = source_of(n, r, a, Real(n, places(n, 0, a.out, x)));
+  const Real source = source_of(n, r, a, places(n, 0, a.out, x));
   return r.mode == "nearest" ? picked(n, r, a, x, source) : interpolated(n, r, a, x, source);
 }
 
 // What lies outside of x gets the attribute's value.
 Value extrapolated(Node& n, const Resizing& r, const ResizedAxis& a, Value x) {
-  const Value source = source_of(n, r, a, Real(n, places(n, 0, a.out, x))).tensor();
+  const Value source = source_of(n, r, a, places(n, 0, a.out, x)).tensor();
   Value out = n.call("aten::logical_or", {n.call("aten::lt.Scalar", {source, 0}),
                                           n.call("aten::gt.Scalar", {source, n.sub(a.in, 1)})});
   Ints shape{a.out};

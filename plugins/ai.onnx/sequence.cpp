@@ -34,7 +34,7 @@ Value with_element_type(Node& n, Value v, Value sequence) {
   return n.state(v, i);
 }
 Arg run_time_position(Node& n, Value position) {
-  return position ? Arg(n.integer_of(position)) : Arg(nullptr);
+  return position ? Arg(sizes::integer(n, position)) : Arg(nullptr);
 }
 Value sequence_of(Node& n, Value v, Value like) {
   const Info i = n.info(like);
@@ -52,7 +52,7 @@ void sequence_at(Node& n) {
   const Value sequence = n.input(0), position = n.input(1);
   if (const auto items = n.items(sequence))
     if (const auto at = place(n, position, items->size(), false)) return n.output((*items)[*at]);
-  const Value v = n.call("operator::getitem", {sequence, n.integer_of(position)});
+  const Value v = n.call("operator::getitem", {sequence, sizes::integer(n, position)});
   n.output(with_element_type(n, v, sequence));
 }
 
@@ -116,7 +116,7 @@ std::optional<Ints> part_lengths(Node& n, Value x, Value split, int64_t axis) {
     const auto lengths = n.maybe_ints(split);
     return lengths && lengths->size() <= kInPlace ? lengths : std::nullopt;
   }
-  const Int extent = n.dim(x, axis), each = split ? n.integer_of(split) : Int(1);
+  const Int extent = n.dim(x, axis), each = split ? sizes::integer(n, split) : Int(1);
   if (!extent.known() || !each.known()) return std::nullopt;
   if (each.arg.u.i <= 0)
     throw Invalid("split: expected a length above 0, got " + std::to_string(each.arg.u.i));
@@ -149,7 +149,7 @@ void split_to_sequence(Node& n) {
   if (!keeps_axis) return n.output(n.call("aten::unbind.int", {x, axis}));
   if (split && n.rank(split) == 1)
     return n.output(n.call("aten::split_with_sizes", {x, n.ints(split), axis}));
-  n.output(n.call("aten::split.Tensor", {x, split ? n.integer_of(split) : Int(1), axis}));
+  n.output(n.call("aten::split.Tensor", {x, split ? sizes::integer(n, split) : Int(1), axis}));
 }
 
 constexpr o2fx_op kOps[] = {

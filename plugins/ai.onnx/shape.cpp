@@ -44,7 +44,7 @@ static void size(Node& n) {
 
 // An entry 0 copies the extent of the input. One that only the data tells may be 0 or not.
 static Int reshape_entry(Node& n, Value x, const Int& entry, int64_t axis, bool from_data) {
-  const bool copies = axis < n.rank(x);
+  const bool copies = !n.rank_known(x) || axis < n.rank(x);
   if (entry.known()) {
     if (!entry.is(0)) return entry;
     if (!copies) throw Invalid("shape: entry " + std::to_string(axis) + " copies a missing axis");
@@ -54,6 +54,16 @@ static Int reshape_entry(Node& n, Value x, const Int& entry, int64_t axis, bool 
   const Int extent = n.dim(x, axis);
   return sizes::choose(n, sizes::is_equal(n, entry, 0), extent, entry);
 }
+// Of an x whose own axes are unknown, so that an entry of 0 cannot be looked up one by one.
+static Value reshape_unknown(Node& n, Value x, Value shape, int64_t rank) {
+  const Value own =
+      n.call("aten::constant_pad_nd", {n.call("aten::_shape_as_tensor", {x}), Ints{0, rank}});
+  const Value kept = n.call("aten::slice.Tensor", {own, 0, 0, rank});
+  const Value target =
+      n.call("aten::where.self", {n.call("aten::eq.Scalar", {shape, 0}), kept, shape});
+  return n.call("aten::_reshape_from_tensor", {x, target});
+}
+
 static void reshape(Node& n) {
   n.ignore("consumed_inputs");
   const bool allow_zero = n.flag("allowzero", false);
@@ -66,6 +76,8 @@ static void reshape(Node& n) {
     shape = n.ints(n.input(1));
   }
   n.outputs(moved(n, {n.input(0)}, Elements::kPlain, [&](const Values& x) {
+    if (from_data && !allow_zero && !n.rank_known(x[0]))
+      return Values{reshape_unknown(n, x[0], n.input(1), static_cast<int64_t>(shape.size()))};
     Ints target = shape;
     for (size_t i = 0; i < target.size() && !allow_zero; i++)
       if (!target[i].known() || target[i].is(0))
@@ -74,17 +86,19 @@ static void reshape(Node& n) {
   }));
 }
 
-// To two axes; aten::flatten never has to guess a -1, so extents of 0 do no harm.
+// To two axes; aten::flatten never has to guess a -1, so extents of 0 do no harm. Of a tensor of
+// unknown rank an axis inside it is all that aten::flatten takes.
 static Value flattened(Node& n, Value x) {
-  const int64_t rank = n.rank(x);
   int64_t axis = n.integer("axis", 1);
+  const bool known = n.rank_known(x) || axis < 0;
+  const int64_t rank = known ? n.rank(x) : axis + 2;
   if (axis != rank) axis = Node::axis(axis, rank);
   if (axis == 0 || axis == rank) {
     const Value flat = n.call("aten::flatten.using_ints", {x, 0, -1});
     return n.call("aten::unsqueeze", {flat, axis == 0 ? 0 : 1});
   }
-  const Value y =
-      axis + 1 < rank || axis == 1 ? n.call("aten::flatten.using_ints", {x, axis, -1}) : x;
+  const bool last = known && axis + 1 == rank && axis > 1;
+  const Value y = last ? x : n.call("aten::flatten.using_ints", {x, axis, -1});
   return axis == 1 ? y : n.call("aten::flatten.using_ints", {y, 0, axis - 1});
 }
 
@@ -101,16 +115,25 @@ static Value squeezed(Node& n, Value x) {
   return n.call("aten::squeeze.dims", {x, *axes});
 }
 
-// Axes count in the result, in any order: they are inserted from the smallest on. Run-time ones are
-// put in order by a network of minima and maxima.
+// Axes count in the result, in any order: they are inserted from the smallest on, or from the last
+// if all of them count from the end. Run-time ones are put in order by a network of minima and
+// maxima.
 static Value unsqueezed(Node& n, Value x) {
   Ints axes = *sizes::given(n, "axes", 1);
-  const bool negative = !std::all_of(axes.begin(), axes.end(),
-                                     [](const Int& a) { return a.known() && a.arg.u.i >= 0; });
-  if (axes.size() == 1 && axes[0].known()) return n.call("aten::unsqueeze", {x, axes[0]});
-  const int64_t rank = negative ? n.rank(x) + static_cast<int64_t>(axes.size()) : int64_t{0};
-  if (negative)
+  const auto all = [&](auto f) {
+    return std::all_of(axes.begin(), axes.end(),
+                       [&](const Int& a) { return a.known() && f(a.arg.u.i); });
+  };
+  if (all([](int64_t a) { return a < 0; })) {
+    std::sort(axes.begin(), axes.end(),
+              [](const Int& a, const Int& b) { return a.arg.u.i > b.arg.u.i; });
+    for (const Int& a : axes) x = n.call("aten::unsqueeze", {x, a});
+    return x;
+  }
+  if (!all([](int64_t a) { return a >= 0; })) {
+    const int64_t rank = n.rank(x) + static_cast<int64_t>(axes.size());
     for (Int& a : axes) a = sizes::from_front(n, a, rank);
+  }
   for (size_t i = 0; i < axes.size(); i++) {
     for (size_t j = i + 1; j < axes.size(); j++) {
       const Int low = n.min(axes[i], axes[j]), high = n.max(axes[i], axes[j]);
@@ -133,6 +156,11 @@ static Value transposed(Node& n, Value x) {
 // Both sides broadcast: an entry 1 keeps the extent of the input.
 static Value expanded(Node& n, Value x) {
   const Ints shape = n.ints(n.input(1));
+  if (!n.rank_known(x)) {
+    const Value one = n.call("aten::new_empty", {x, Ints{}});
+    const Values both{x, n.call("aten::expand", {one, shape})};
+    return n.calls(2, "aten::broadcast_tensors", {both})[0];
+  }
   const int64_t rank = n.rank(x), wanted = static_cast<int64_t>(shape.size());
   Ints target;
   for (int64_t i = std::min<int64_t>(0, wanted - rank); i < wanted; i++) {
@@ -230,7 +258,7 @@ static Value space_to_depth(Node& n, Value x) {
 static Value triangle(Node& n, Value x) {
   const Value diagonal = n.maybe_input(1);
   return n.call(n.flag("upper") ? "aten::triu" : "aten::tril",
-                {x, diagonal ? n.integer_of(diagonal) : Int(0)});
+                {x, diagonal ? sizes::integer(n, diagonal) : Int(0)});
 }
 static void trilu(Node& n) {
   if (n.info(n.input(0)).raw.dtype == kString) throw Unsupported("a triangle of strings");

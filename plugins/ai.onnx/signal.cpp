@@ -62,7 +62,8 @@ void dft(Node& n) {
   else if (onesided)
     y = n.call("aten::unsqueeze", {n.call("aten::fft_irfft", {s.x, length, axis}), -1});
   else
-    y = n.call("aten::view_as_real", {n.call("aten::fft_ifft", {s.x, length, axis})});
+    y = n.call("aten::view_as_real",  // of a real signal ATen gives a view that conjugates
+               {n.call("aten::resolve_conj", {n.call("aten::fft_ifft", {s.x, length, axis})})});
   n.output(typed(n, y, n.dtype(x)));
 }
 

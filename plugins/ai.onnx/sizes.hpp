@@ -41,6 +41,13 @@ inline Int extent(Node& n, Value x, Int axis) {
   if (axis.known()) return n.dim(x, axis.arg.u.i);
   return number(n.call("aten::sym_size.int", {x, axis}));
 }
+/// The one element of an integer tensor, whose rank need not be known.
+inline Int integer(Node& n, Value v) {
+  const auto all = n.maybe_ints(v);
+  if (!all) return number(n.call("aten::_local_scalar_dense", {v}));
+  if (all->size() != 1) throw Invalid("expected one integer, got " + std::to_string(all->size()));
+  return all->front();
+}
 /// The elements of an integer tensor, or of a float one that holds whole numbers, as the first
 /// opset had it.
 inline Ints whole_numbers(Node& n, Value v) {

@@ -1,7 +1,6 @@
 // Images: GridSample, AffineGrid, Col2Im, ImageDecoder.
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/ai.onnx/padding.hpp"
-#include "plugins/ai.onnx/real.hpp"
 #include "plugins/ai.onnx/sizes.hpp"
 
 using namespace onnx2fx;
@@ -18,25 +17,6 @@ int64_t choice(Node& n, const char* attribute, std::initializer_list<const char*
     i++;
   }
   throw Invalid("attribute '" + std::string(attribute) + "': got '" + got + "'");
-}
-
-// ATen's cubic kernel reads around a place outside of the image; ONNX moves the place to the border
-// first.
-Value to_border(Node& n, Value x, Value grid, bool align_corners) {
-  Values moved = n.calls(2, "aten::unbind.int", {grid, -1});
-  for (size_t i = 0; i < 2; i++) {
-    const Real extent(n, n.dim(x, 3 - static_cast<int64_t>(i)));
-    const Real g = Real::as_is(n, moved[i]);
-    // the centres of the outermost elements
-    const Real edge = align_corners ? Real(1.0) : 1.0 - 1.0 / extent;
-    const Value inner =
-        edge.known()
-            ? g.call("aten::clamp", {-edge.literal(), edge.literal()}).tensor()
-            : g.call("aten::clamp.Tensor", {(0.0 - edge).tensor(), edge.tensor()}).tensor();
-    const Value outside = n.call("aten::gt.Scalar", {n.call("aten::abs", {moved[i]}), 1});
-    moved[i] = n.call("aten::where.self", {outside, inner, moved[i]});
-  }
-  return n.call("aten::stack", {moved, -1});
 }
 
 void grid_sample(Node& n) {
@@ -61,7 +41,6 @@ void grid_sample(Node& n) {
     grid = n.call("aten::cat", {Values{grid, n.call("aten::zeros_like", {grid})}, -1});
     grid = n.call("aten::unsqueeze", {grid, 1});
   }
-  if (mode == 2 && padding == 1) grid = to_border(n, x, grid, align_corners);
   Value y = n.call("aten::grid_sampler", {x, grid, mode, padding, align_corners});
   if (rank == 3) y = n.call("aten::squeeze.dim", {y, 2});
   n.output(dtype == computed ? y : n.call("aten::to.dtype", {y, Dtype{dtype}}));

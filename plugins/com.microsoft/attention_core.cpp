@@ -42,20 +42,28 @@ void add_past(Node& n, Attention& a) {
   a.keys = n.add(n.dim(a.past_k, 2), a.keys);
 }
 
-// True where a key takes part, from the lengths of the samples: one end each, or all ends and then
-// all starts.
+// (2, N): all ends, then all starts. `count` elements: the ends, and perhaps the starts. Where only
+// the run tells, the padding makes both of them two rows, and a third form fails to be reshaped.
+static Value limits_of(Node& n, const Attention& a, const Int& count) {
+  const Int both = n.mul(a.batch, 2), missing = n.max(n.sub(both, count), 0);
+  if (count.known() && a.batch.known() && !(count == a.batch) && !(count == both))
+    throw Unsupported("input mask: expected a vector of one or two elements for each sample, got " +
+                      std::to_string(count.literal()));
+  const Value padded = n.call("aten::constant_pad_nd", {a.mask, Ints{0, missing}, 0});
+  return n.call("aten::reshape", {padded, Ints{2, a.batch, 1, 1, 1}});
+}
+
+// True where a key takes part, from the lengths of the samples.
 static Value within_lengths(Node& n, const Attention& a) {
   const Int count = n.dim(a.mask, 0);
-  const bool starts = count == n.mul(a.batch, 2);
-  if (!starts && !(count == a.batch))
-    throw Unsupported(
-        "input mask: expected a vector of one or two elements for each sample of the batch");
   const Value key = places(n, a.q, a.keys, Ints{1, 1, 1, -1});
-  const Value limits = n.call("aten::reshape", {a.mask, Ints{starts ? 2 : 1, -1, 1, 1, 1}});
+  if (count == a.batch)
+    return n.call("aten::lt.Tensor",
+                  {key, n.call("aten::reshape", {a.mask, Ints{-1, 1, 1, 1}})});
+  const Value limits = limits_of(n, a, count);
   const auto limit = [&](int64_t i) { return n.call("aten::select.int", {limits, 0, i}); };
-  const Value before = n.call("aten::lt.Tensor", {key, limit(0)});
-  if (!starts) return before;
-  return n.call("aten::logical_and", {before, n.call("aten::ge.Tensor", {key, limit(1)})});
+  return n.call("aten::logical_and", {n.call("aten::lt.Tensor", {key, limit(0)}),
+                                      n.call("aten::ge.Tensor", {key, limit(1)})});
 }
 
 static Value taking_part(Node& n, const Attention& a) {

@@ -72,11 +72,11 @@ class Case:
         return inputs, outputs
 
 
-def load_cases() -> Iterator[Case]:
-    """All cases that the onnx package carries whole."""
+def load_cases(kinds: Sequence[str] = _KINDS) -> Iterator[Case]:
+    """All cases of the kinds that the onnx package carries whole."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for kind in _KINDS:
+        for kind in kinds:
             for t in sorted(loader.load_model_tests(kind=kind), key=lambda t: t.name):
                 light = kind == "real" and (t.url or "").startswith(_LIGHT)
                 if kind == "real" and not light:

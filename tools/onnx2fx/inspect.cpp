@@ -52,14 +52,20 @@ void print(const fx::Program& p, const fx::Module& m, std::ostream& out) {
       if (n.type.shape) type += fmt::format("[{}]", fmt::join(*n.type.shape, ", "));
     }
     out << "  %" << n.name << type << " = ";
-    if (n.op == fx::Op::kPlaceholder) out << "placeholder";
-    else if (n.op == fx::Op::kGetAttr) out << "get_attr[" << m.tensors[*n.tensor].path << "]";
-    else if (n.op == fx::Op::kCallModule) out << "call_module[" << m.modules[*n.module].path << " nn." << m.modules[*n.module].type << "]";
-    else out << "call_function[" << n.target << "]";
+    if (n.op == fx::Op::kPlaceholder)
+      out << "placeholder";
+    else if (n.op == fx::Op::kGetAttr)
+      out << "get_attr[" << m.tensors[*n.tensor].path << "]";
+    else if (n.op == fx::Op::kCallModule)
+      out << "call_module[" << m.modules[*n.module].path << " nn." << m.modules[*n.module].type
+          << "]";
+    else
+      out << "call_function[" << n.target << "]";
     if (n.op == fx::Op::kCallFunction || n.op == fx::Op::kCallModule) {
       std::string args;
       for (const fx::Argument& a : n.args) args += (args.empty() ? "" : ", ") + text(p, m, a);
-      for (const auto& [key, a] : n.kwargs) args += (args.empty() ? "" : ", ") + key + "=" + text(p, m, a);
+      for (const auto& [key, a] : n.kwargs)
+        args += (args.empty() ? "" : ", ") + key + "=" + text(p, m, a);
       out << "(" << args << ")";
     }
     out << "\n";
@@ -83,7 +89,8 @@ int inspect_model(const std::string& model, Options options, bool json, std::ost
   }
   const auto ports = [&](const char* title, const std::vector<fx::Port>& all) {
     for (const fx::Port& p : all)
-      out << fmt::format("{:<8} {}  {}{}\n", title, p.onnx_name, p.type.dtype.empty() ? "?" : p.type.dtype,
+      out << fmt::format("{:<8} {}  {}{}\n", title, printable(p.onnx_name),
+                         p.type.dtype.empty() ? "?" : p.type.dtype,
                          p.type.shape ? fmt::format("[{}]", fmt::join(*p.type.shape, ", ")) : "");
   };
   ports("input", c.module.inputs);
@@ -94,16 +101,20 @@ int inspect_model(const std::string& model, Options options, bool json, std::ost
     for (const int64_t d : t.dims) n *= static_cast<uint64_t>(d);
     parameters += n;
   }
-  out << fmt::format("weights  {} tensors, {} trainable elements\n", c.module.tensors.size(), parameters);
+  out << fmt::format("weights  {} tensors, {} trainable elements\n", c.module.tensors.size(),
+                     parameters);
   std::map<std::tuple<std::string, std::string, int64_t, std::string>, size_t> rows;
   for (const Report::Node& n : c.report.nodes) rows[{n.domain, n.op_type, n.opset, n.provider}]++;
   for (const auto& [row, count] : rows) {
     const auto& [domain, op, opset, provider] = row;
-    out << fmt::format("{:>7} x {:<40} opset {:<3} {}\n", count, (domain.empty() ? "" : domain + ".") + op, opset, provider);
+    out << fmt::format("{:>7} x {:<40} opset {:<3} {}\n", count,
+                       printable((domain.empty() ? "" : domain + ".") + op), opset, provider);
   }
   for (const UnsupportedOperator& o : c.report.unsupported) {
-    out << fmt::format("missing {}{} opset {}: {} nodes, first '{}'\n", o.domain.empty() ? "" : o.domain + ".", o.op_type, o.opset, o.nodes.size(), o.nodes[0]);
-    for (const std::string& r : o.reasons) out << "          " << r << "\n";
+    out << fmt::format("missing {}{} opset {}: {} nodes, first '{}'\n",
+                       printable(o.domain.empty() ? "" : o.domain + "."), printable(o.op_type),
+                       o.opset, o.nodes.size(), printable(o.nodes[0]));
+    for (const std::string& r : o.reasons) out << "          " << printable(r) << "\n";
   }
   return complete ? 0 : 1;
 }

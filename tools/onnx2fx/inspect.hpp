@@ -9,7 +9,8 @@
 
 namespace onnx2fx::cli {
 
-/// Converts weightless and keeps going, then prints a table, or report.json. Exit code 1 if something is missing.
+/// Converts weightless and keeps going, then prints a table, or report.json. Exit code 1 if
+/// something is missing.
 int inspect_model(const std::string& model, Options options, bool json, std::ostream& out);
 
 /// The program as torch.fx prints it.

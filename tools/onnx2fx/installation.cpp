@@ -7,7 +7,8 @@ namespace onnx2fx::cli {
 static std::string nearest(const char* folder) {
   std::error_code none;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
-  for (std::filesystem::path at = program.parent_path(); at.has_relative_path(); at = at.parent_path())
+  for (std::filesystem::path at = program.parent_path(); at.has_relative_path();
+       at = at.parent_path())
     if (std::filesystem::is_directory(at / folder, none)) return at / folder;
   return {};
 }

@@ -6,7 +6,8 @@
 
 namespace onnx2fx::cli {
 
-/// `<prefix>/lib/onnx2fx/plugins.d` of the nearest folder above the program that has one; empty: none.
+/// `<prefix>/lib/onnx2fx/plugins.d` of the nearest folder above the program that has one; empty:
+/// none.
 std::string builtin_plugin_directory();
 /// `<prefix>/share/onnx2fx`, which holds the plugin templates.
 std::string template_directory();

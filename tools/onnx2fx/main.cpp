@@ -1,6 +1,5 @@
 // The onnx2fx command. Exit codes: 0 ok, 1 conversion, 2 usage, 3 plugin.
 #include <CLI/CLI.hpp>
-
 #include <iostream>
 
 #include "core/include/onnx2fx/convert.hpp"
@@ -17,41 +16,83 @@ namespace {
 
 enum ExitCode { kOk = 0, kConversion = 1, kUsage = 2, kPlugin = 3 };
 
+template <class E>
+using Choices = std::vector<std::pair<std::string, E>>;
+
+/// An option's value is one of these words.
+template <class E>
+CLI::Validator one_of(const Choices<E>& choices) {
+  return {[choices](std::string& given) -> std::string {
+            std::string words;
+            for (const auto& [word, value] : choices) {
+              if (word == given) {
+                given = std::to_string(static_cast<int>(value));
+                return "";
+              }
+              words += (words.empty() ? "" : ", ") + word;
+            }
+            return "expected one of " + words + ", got '" + given + "'";
+          },
+          ""};
+}
+
 void add_plugin_options(CLI::App& app, plugin::Options& p) {
-  app.add_option("--plugin", p.descriptors, "Descriptor of one plugin (NAME.onnx2fx.json); may be repeated")->type_name("FILE");
-  app.add_option("--plugin-dir", p.directories, "Folder of plugin descriptors; may be repeated")->type_name("DIR");
+  app.add_option("--plugin", p.descriptors,
+                 "Descriptor of one plugin (NAME.onnx2fx.json); may be repeated")
+      ->type_name("FILE");
+  app.add_option("--plugin-dir", p.directories, "Folder of plugin descriptors; may be repeated")
+      ->type_name("DIR");
   app.add_option("--manifest", p.manifest, "Op-set manifest")->type_name("FILE");
   app.add_option("--op-set", p.op_set, "Op set of the manifest")->type_name("NAME");
-  app.add_option("--allow-override", p.allow_override, "Plugin that may take over built-in operators")->type_name("ID");
-  app.add_flag("!--no-default-plugins", p.default_plugins, "Only plugins named on the command line or in the manifest");
+  app.add_option("--allow-override", p.allow_override,
+                 "Plugin that may take over built-in operators")
+      ->type_name("ID");
+  app.add_flag("!--no-default-plugins", p.default_plugins,
+               "Only plugins named on the command line or in the manifest");
   app.add_flag("--safe-mode", p.safe_mode, "Only built-in plugins");
-  app.add_flag("--allow-insecure-plugins", p.allow_insecure, "Accept plugin files that others can write");
+  app.add_flag("--allow-insecure-plugins", p.allow_insecure,
+               "Accept plugin files that others can write");
 }
 
 void add_convert_options(CLI::App& app, Options& o) {
   add_plugin_options(app, o.plugins);
-  const std::map<std::string, weights::Mode> modes{{"reference", weights::Mode::kReference}, {"copy", weights::Mode::kCopy},
-                                                   {"meta", weights::Mode::kMeta}, {"random", weights::Mode::kRandom}};
-  app.add_option("--weights", o.weights, "Where the package's weights are: reference (the model's own file, default), copy, meta, random")
-      ->transform(CLI::CheckedTransformer(modes).description(""))->type_name("MODE");
-  app.add_option("--weights-root", o.weight_roots, "Folder outside the model's own that external data may lie in")->type_name("DIR");
-  const std::map<std::string, fx::Dialect> dialects{{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}};
+  const Choices<weights::Mode> modes{{"reference", weights::Mode::kReference},
+                                     {"copy", weights::Mode::kCopy},
+                                     {"meta", weights::Mode::kMeta},
+                                     {"random", weights::Mode::kRandom}};
+  app.add_option("--weights", o.weights,
+                 "Where the package's weights are: reference (the model's own file, default), "
+                 "copy, meta, random")
+      ->transform(one_of(modes))
+      ->type_name("MODE");
+  app.add_option("--weights-root", o.weight_roots,
+                 "Folder outside the model's own that external data may lie in")
+      ->type_name("DIR");
+  const Choices<fx::Dialect> dialects{{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}};
   app.add_option("--dialect", o.dialect, "nn: torch.nn modules (default); aten: ATen calls only")
-      ->transform(CLI::CheckedTransformer(dialects).description(""))->type_name("DIALECT");
+      ->transform(one_of(dialects))
+      ->type_name("DIALECT");
   app.add_option("--trainable", o.trainable, "Tensors that become parameters")->type_name("GLOB");
   app.add_option("--frozen", o.frozen, "Parameters that get no gradient")->type_name("GLOB");
-  app.add_flag("--keep-going", o.keep_going, "Keep what cannot be lowered as opaque nodes, for analysis");
-  app.add_flag("--allow-unresolved", o.allow_unresolved, "Accept torch ops that no descriptor declares");
+  app.add_flag("--keep-going", o.keep_going,
+               "Keep what cannot be lowered as opaque nodes, for analysis");
+  app.add_flag("--allow-unresolved", o.allow_unresolved,
+               "Accept torch ops that no descriptor declares");
 }
 
 void print_warnings(const Report& report) {
   for (const Diagnostic& w : report.warnings) std::cerr << format(w) << "\n";
-  for (const UnsupportedOperator& o : report.unsupported)
-    std::cerr << "warning: " << (o.domain.empty() ? "" : o.domain + ".") << o.op_type << ", opset " << o.opset << ": kept " << o.nodes.size()
-              << " opaque node" << (o.nodes.size() == 1 ? "" : "s") << "\n";
+  for (const UnsupportedOperator& o : report.unsupported) {
+    const std::string where =
+        (o.domain.empty() ? "" : o.domain + ".") + o.op_type + ", opset " + std::to_string(o.opset);
+    const std::string what = "kept " + std::to_string(o.nodes.size()) + " opaque node" +
+                             (o.nodes.size() == 1 ? "" : "s");
+    std::cerr << format({Severity::kWarning, where, what, {}}) << "\n";
+  }
 }
 
-int convert_command(const std::string& model, const std::string& out, const Options& options, bool debug) {
+int convert_command(const std::string& model, const std::string& out, const Options& options,
+                    bool debug) {
   write::check_folder(out);
   const Conversion c = convert(model, options);
   print_warnings(c.report);
@@ -67,6 +108,12 @@ int guarded(F f) {
   } catch (const PluginError& e) {
     std::cerr << e.what() << "\n";
     return kPlugin;
+  } catch (const UnsupportedOperatorError& e) {
+    std::cerr
+        << e.what() << "\n"
+        << "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with "
+           "--keep-going\n";
+    return kConversion;
   } catch (const ConversionError& e) {
     std::cerr << e.what() << "\n";
     return kConversion;
@@ -74,6 +121,11 @@ int guarded(F f) {
     std::cerr << "error: " << e.what() << "\n";
     return kConversion;
   }
+}
+
+int usage(const std::string& what) {
+  std::cerr << format({Severity::kError, "command line", what, {"see onnx2fx --help"}}) << "\n";
+  return kUsage;
 }
 
 int run(int argc, char** argv) {
@@ -91,21 +143,27 @@ int run(int argc, char** argv) {
   app.add_flag("--debug", debug, "Print the FX program");
   add_convert_options(app, options);
 
-  CLI::App* inspect = app.add_subcommand("inspect", "What is in a model, who would lower it, what is missing");
+  CLI::App* inspect =
+      app.add_subcommand("inspect", "What is in a model, who would lower it, what is missing");
   inspect->add_option("model", model, "ONNX model")->required();
   inspect->add_flag("--json", json, "For machines");
   add_convert_options(*inspect, options);
 
   verify::VerifyOptions verification;
-  CLI::App* check = app.add_subcommand("verify", "Run the converted program in LibTorch against stored reference data");
+  CLI::App* check = app.add_subcommand(
+      "verify", "Run the converted program in LibTorch against stored reference data");
   check->add_option("model", model, "ONNX model")->required();
-  check->add_option("--data", verification.data, "A test_data_set folder, or a folder of them; default: the model's own")->type_name("DIR");
+  check
+      ->add_option("--data", verification.data,
+                   "A test_data_set folder, or a folder of them; default: the model's own")
+      ->type_name("DIR");
   check->add_option("--rtol", verification.tolerance.rtol, "Relative tolerance");
   check->add_option("--atol", verification.tolerance.atol, "Absolute tolerance");
   check->add_flag("--json", json, "For machines");
   add_convert_options(*check, options);
 
-  CLI::App* ops = app.add_subcommand("ops", "Operators that this installation lowers, and who provides them");
+  CLI::App* ops =
+      app.add_subcommand("ops", "Operators that this installation lowers, and who provides them");
   ops->add_flag("--json", json, "For machines");
   add_plugin_options(*ops, options.plugins);
   CLI::App* plugins = app.add_subcommand("plugins", "Plugins found, loading none");
@@ -115,7 +173,8 @@ int run(int argc, char** argv) {
   plugin->require_subcommand(1);
   std::string library, folder, id;
   bool plain_c = false;
-  CLI::App* plugin_check = plugin->add_subcommand("check", "Hold a library against the ABI rules, in a child process");
+  CLI::App* plugin_check =
+      plugin->add_subcommand("check", "Hold a library against the ABI rules, in a child process");
   plugin_check->add_option("library", library, "Plugin library")->required();
   CLI::App* plugin_new = plugin->add_subcommand("new", "Write a pack to start from");
   plugin_new->add_option("id", id, "com.acme.rope-pack")->required();
@@ -126,8 +185,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    std::cerr << "error: " << e.what() << "\n  note: see onnx2fx --help\n";
-    return kUsage;
+    return usage(e.what());
   }
   return guarded([&] {
     if (*inspect) return inspect_model(model, options, json, std::cout);
@@ -142,10 +200,10 @@ int run(int argc, char** argv) {
     if (*plugin_check) return check_plugin(library);
     if (*plugin_new) return new_plugin(id, plain_c, folder, template_directory());
     if (model.empty() || out.empty()) {
-      std::cerr << "error: expected MODEL.onnx -o DIR\n  note: see onnx2fx --help\n";
-      return static_cast<int>(kUsage);
+      return usage(std::string("expected MODEL.onnx -o DIR, got no ") +
+                   (model.empty() ? "MODEL.onnx" : "-o DIR"));
     }
-    prepare::warm_up();
+    const std::future<void> warm = prepare::warm_up();
     return convert_command(model, out, options, debug);
   });
 }

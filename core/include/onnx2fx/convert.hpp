@@ -4,7 +4,8 @@
 //     onnx2fx::Conversion c = onnx2fx::convert("model.onnx", options);
 //     onnx2fx::write_package(c, "out");
 //
-// Thread safety: conversions are independent of each other; one may run per thread. A Registry is not shared.
+// Thread safety: conversions are independent of each other; one may run per thread. A Registry is
+// not shared.
 #ifndef ONNX2FX_CONVERT_HPP_
 #define ONNX2FX_CONVERT_HPP_
 
@@ -17,37 +18,34 @@
 
 #include "core/fx/program.hpp"
 #include "core/include/onnx2fx/diagnostic.hpp"
-#include "core/plugin/registry.hpp"
-#include "core/weights/mode.hpp"
+#include "core/include/onnx2fx/options.hpp"
 
 namespace onnx2fx {
 
-struct Options {
-  plugin::Options plugins;
-  weights::Mode weights = weights::Mode::kReference;
-  std::vector<std::string> weight_roots;       ///< folders besides the model's own that may hold external data
-  fx::Dialect dialect = fx::Dialect::kNn;
-  bool training = false;                       ///< aten dialect: the mode baked into dropout and batch_norm
-  bool keep_going = false;                     ///< keep what cannot be lowered as onnx2fx::opaque nodes
-  bool allow_unresolved = false;               ///< accept torch ops that no descriptor declares
-  std::vector<std::string> trainable, frozen;  ///< globs on tensor names; they overrule every role
-};
+namespace plugin {
+class Registry;
+}
+namespace weights {
+class Store;
+}
 
 /// What happened, node by node; written as report.json.
 struct Report {
   struct Node {
     std::string name, op_type, domain;
     int64_t opset = 0;
-    std::string function_path;                                  ///< empty: in the graph itself
-    std::string provider;                                       ///< "plugin version", "host: shape tracking", "function body", "none"
-    std::vector<std::string> declined;                          ///< "plugin: why"
-    std::vector<std::pair<std::string, std::string>> notes;     ///< what the lowering said (annotate)
+    std::string function_path;  ///< empty: in the graph itself
+    std::string provider;  ///< "plugin version", "host: shape tracking", "function body", "none"
+    std::vector<std::string> declined;                       ///< "plugin: why"
+    std::vector<std::pair<std::string, std::string>> notes;  ///< what the lowering said (annotate)
   };
   std::vector<Node> nodes;
   std::vector<Diagnostic> warnings;
-  std::vector<UnsupportedOperator> unsupported;                 ///< with keep_going
-  std::vector<std::pair<std::string, std::string>> plugins;     ///< id, version of those that lowered something
-  std::vector<std::pair<std::string, std::string>> names;       ///< attribute path or identifier -> ONNX name, where they differ
+  std::vector<UnsupportedOperator> unsupported;  ///< with keep_going
+  std::vector<std::pair<std::string, std::string>>
+      plugins;  ///< id, version of those that lowered something
+  std::vector<std::pair<std::string, std::string>>
+      names;  ///< attribute path or identifier -> ONNX name, where they differ
 };
 
 struct Conversion {
@@ -57,16 +55,18 @@ struct Conversion {
   /// Bytes of a tensor of the module; empty when weightless. Lives as long as the Conversion.
   std::span<const uint8_t> bytes(const fx::TensorData& data) const;
 
-  std::shared_ptr<void> model;            ///< keeps the mapped files alive
+  std::shared_ptr<void> model;  ///< keeps the mapped files alive
   std::shared_ptr<weights::Store> store;
 };
 
-/// Throws UnsupportedOperatorError (every offending node), PluginError, ConversionError. `registry`: an embedder's own
-/// (with in-process plugins); null: made from options.plugins.
-Conversion convert(const std::string& path, const Options& options, plugin::Registry* registry = nullptr);
+/// Throws UnsupportedOperatorError (every offending node), PluginError, ConversionError.
+/// `registry`: an embedder's own (with in-process plugins); null: made from options.plugins.
+Conversion convert(const std::string& path, const Options& options,
+                   plugin::Registry* registry = nullptr);
 /// A model in memory. directory: of external data; empty: there must be none.
-Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name, const std::string& directory,
-                   const Options& options, plugin::Registry* registry = nullptr);
+Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name,
+                   const std::string& directory, const Options& options,
+                   plugin::Registry* registry = nullptr);
 
 /// Writes an FX package (see core/write/FORMAT.md) to `folder`; nothing is left behind on failure.
 void write_package(const Conversion& conversion, const std::string& folder);

@@ -22,13 +22,28 @@ struct Diagnostic {
   std::vector<std::string> notes;  ///< remedies
 };
 
+/// Names come from files: no byte of theirs may move the terminal's cursor.
+inline std::string printable(const std::string& text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string s;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      s += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    } else {
+      s += c;
+    }
+  }
+  return s;
+}
+
 /// "error: where: what", then an indented "note: ..." line each; no newline at the end.
 inline std::string format(const Diagnostic& d) {
   static constexpr const char* kName[] = {"error", "warning", "note"};
   std::string s = std::string(kName[static_cast<size_t>(d.severity)]) + ": ";
-  if (!d.where.empty()) s += d.where + ": ";
-  s += d.what;
-  for (const std::string& n : d.notes) s += "\n  note: " + n;
+  if (!d.where.empty()) s += printable(d.where) + ": ";
+  s += printable(d.what);
+  for (const std::string& n : d.notes) s += "\n  note: " + printable(n);
   return s;
 }
 inline std::string format(const std::vector<Diagnostic>& all) {
@@ -40,7 +55,8 @@ inline std::string format(const std::vector<Diagnostic>& all) {
 /// Base of all failures; what() is the formatted text of all diagnostics.
 class ConversionError : public std::runtime_error {
  public:
-  explicit ConversionError(std::vector<Diagnostic> all) : std::runtime_error(format(all)), diagnostics(std::move(all)) {}
+  explicit ConversionError(std::vector<Diagnostic> all)
+      : std::runtime_error(format(all)), diagnostics(std::move(all)) {}
   ConversionError(std::string where, std::string what, std::vector<std::string> notes = {})
       : ConversionError(std::vector<Diagnostic>{
             {Severity::kError, std::move(where), std::move(what), std::move(notes)}}) {}

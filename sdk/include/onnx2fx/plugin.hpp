@@ -1,7 +1,8 @@
-// onnx2fx plugin SDK: the C++20 wrapper over plugin.h. Header-only; nothing of it crosses the border.
+// onnx2fx plugin SDK: the C++20 wrapper over plugin.h. Header-only; nothing of it crosses the
+// border.
 //
-// A lowering is a function `void f(Node&)`. It reads inputs and attributes through getters that check
-// what they read, writes FX calls, and binds outputs:
+// A lowering is a function `void f(Node&)`. It reads inputs and attributes through getters that
+// check what they read, writes FX calls, and binds outputs:
 //
 //     static void leaky_relu(Node& n) {
 //       n.output(n.call("aten::leaky_relu", {n.input(0), n.real("alpha")}));
@@ -10,9 +11,9 @@
 //                                        direct("Relu", 1, "aten::relu")};
 //     ONNX2FX_PLUGIN("com.acme.pack", "1.0.0", kOps)
 //
-// It throws Invalid (the model is wrong), Unsupported (the model is right, this lowering cannot say it)
-// or Decline (another provider, or the op's ONNX function body, should). The text says only what; the
-// host adds where. lower<f> is the only place where C++ meets C: no exception leaves it.
+// It throws Invalid (the model is wrong), Unsupported (the model is right, this lowering cannot say
+// it) or Decline (another provider, or the op's ONNX function body, should). The text says only
+// what; the host adds where. lower<f> is the only place where C++ meets C: no exception leaves it.
 #ifndef ONNX2FX_PLUGIN_HPP_
 #define ONNX2FX_PLUGIN_HPP_
 
@@ -60,15 +61,40 @@ inline std::string_view view(o2fx_str s) { return {s.data, static_cast<size_t>(s
 
 /// onnx.TensorProto.DataType.
 enum DataType : int32_t {
-  kUndefined = 0, kFloat, kUint8, kInt8, kUint16, kInt16, kInt32, kInt64, kString, kBool, kFloat16,
-  kDouble, kUint32, kUint64, kComplex64, kComplex128, kBfloat16, kFloat8e4m3fn, kFloat8e4m3fnuz,
-  kFloat8e5m2, kFloat8e5m2fnuz, kUint4, kInt4, kFloat4e2m1, kFloat8e8m0, kUint2, kInt2
+  kUndefined = 0,
+  kFloat,
+  kUint8,
+  kInt8,
+  kUint16,
+  kInt16,
+  kInt32,
+  kInt64,
+  kString,
+  kBool,
+  kFloat16,
+  kDouble,
+  kUint32,
+  kUint64,
+  kComplex64,
+  kComplex128,
+  kBfloat16,
+  kFloat8e4m3fn,
+  kFloat8e4m3fnuz,
+  kFloat8e5m2,
+  kFloat8e5m2fnuz,
+  kUint4,
+  kInt4,
+  kFloat4e2m1,
+  kFloat8e8m0,
+  kUint2,
+  kInt2
 };
 constexpr bool is_float8(int32_t d) {
   return (d >= kFloat8e4m3fn && d <= kFloat8e5m2fnuz) || d == kFloat8e8m0;
 }
 constexpr bool is_floating(int32_t d) {
-  return d == kFloat || d == kFloat16 || d == kDouble || d == kBfloat16 || is_float8(d) || d == kFloat4e2m1;
+  return d == kFloat || d == kFloat16 || d == kDouble || d == kBfloat16 || is_float8(d) ||
+         d == kFloat4e2m1;
 }
 constexpr bool is_complex(int32_t d) { return d == kComplex64 || d == kComplex128; }
 constexpr bool is_unsigned(int32_t d) {
@@ -76,7 +102,8 @@ constexpr bool is_unsigned(int32_t d) {
 }
 /// Integers of any width, bool not among them.
 constexpr bool is_integer(int32_t d) {
-  return is_unsigned(d) || d == kInt8 || d == kInt16 || d == kInt32 || d == kInt64 || d == kInt4 || d == kInt2;
+  return is_unsigned(d) || d == kInt8 || d == kInt16 || d == kInt32 || d == kInt64 || d == kInt4 ||
+         d == kInt2;
 }
 
 /// A value of the FX program; 0 stands for "omitted".
@@ -142,13 +169,25 @@ class Arg {
   Arg(double f) { set(O2FX_T_FLOAT).u.f = f; }
   Arg(const char* s) { text(O2FX_T_STR, s); }
   Arg(std::string_view s) { text(O2FX_T_STR, s); }
-  Arg(const Ints& l) { list(l, [](const Int& i) { return i.arg; }); }
-  Arg(const Values& l) { list(l, [](Value v) { return Arg(v).raw(); }); }
-  Arg(const std::vector<int64_t>& l) { list(l, [](int64_t i) { return Int(i).arg; }); }
-  Arg(const std::vector<double>& l) { list(l, [](double f) { return Arg(f).raw(); }); }
-  Arg(const std::vector<bool>& l) { list(l, [](bool b) { return Arg(b).raw(); }); }
+  Arg(const Ints& l) {
+    list(l, [](const Int& i) { return i.arg; });
+  }
+  Arg(const Values& l) {
+    list(l, [](Value v) { return Arg(v).raw(); });
+  }
+  Arg(const std::vector<int64_t>& l) {
+    list(l, [](int64_t i) { return Int(i).arg; });
+  }
+  Arg(const std::vector<double>& l) {
+    list(l, [](double f) { return Arg(f).raw(); });
+  }
+  Arg(const std::vector<bool>& l) {
+    list(l, [](bool b) { return Arg(b).raw(); });
+  }
   /// Strings are borrowed: they must outlive the call.
-  Arg(const std::vector<std::string_view>& l) { list(l, [](std::string_view s) { return Arg(s).raw(); }); }
+  Arg(const std::vector<std::string_view>& l) {
+    list(l, [](std::string_view s) { return Arg(s).raw(); });
+  }
   Arg(const o2fx_arg& a) : raw_(a) {}
 
   o2fx_arg raw() const {
@@ -183,7 +222,8 @@ using Kwargs = std::vector<Kwarg>;
 
 /// What is known of a value. Pointers live until the lowering returns.
 struct Info {
-  o2fx_value_info raw{sizeof(o2fx_value_info), O2FX_KIND_UNKNOWN, 0, -1, 0, nullptr, nullptr, nullptr};
+  o2fx_value_info raw{
+      sizeof(o2fx_value_info), O2FX_KIND_UNKNOWN, 0, -1, 0, nullptr, nullptr, nullptr};
   static Info tensor(int32_t dtype, int32_t rank = -1) {
     Info i;
     i.raw.kind = O2FX_KIND_TENSOR;
@@ -259,8 +299,8 @@ class Node {
     const auto a = list(name, "integers", O2FX_T_INT);
     if (!a) return or_else;
     if (!or_else.empty() && a->len != or_else.size())
-      throw Invalid(quoted(name) + ": expected " + std::to_string(or_else.size()) + " values, got " +
-                    std::to_string(a->len));
+      throw Invalid(quoted(name) + ": expected " + std::to_string(or_else.size()) +
+                    " values, got " + std::to_string(a->len));
     std::vector<int64_t> r;
     for (uint32_t i = 0; i < a->len; i++) r.push_back(a->u.list[i].u.i);
     return r;
@@ -332,14 +372,15 @@ class Node {
     const int32_t r = info(v).raw.rank;
     if (r < 0) throw Unsupported("expected an input of known rank");
     if (r < at_least)
-      throw Invalid("expected rank " + std::to_string(at_least) + " or more, got " + std::to_string(r));
+      throw Invalid("expected rank " + std::to_string(at_least) + " or more, got " +
+                    std::to_string(r));
     return r;
   }
   /// An axis counted from the front.
   static int64_t axis(int64_t a, int64_t rank) {
     if (a < -rank || a >= rank)
-      throw Invalid("axis: expected a value in [" + std::to_string(-rank) + ", " + std::to_string(rank - 1) +
-                    "], got " + std::to_string(a));
+      throw Invalid("axis: expected a value in [" + std::to_string(-rank) + ", " +
+                    std::to_string(rank - 1) + "], got " + std::to_string(a));
     return a < 0 ? a + rank : a;
   }
   Int dim(Value v, int64_t axis) {
@@ -396,12 +437,14 @@ class Node {
     const auto b = constant_data(v);
     if (!b || (b->dtype != kFloat && b->dtype != kDouble)) return std::nullopt;
     std::vector<double> r(b->size / (b->dtype == kFloat ? 4 : 8));
-    for (size_t i = 0; i < r.size(); i++) r[i] = b->dtype == kFloat ? element<float>(*b, i) : element<double>(*b, i);
+    for (size_t i = 0; i < r.size(); i++)
+      r[i] = b->dtype == kFloat ? element<float>(*b, i) : element<double>(*b, i);
     return r;
   }
   std::optional<bool> constant_bool(Value v) {
     const auto b = constant_data(v);
-    return b && b->dtype == kBool && b->size ? std::optional(element<char>(*b, 0) != 0) : std::nullopt;
+    return b && b->dtype == kBool && b->size ? std::optional(element<char>(*b, 0) != 0)
+                                             : std::nullopt;
   }
   std::optional<std::vector<std::string>> constant_strings(Value v) {
     o2fx_arg a{};
@@ -418,11 +461,12 @@ class Node {
     for (uint32_t i = 0; i < a.len; i++) r.push_back({a.u.list[i].u.v});
     return r;
   }
-  /// The one element of a tensor as a Python number: a literal if it is a constant of type float, double
-  /// or a tracked integer, else aten::_local_scalar_dense.
+  /// The one element of a tensor as a Python number: a literal if it is a constant of type float,
+  /// double or a tracked integer, else aten::_local_scalar_dense.
   Arg number(Value v) {
     if (const auto reals = constant_reals(v); reals && reals->size() == 1) return (*reals)[0];
-    if (const auto ints = maybe_ints(v, O2FX_INTS_KNOWN_ONLY); ints && ints->size() == 1) return (*ints)[0];
+    if (const auto ints = maybe_ints(v, O2FX_INTS_KNOWN_ONLY); ints && ints->size() == 1)
+      return (*ints)[0];
     return call("aten::_local_scalar_dense", {v});
   }
 
@@ -446,9 +490,10 @@ class Node {
   }
   /// A tensor made by the lowering.
   template <class T>
-  Value constant(std::string_view name, int32_t dtype, const std::vector<T>& data, const std::vector<int64_t>& dims,
-                 int32_t role = O2FX_ROLE_CONSTANT) {
-    const o2fx_bytes b{data.data(), data.size() * sizeof(T), dtype, static_cast<int32_t>(dims.size()), dims.data()};
+  Value constant(std::string_view name, int32_t dtype, const std::vector<T>& data,
+                 const std::vector<int64_t>& dims, int32_t role = O2FX_ROLE_CONSTANT) {
+    const o2fx_bytes b{data.data(), data.size() * sizeof(T), dtype,
+                       static_cast<int32_t>(dims.size()), dims.data()};
     Value v;
     check(h_->constant(c_, str(name), &b, role, &v.id));
     return v;
@@ -478,7 +523,9 @@ class Node {
     check(h_->set_meta(c_, v.id, str(key), &raw));
   }
   /// A line about this node for report.json.
-  void annotate(std::string_view key, std::string_view text) { check(h_->annotate(c_, str(key), str(text))); }
+  void annotate(std::string_view key, std::string_view text) {
+    check(h_->annotate(c_, str(key), str(text)));
+  }
   void warn(std::string_view text) { h_->log(c_, 1, str(text)); }
 
   // ---- arithmetic on sizes; literals fold
@@ -545,7 +592,8 @@ class Node {
   Values lower(Graph g, const Values& in) {
     std::vector<o2fx_value> a, r(g.n_outputs + 1);
     for (const Value v : in) a.push_back(v.id);
-    check(h_->lower_subgraph(c_, g.id, a.data(), static_cast<uint32_t>(a.size()), r.data(), g.n_outputs));
+    check(h_->lower_subgraph(c_, g.id, a.data(), static_cast<uint32_t>(a.size()), r.data(),
+                             g.n_outputs));
     Values out;
     for (uint32_t i = 0; i < g.n_outputs; i++) out.push_back({r[i]});
     return out;
@@ -555,7 +603,9 @@ class Node {
   o2fx_ctx ctx() const { return c_; }
 
  private:
-  static std::string quoted(std::string_view name) { return "attribute '" + std::string(name) + "'"; }
+  static std::string quoted(std::string_view name) {
+    return "attribute '" + std::string(name) + "'";
+  }
   static void check(o2fx_status s) {
     if (s) throw Failed{s > 0 ? O2FX_E_INTERNAL : s};
   }
@@ -574,7 +624,8 @@ class Node {
     a.struct_size = sizeof a;
     return ask(h_->attr(c_, str(name), &a)) ? std::optional(a) : std::nullopt;
   }
-  std::optional<o2fx_arg> attribute(std::string_view name, const char* expected, uint32_t tag, bool optional) {
+  std::optional<o2fx_arg> attribute(std::string_view name, const char* expected, uint32_t tag,
+                                    bool optional) {
     const auto a = find(name);
     if (!a) {
       if (!optional) throw Invalid(quoted(name) + ": expected " + expected + ", got none");
@@ -599,7 +650,8 @@ class Node {
     r.u.v = call(target, {a, b}).id;
     return Int(r);
   }
-  void emit(std::string_view target, const Args& args, const Kwargs& kwargs, uint32_t unpack, o2fx_value* results) {
+  void emit(std::string_view target, const Args& args, const Kwargs& kwargs, uint32_t unpack,
+            o2fx_value* results) {
     std::vector<o2fx_arg> raw;
     std::vector<o2fx_named_arg> named;
     raw.reserve(args.size());
@@ -671,19 +723,31 @@ constexpr o2fx_op op(std::string_view type, int32_t since, o2fx_lower_fn f, int3
   return {str(domain), str(type), since, until, 0, 0, f, nullptr};
 }
 /// A member of a family: f is lower_to<...>.
-constexpr o2fx_op op_to(std::string_view type, int32_t since, o2fx_lower_fn f, const char* target, int32_t until = 0,
-                        std::string_view domain = {}) {
+constexpr o2fx_op op_to(std::string_view type, int32_t since, o2fx_lower_fn f, const char* target,
+                        int32_t until = 0, std::string_view domain = {}) {
   return {str(domain), str(type), since, until, 0, 0, f, target};
 }
 /// A 1:1 op.
-constexpr o2fx_op direct(std::string_view type, int32_t since, const char* target, int32_t until = 0,
-                         std::string_view domain = {}) {
+constexpr o2fx_op direct(std::string_view type, int32_t since, const char* target,
+                         int32_t until = 0, std::string_view domain = {}) {
   return {str(domain), str(type), since, until, 0, 0, lower_to<same_arguments>, target};
 }
 
-constexpr o2fx_plugin plugin(std::string_view id, std::string_view version, const o2fx_op* ops, size_t n_ops) {
-  return {sizeof(o2fx_plugin), O2FX_ABI_MAJOR, O2FX_ABI_MINOR, O2FX_TARGET_MINOR, 0, str(id), str(version), ops,
-          static_cast<uint32_t>(n_ops), sizeof(o2fx_op), nullptr, nullptr, nullptr};
+constexpr o2fx_plugin plugin(std::string_view id, std::string_view version, const o2fx_op* ops,
+                             size_t n_ops) {
+  return {sizeof(o2fx_plugin),
+          O2FX_ABI_MAJOR,
+          O2FX_ABI_MINOR,
+          O2FX_TARGET_MINOR,
+          0,
+          str(id),
+          str(version),
+          ops,
+          static_cast<uint32_t>(n_ops),
+          sizeof(o2fx_op),
+          nullptr,
+          nullptr,
+          nullptr};
 }
 
 /// The rows of one op family, for plugins of several source files: each file ends with
@@ -705,16 +769,17 @@ inline std::vector<o2fx_op> join(std::initializer_list<const Family*> families) 
 }  // namespace onnx2fx
 
 /// The same over families: ONNX2FX_PLUGIN_OF("com.acme.pack", "1.0.0", &kConv, &kPool)
-#define ONNX2FX_PLUGIN_OF(id, version, ...)                                                        \
-  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) {                           \
-    static const std::vector<o2fx_op> ops = onnx2fx::join({__VA_ARGS__});                          \
-    static const o2fx_plugin plugin = onnx2fx::plugin(id, version, ops.data(), ops.size());        \
-    return &plugin;                                                                                \
+#define ONNX2FX_PLUGIN_OF(id, version, ...)                                                 \
+  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) {                    \
+    static const std::vector<o2fx_op> ops = onnx2fx::join({__VA_ARGS__});                   \
+    static const o2fx_plugin plugin = onnx2fx::plugin(id, version, ops.data(), ops.size()); \
+    return &plugin;                                                                         \
   }
 
 /// Defines the plugin's only exported symbol over one table of rows.
-#define ONNX2FX_PLUGIN(id, version, ops)                                                                    \
-  static constexpr o2fx_plugin kOnnx2fxPlugin = onnx2fx::plugin(id, version, ops, sizeof(ops) / sizeof(ops[0])); \
+#define ONNX2FX_PLUGIN(id, version, ops)                               \
+  static constexpr o2fx_plugin kOnnx2fxPlugin =                        \
+      onnx2fx::plugin(id, version, ops, sizeof(ops) / sizeof(ops[0])); \
   extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kOnnx2fxPlugin; }
 
 #endif

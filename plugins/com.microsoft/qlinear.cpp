@@ -1,0 +1,246 @@
+// Ops from quantized tensors to quantized tensors: QLinearAdd and its kin, QLinearConv; and
+// QuantizeLinear, DequantizeLinear. What is no integer arithmetic is computed in float, as ONNX
+// Runtime does; where it sums in another order its results may be a step away.
+#include <algorithm>
+
+#include "plugins/ai.onnx/conversion.hpp"
+#include "plugins/ai.onnx/padding.hpp"
+#include "plugins/com.microsoft/extents.hpp"
+#include "plugins/com.microsoft/families.hpp"
+#include "plugins/com.microsoft/quantization.hpp"
+
+using namespace onnx2fx;
+using namespace contrib;
+
+namespace {
+
+// The real value of inputs i (quantized), i + 1 (scale) and i + 2 (zero point, may be omitted).
+Value real_input(Node& n, size_t i) {
+  return dequantized(n, n.input(i), buffer(n, i + 1), buffer(n, i + 2));
+}
+
+// v quantized by inputs i (scale) and i + 1 (zero point) to the type of x.
+Value as_quantized(Node& n, Value v, size_t i, Value x) {
+  return quantized(n, v, buffer(n, i), buffer(n, i + 1), n.dtype(x));
+}
+
+void binary(Node& n, const char* target) {
+  const Value a = n.input(0), b = n.input(3);
+  const Value y = n.call(target, {real_input(n, 0), real_input(n, 3)});
+  const Extents extents = broadcast(extents_of(n, a), extents_of(n, b));
+  n.output(typed(n, as_quantized(n, y, 6, a), n.dtype(a), extents));
+}
+
+void sigmoid(Node& n) {
+  const Value y = n.call("aten::sigmoid", {real_input(n, 0)});
+  n.output(like(n, as_quantized(n, y, 3, n.input(0)), n.input(0)));
+}
+
+void leaky_relu(Node& n) {
+  const Value y = n.call("aten::leaky_relu", {real_input(n, 0), n.real("alpha", 0.01)});
+  n.output(like(n, as_quantized(n, y, 3, n.input(0)), n.input(0)));
+}
+
+// Before opset 13 of the softmax it was made of, the axes from `axis` on count as one.
+void softmax(Node& n) {
+  const Value x = n.input(0);
+  const int64_t opset = n.integer("opset"), rank = n.rank(x, 1);
+  const int64_t axis = Node::axis(n.integer("axis", -1), rank);
+  Value y = real_input(n, 0);
+  if (opset >= 13 || axis == rank - 1) {
+    y = n.call("aten::softmax.int", {y, axis});
+  } else {
+    y = n.call("aten::softmax.int", {n.call("aten::flatten.using_ints", {y, axis, -1}), -1});
+    y = n.call("aten::reshape", {y, n.dims(x)});
+  }
+  n.output(like(n, as_quantized(n, y, 3, x), x));
+}
+
+void concat(Node& n) {
+  if (n.n_inputs() < 5 || n.n_inputs() % 3 != 2)
+    throw Invalid("expected inputs in threes after the first two, got " +
+                  std::to_string(n.n_inputs()));
+  const Value zero = buffer(n, 1), first = n.input(2);
+  const int64_t axis = Node::axis(n.integer("axis"), n.rank(first, 1));
+  Values parts;
+  Extents extents = extents_of(n, first);
+  Int size = 0;
+  for (size_t i = 2; i < n.n_inputs(); i += 3) {
+    parts.push_back(real_input(n, i));
+    size = n.add(size, n.dim(n.input(i), axis));
+  }
+  (*extents)[static_cast<size_t>(axis)] = size;
+  const int32_t dtype = n.dtype(zero);
+  const Value y = quantized(n, n.call("aten::cat", {parts, axis}), buffer(n, 0), zero, dtype);
+  n.output(typed(n, y, dtype, extents));
+}
+
+void where(Node& n) {
+  const Value condition = n.input(0), x = n.input(1);
+  const Value y = n.call("aten::where.self", {condition, real_input(n, 1), real_input(n, 4)});
+  const Extents extents = broadcast(extents_of(n, condition),
+                                    broadcast(extents_of(n, x), extents_of(n, n.input(4))));
+  n.output(typed(n, as_quantized(n, y, 7, x), n.dtype(x), extents));
+}
+
+void reduce_mean(Node& n) {
+  const Value x = n.input(0);
+  const std::vector<int64_t> axes = n.integers("axes");
+  const bool keep = n.flag("keepdims", true);
+  const Value y = n.call("aten::mean.dim", {real_input(n, 0), axes, keep});
+  std::vector<Extent> left;
+  const Extents all = extents_of(n, x);
+  for (int64_t i = 0; i < n.rank(x); i++) {
+    const bool reduced = axes.empty() || std::any_of(axes.begin(), axes.end(), [&](int64_t a) {
+                           return Node::axis(a, n.rank(x)) == i;
+                         });
+    if (!reduced) left.push_back((*all)[static_cast<size_t>(i)]);
+    if (reduced && keep) left.push_back(1);
+  }
+  n.output(typed(n, as_quantized(n, y, 3, x), n.dtype(x), left));
+}
+
+// ---- pools and convolution, perhaps with the channels last
+
+Value channels_first(Node& n, Value v, Value like_shape) {
+  Extents e = extents_of(n, like_shape);
+  if (e) std::rotate(e->begin() + 1, e->end() - 1, e->end());
+  return typed(n, n.call("aten::movedim.int", {v, -1, 1}), n.info(v).raw.dtype, e);
+}
+
+// y has its channels at axis 1; `extents` too.
+void output_where_channels_are(Node& n, Value y, int32_t dtype, std::vector<Extent> extents,
+                               bool last) {
+  if (last) {
+    y = n.call("aten::movedim.int", {y, 1, -1});
+    std::rotate(extents.begin() + 1, extents.begin() + 2, extents.end());
+  }
+  n.output(typed(n, y, dtype, extents));
+}
+
+void global_average_pool(Node& n) {
+  const Value x = n.input(0);
+  const bool last = n.flag("channels_last", false);
+  const int64_t rank = n.rank(x, 3);
+  std::vector<Extent> extents = *extents_of(n, x);
+  Ints axes;
+  for (int64_t i = last ? 1 : 2; i < (last ? rank - 1 : rank); i++) {
+    axes.push_back(i);
+    extents[static_cast<size_t>(i)] = 1;
+  }
+  const Value y = n.call("aten::mean.dim", {real_input(n, 0), axes, true});
+  n.output(typed(n, as_quantized(n, y, 3, x), n.dtype(x), extents));
+}
+
+std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w,
+                                   bool ceil) {
+  std::vector<Extent> r{extent_of(n, x, 0), channels};
+  for (size_t i = 0; i < w.axes; i++) {
+    Int free = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], w.end[i]));
+    free = n.sub(free, w.reach(n, i));
+    if (ceil) free = n.add(free, w.strides[i] - 1);
+    r.push_back(n.add(n.floordiv(free, w.strides[i]), 1));
+  }
+  return r;
+}
+
+void average_pool(Node& n) {
+  static constexpr const char* kTargets[] = {"aten::avg_pool1d", "aten::avg_pool2d",
+                                             "aten::avg_pool3d"};
+  const bool last = n.flag("channels_last", false), ceil = n.flag("ceil_mode", false);
+  const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
+  const std::vector<int64_t> kernel = n.integers("kernel_shape");
+  const Windows w = read_windows(n, x, Ints(kernel.begin(), kernel.end()));
+  if (w.axes < 1 || w.axes > 3)
+    throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(w.axes));
+  if (ceil || !w.is_even())
+    throw Unsupported("attributes 'ceil_mode', 'pads': expected 0, and the same pads at both ends");
+  const bool count = n.flag("count_include_pad", false);
+  const Value real = dequantized(n, x, buffer(n, 1), buffer(n, 2));
+  const Value y =
+      n.call(kTargets[w.axes - 1], {real, w.kernel, w.strides, w.begin, false, count});
+  output_where_channels_are(n, as_quantized(n, y, 3, n.input(0)), n.dtype(n.input(0)),
+                            window_extents(n, x, extent_of(n, x, 1), w, ceil), last);
+}
+
+// A parameter of the output channels.
+Value by_channel(Node& n, Value v, size_t axes_after) {
+  if (!v || n.rank(v) == 0) return v;
+  Ints shape(axes_after + 1, Int(1));
+  shape[0] = -1;
+  return n.call("aten::reshape", {v, shape});
+}
+
+void conv(Node& n) {
+  const bool last = n.flag("channels_last", false);
+  const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
+  const Value weight = n.role(n.input(3), O2FX_ROLE_BUFFER), bias = buffer(n, 8);
+  const size_t axes = static_cast<size_t>(n.rank(weight, 3)) - 2;
+  n.ignore("kernel_shape");  // the weight says it
+  Ints kernel;
+  for (size_t i = 0; i < axes; i++) kernel.push_back(n.dim(weight, static_cast<int64_t>(i) + 2));
+  const Windows w = read_windows(n, x, kernel);
+  const Value x_zero = n.call("aten::reshape", {buffer(n, 2), Ints{}});
+  Value in = centred(n, x, x_zero);
+  const Ints padding = even_padding(n, in, w);
+  const Value filter = centred(n, weight, by_channel(n, buffer(n, 5), axes + 1));
+  Value y = n.call("aten::convolution", {in, filter, nullptr, w.strides, padding, w.dilations,
+                                         false, Ints(axes, Int(0)), n.integer("group", 1)});
+  if (bias)
+    y = n.call("aten::add.Tensor",
+               {y, n.call("aten::to.dtype", {by_channel(n, bias, axes), Dtype{kDouble}})});
+  Value factor = n.call("aten::mul.Tensor", {buffer(n, 1), by_channel(n, buffer(n, 4), axes)});
+  factor = n.call("aten::div.Tensor", {factor, buffer(n, 6)});
+  y = n.call("aten::mul.Tensor", {y, factor});
+  const int32_t dtype = n.dtype(n.input(7));
+  output_where_channels_are(n, rounded(n, y, buffer(n, 7), dtype), dtype,
+                            window_extents(n, x, extent_of(n, weight, 0), w, false), last);
+}
+
+// ---- QuantizeLinear, DequantizeLinear
+
+// A scale or zero point: one, or one for each position along `axis`.
+Value along(Node& n, Value v, Value x) {
+  if (!v || n.rank(v) == 0) return v;
+  if (n.dim(v, 0).is(1)) return n.call("aten::reshape", {v, Ints{}});
+  Ints shape(static_cast<size_t>(n.rank(x, 1)), Int(1));
+  shape[static_cast<size_t>(Node::axis(n.integer("axis", 1), n.rank(x)))] = -1;
+  return n.call("aten::reshape", {v, shape});
+}
+
+void quantize_linear(Node& n) {
+  const Value x = n.input(0), zero = buffer(n, 2);
+  n.has("axis");
+  const int32_t to = zero ? n.dtype(zero) : static_cast<int32_t>(kUint8);
+  if (!is_integer(to)) throw Unsupported("input 2: expected an integer type");
+  const Value y = quantized(n, n.cast(x, kFloat), along(n, buffer(n, 1), x), along(n, zero, x), to);
+  n.output(like(n, y, x, to));
+}
+
+void dequantize_linear(Node& n) {
+  const Value x = n.input(0), scale = buffer(n, 1);
+  n.has("axis");
+  const int32_t to = n.dtype(scale);
+  const Value y = dequantized(n, x, along(n, scale, x), along(n, buffer(n, 2), x));
+  n.output(like(n, to == kFloat ? y : n.call("aten::to.dtype", {y, Dtype{to}}), x, to));
+}
+
+constexpr o2fx_op kOps[] = {
+    row("DequantizeLinear", lower<dequantize_linear>),
+    row_to("QLinearAdd", lower_to<binary>, "aten::add.Tensor"),
+    row("QLinearAveragePool", lower<average_pool>),
+    row("QLinearConcat", lower<concat>),
+    row("QLinearConv", lower<conv>),
+    row("QLinearGlobalAveragePool", lower<global_average_pool>),
+    row("QLinearLeakyRelu", lower<leaky_relu>),
+    row_to("QLinearMul", lower_to<binary>, "aten::mul.Tensor"),
+    row("QLinearReduceMean", lower<reduce_mean>),
+    row("QLinearSigmoid", lower<sigmoid>),
+    row("QLinearSoftmax", lower<softmax>),
+    row("QLinearWhere", lower<where>),
+    row("QuantizeLinear", lower<quantize_linear>),
+};
+
+}  // namespace
+
+const Family kQlinear = family(kOps);
