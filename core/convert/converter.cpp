@@ -322,10 +322,16 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
       if (view.inputs[k] && !l.input_read[k])
         refuse("input " + std::to_string(k) + ": it is present, but plugin " + plugin.id +
                " never read it");
-    for (const auto& a : node.attribute())
-      if (!l.attribute_read.count(a.name()))
-        refuse("attribute '" + a.name() + "': it is present, but plugin " + plugin.id +
-               " never read it");
+    for (const auto& a : node.attribute()) {
+      if (l.attribute_read.count(a.name())) continue;
+      if (view.schema && !view.schema->attributes().contains(a.name())) {
+        status = O2FX_E_MODEL;
+        text = "attribute '" + a.name() + "': the operator has none of that name";
+        continue;
+      }
+      refuse("attribute '" + a.name() + "': it is present, but plugin " + plugin.id +
+             " never read it");
+    }
     if (builder.depth() != l.base_depth)
       refuse("plugin " + plugin.id + " began a program and did not end it");
   }

@@ -66,7 +66,7 @@ void label_encoder(Node& n) {
   const Value x = n.input(0);
   const Keys keys = label_keys(n);
   const size_t count = size_of(keys);
-  const Value at = places(n, x, keys);
+  const Value at = places(n, x, keys, n.opset() >= 4);
   for (const char* other : {"default_string", "default_int64", "default_float"}) n.ignore(other);
   if (n.has("values_strings")) {
     auto values = n.texts("values_strings");

@@ -80,7 +80,8 @@ void imputer(Node& n) {
   n.output(n.call("aten::where.self", {hole, values, x}));
 }
 
-// By row, as vectors are; a row of zeros stays as it is.
+// By row, as a vector is one; where the divisor is 0, the row stays as it is. MAX is the greatest
+// element, not the greatest size: so the standard and ONNX Runtime have it.
 void normalizer(Node& n) {
   const std::string norm = n.text("norm");
   const int32_t rank = n.rank(n.input(0), 1);
@@ -89,7 +90,7 @@ void normalizer(Node& n) {
   const Value size = n.call("aten::abs", {x});
   Value by;
   if (norm == "MAX")
-    by = n.call("aten::amax", {size, Ints{-1}, true});
+    by = n.call("aten::amax", {x, Ints{-1}, true});
   else if (norm == "L1")
     by = n.call("aten::sum.dim_IntList", {size, Ints{-1}, true});
   else if (norm == "L2")

@@ -36,7 +36,8 @@ std::vector<int64_t> ascending(const std::vector<T>& keys) {
 }
 
 template <class T>
-Value number_places(Node& n, Value x, const std::vector<T>& keys, int32_t dtype) {
+Value number_places(Node& n, Value x, const std::vector<T>& keys, int32_t dtype,
+                    bool nan_equals = true) {
   const int64_t none = static_cast<int64_t>(keys.size());
   const std::vector<int64_t> order = ascending(keys);
   std::vector<T> sorted;
@@ -45,7 +46,7 @@ Value number_places(Node& n, Value x, const std::vector<T>& keys, int32_t dtype)
   Value found = sorted.empty() ? n.call("aten::full_like", {v, none}, {{"dtype", Dtype{kInt64}}})
                                : search(n, v, table(n, "keys", dtype, sorted), order, none);
   const auto nan = std::find_if(keys.begin(), keys.end(), [](T k) { return k != k; });
-  if (nan == keys.end()) return found;
+  if (nan == keys.end() || !nan_equals) return found;
   return n.call("aten::masked_fill.Scalar",
                 {found, n.call("aten::isnan", {v}), static_cast<int64_t>(nan - keys.begin())});
 }
@@ -62,7 +63,7 @@ size_t size_of(const Keys& keys) {
   return std::visit([](const auto& k) { return k.size(); }, keys);
 }
 
-Value places(Node& n, Value x, const Keys& keys) {
+Value places(Node& n, Value x, const Keys& keys, bool nan_equals) {
   const bool text = n.dtype(x) == kString;
   if (text != std::holds_alternative<std::vector<std::string>>(keys))
     throw Invalid(text ? "expected keys that are strings, as X is"
@@ -72,7 +73,7 @@ Value places(Node& n, Value x, const Keys& keys) {
     if (!is_floating(n.dtype(x))) return number_places(n, x, *integers, kInt64);
     return number_places(n, x, std::vector<double>(integers->begin(), integers->end()), kDouble);
   }
-  return number_places(n, x, std::get<std::vector<double>>(keys), kDouble);
+  return number_places(n, x, std::get<std::vector<double>>(keys), kDouble, nan_equals);
 }
 
 Value texts_at(Node& n, Value places, const std::vector<std::string>& texts) {

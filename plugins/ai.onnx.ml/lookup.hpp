@@ -13,8 +13,8 @@ using Keys = std::variant<std::vector<std::string>, std::vector<int64_t>, std::v
 /// The number of keys.
 size_t size_of(const Keys& keys);
 /// Each element of x as the place of the first key that equals it; the number of keys where none
-/// does. NaN equals NaN.
-Value places(Node& n, Value x, const Keys& keys);
+/// does. NaN equals NaN, unless nan_equals is false.
+Value places(Node& n, Value x, const Keys& keys, bool nan_equals = true);
 /// The texts at `places`.
 Value texts_at(Node& n, Value places, const std::vector<std::string>& texts);
 /// The numbers at `places`.

@@ -157,8 +157,9 @@ class Loop {
       }
     }
     const Value steps = n_.call("aten::arange", {*count_}, options);
-    const Values r = n_.calls(initial_.size() + scans_, "higher_order::scan",
-                              {c.program, initial_, Values{steps}, captures});
+    const Values r =
+        n_.calls(initial_.size() + scans_, "higher_order::scan",
+                 {c.program, distinct(n_, initial_, captures), Values{steps}, captures});
     const int64_t rows = count_->known() ? count_->arg.u.i : -1;
     for (size_t k = 0; k < r.size(); k++)
       n_.state(r[k], (k < initial_.size() ? c.types[k].outside()
@@ -245,6 +246,7 @@ class Loop {
     initial.insert(initial.end(), initial_.begin(), initial_.end());
     const Values captures = n_.close({condition, *body});
     if (!are_operands(n_, captures)) return false;
+    initial = distinct(n_, initial, captures);
     anchor(initial, captures);
     n_.annotate("form",
                 count_ ? "while_loop: the body may end the loop, or the number of steps may be 0"

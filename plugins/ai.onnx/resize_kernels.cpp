@@ -138,7 +138,9 @@ std::string kernel_of(const Resizing& r, int32_t rank) {
 
 Value by_aten(Node& n, const Resizing& r, Value x) {
   const int32_t dtype = n.info(x).raw.dtype, rank = n.rank(x);
-  if ((dtype != kFloat && dtype != kDouble) || rank < 3 || rank > 5) return {};
+  const bool wide = dtype == kFloat || dtype == kDouble;
+  const bool half = (dtype == kFloat16 || dtype == kBfloat16) && !r.antialias;
+  if (!(wide || half) || rank < 3 || rank > 5) return {};
   const std::string target = kernel_of(r, rank);
   if (target.empty() || r.coordinates == "tf_crop_and_resize") return {};
   Ints extents;

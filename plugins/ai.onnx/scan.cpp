@@ -39,7 +39,13 @@ Values scan_forwards(Node& n, Graph body, const Values& state, const Values& sli
   for (const Value v : results) types.emplace_back(n.info(v));
   const Program step = n.end(results);
   const Values captures = n.close({step});
-  const Values r = n.calls(results.size(), "higher_order::scan", {step, state, slices, captures});
+  Values operands = state;
+  operands.insert(operands.end(), slices.begin(), slices.end());
+  operands = distinct(n, operands, captures);
+  const auto middle = operands.begin() + static_cast<std::ptrdiff_t>(state.size());
+  const Values r =
+      n.calls(results.size(), "higher_order::scan",
+              {step, Values(operands.begin(), middle), Values(middle, operands.end()), captures});
   for (size_t k = 0; k < r.size(); k++) {
     const Type t = types[k].outside();
     n.state(r[k], (k < state.size() ? t : t.with_axis(0, -1)).info());

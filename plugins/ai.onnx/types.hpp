@@ -89,6 +89,21 @@ inline bool are_operands(const Node& n, const Values& vs) {
   });
 }
 
+/// torch.export (2.13) takes two operands that are one tensor for one formal: those of `operands`
+/// that come twice, or among `others`, become copies.
+inline Values distinct(Node& n, Values operands, const Values& others) {
+  Values seen = others;
+  for (Value& v : operands) {
+    if (std::find(seen.begin(), seen.end(), v) == seen.end()) {
+      seen.push_back(v);
+    } else if (n.info(v).is_tensor()) {
+      const Type type(n.info(v));
+      v = n.state(n.call("aten::clone", {v}), type.info());
+    }
+  }
+  return operands;
+}
+
 /// Both are tensors of one dtype, rank, and extents proved equal.
 inline bool same_tensors(const Info& a, const Info& b) {
   const o2fx_value_info &x = a.raw, &y = b.raw;

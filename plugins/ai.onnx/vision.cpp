@@ -16,7 +16,10 @@ int64_t choice(Node& n, const char* attribute, std::initializer_list<const char*
     if (got == name) return i;
     i++;
   }
-  throw Invalid("attribute '" + std::string(attribute) + "': got '" + got + "'");
+  std::string list;
+  for (const char* name : names) list += (list.empty() ? "" : ", ") + std::string(name);
+  throw Invalid("attribute '" + std::string(attribute) + "': expected one of " + list + ", got '" +
+                got + "'");
 }
 
 void grid_sample(Node& n) {
@@ -28,9 +31,11 @@ void grid_sample(Node& n) {
   const bool align_corners = n.flag("align_corners");
   const int32_t rank = n.rank(x, 3), dtype = n.dtype(x);
   if (rank > 5) throw Unsupported("input 'X': expected 1 to 3 spatial axes");
-  if (mode == 2 && rank == 5) throw Unsupported("attribute 'mode': 'cubic' over 3 spatial axes");
+  if (mode == 2 && rank == 5)
+    throw Unsupported(
+        "attribute 'mode': expected linear or nearest over 3 spatial axes, got cubic");
   if (dtype == kString || is_complex(dtype) || dtype == kInt64 || dtype == kUint64)
-    throw Unsupported("input 'X': elements of this type");
+    throw Unsupported("input 'X': expected elements that a double holds exactly");
   const bool wide =
       dtype == kDouble || dtype == kInt32 || dtype == kUint32 || n.info(grid).raw.dtype == kDouble;
   const int32_t computed = wide ? kDouble : kFloat;

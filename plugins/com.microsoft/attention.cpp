@@ -39,14 +39,12 @@ void split_projection(Node& n, Attention& a, Value projected, const Ints& sizes)
 }
 
 Extents stacked_extents(Node& n, const Attention& a, Value x, const Ints& sizes) {
-  return std::vector<Extent>{2, extent_of(n, x, 0), a.heads, a.keys,
-                             n.floordiv(sizes[2], a.heads)};
+  return std::vector<Extent>{2, extent_of(n, x, 0), a.heads, a.keys, n.floordiv(sizes[2], a.heads)};
 }
 
 void finish_projected(Node& n, Attention& a, Value x, const Ints& sizes) {
   add_past(n, a);
-  const Extents extents =
-      std::vector<Extent>{extent_of(n, x, 0), extent_of(n, x, 1), sizes[2]};
+  const Extents extents = std::vector<Extent>{extent_of(n, x, 0), extent_of(n, x, 1), sizes[2]};
   n.output(typed(n, attend(n, a), a.dtype, extents));
   if (!n.wanted(1)) return;
   const Value present = n.call("aten::stack", {Values{a.k, a.v}});
@@ -74,8 +72,7 @@ void attention(Node& n) {
   read_stacked_past(n, a, n.maybe_input(4));
   const Ints sizes = projection_sizes(n, weight);
   Value projected = n.call("aten::matmul", {x, weight});
-  if (bias)
-    projected = n.call("aten::add.Tensor", {projected, n.role(bias, O2FX_ROLE_PARAMETER)});
+  if (bias) projected = n.call("aten::add.Tensor", {projected, n.role(bias, O2FX_ROLE_PARAMETER)});
   split_projection(n, a, projected, sizes);
   finish_projected(n, a, x, sizes);
 }
@@ -89,8 +86,8 @@ void q_attention(Node& n) {
   a.dtype = n.dtype(bias);
   a.mask = n.maybe_input(5);
   read_stacked_past(n, a, n.maybe_input(8));
-  const Value product = n.call("aten::matmul", {centred(n, x, buffer(n, 6)),
-                                                centred(n, weight, buffer(n, 7))});
+  const Value product =
+      n.call("aten::matmul", {centred(n, x, buffer(n, 6)), centred(n, weight, buffer(n, 7))});
   const Value scale = n.call("aten::mul.Tensor", {x_scale, weight_scale});
   Value projected = n.call("aten::mul.Tensor", {n.cast(product, a.dtype), scale});
   projected = n.call("aten::add.Tensor", {projected, bias});
@@ -155,8 +152,9 @@ Int read_operands(Node& n, Attention& a, Value query, Value key, Value value) {
 
 void state_head_size(Node& n, const Attention& a, Value query) {
   if (n.rank(query) != 3) return;
-  typed(n, a.q, a.dtype, std::vector<Extent>{extent_of(n, query, 0), a.heads,
-                                             extent_of(n, query, 1), head_size(n, a, query)});
+  typed(n, a.q, a.dtype,
+        std::vector<Extent>{extent_of(n, query, 0), a.heads, extent_of(n, query, 1),
+                            head_size(n, a, query)});
 }
 
 void multi_head_attention(Node& n) {

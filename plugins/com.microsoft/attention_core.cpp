@@ -58,8 +58,7 @@ static Value within_lengths(Node& n, const Attention& a) {
   const Int count = n.dim(a.mask, 0);
   const Value key = places(n, a.q, a.keys, Ints{1, 1, 1, -1});
   if (count == a.batch)
-    return n.call("aten::lt.Tensor",
-                  {key, n.call("aten::reshape", {a.mask, Ints{-1, 1, 1, 1}})});
+    return n.call("aten::lt.Tensor", {key, n.call("aten::reshape", {a.mask, Ints{-1, 1, 1, 1}})});
   const Value limits = limits_of(n, a, count);
   const auto limit = [&](int64_t i) { return n.call("aten::select.int", {limits, 0, i}); };
   return n.call("aten::logical_and", {n.call("aten::lt.Tensor", {key, limit(0)}),
@@ -69,8 +68,7 @@ static Value within_lengths(Node& n, const Attention& a) {
 static Value taking_part(Node& n, const Attention& a) {
   const int32_t rank = n.rank(a.mask, 1);
   if (rank == 1) return within_lengths(n, a);
-  if (rank > 3)
-    throw Unsupported("input mask: expected rank 1 to 3, got " + std::to_string(rank));
+  if (rank > 3) throw Unsupported("input mask: expected rank 1 to 3, got " + std::to_string(rank));
   Value mask = n.call("aten::gt.Scalar", {a.mask, 0});
   for (int32_t i = rank; i < 4; i++) mask = n.call("aten::unsqueeze", {mask, 1});
   return mask;
@@ -92,8 +90,7 @@ static Value addend(Node& n, const Attention& a) {
   if (!a.causal) return r;
   Value query = places(n, a.q, a.queries, Ints{-1, 1});
   if (a.past_k) query = n.call("aten::add.Scalar", {query, n.dim(a.past_k, 2)});
-  const Value seen =
-      n.call("aten::le.Tensor", {places(n, a.q, a.keys, Ints{1, -1}), query});
+  const Value seen = n.call("aten::le.Tensor", {places(n, a.q, a.keys, Ints{1, -1}), query});
   return unless(n, a, seen, r, -kInfinity);
 }
 
@@ -113,8 +110,8 @@ Value attend(Node& n, const Attention& a, Value* scores) {
   const Value mask = triangle ? Value{} : addend(n, a);
   Kwargs options;
   if (a.scale) options.push_back({"scale", *a.scale});
-  const Value y = n.call("aten::scaled_dot_product_attention",
-                         {a.q, a.k, a.v, mask, 0.0, triangle}, options);
+  const Value y =
+      n.call("aten::scaled_dot_product_attention", {a.q, a.k, a.v, mask, 0.0, triangle}, options);
   return merge_heads(n, y);
 }
 

@@ -12,8 +12,7 @@ namespace {
 
 Ints kernel_of(Node& n, Value weight) {
   const int32_t rank = n.rank(weight, 3);
-  if (rank > 5)
-    throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(rank - 2));
+  if (rank > 5) throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(rank - 2));
   n.ignore("kernel_shape");  // the weight says it
   Ints kernel;
   for (int32_t i = 2; i < rank; i++) kernel.push_back(n.dim(weight, i));
@@ -38,8 +37,8 @@ Convolution convolve(Node& n, Value x, Value weight) {
     extents.push_back(n.add(n.floordiv(n.sub(padded, w.reach(n, i)), w.strides[i]), 1));
   }
   const Ints padding = even_padding(n, x, w);
-  const Value y = n.call(kTargets[w.axes - 1], {x, weight, bias, w.strides, padding, w.dilations,
-                                                n.integer("group", 1)});
+  const Value y = n.call(kTargets[w.axes - 1],
+                         {x, weight, bias, w.strides, padding, w.dilations, n.integer("group", 1)});
   return {y, extents};
 }
 
@@ -86,8 +85,7 @@ Value filter_of(Node& n, Value weight) {
   const Int channels = n.floordiv(n.dim(n.input(0), -1), group);
   const bool first = n.dim(weight, 1) == channels, last = n.dim(weight, rank - 1) == channels;
   if (first == last)
-    throw Unsupported(
-        "input 1: expected extents that tell where the channels of the weight stand");
+    throw Unsupported("input 1: expected extents that tell where the channels of the weight stand");
   return first ? weight : channels_first(n, weight);
 }
 

@@ -44,8 +44,8 @@ class Cell {
     const Value c = state[1];
     const Values g = n_.calls(4, "aten::chunk", {add(in, product(state[0], r_, r_scale_)), 4, -1});
     const Value i = sigmoid(peep(0, g[0], c));
-    const Value f = l_.input_forget ? n_.call("aten::rsub.Scalar", {i, 1})
-                                    : sigmoid(peep(2, g[2], c));
+    const Value f =
+        l_.input_forget ? n_.call("aten::rsub.Scalar", {i, 1}) : sigmoid(peep(2, g[2], c));
     const Value next = add(mul(f, c), mul(i, n_.call("aten::tanh", {clipped(g[3])})));
     const Value o = sigmoid(peep(1, g[1], next));
     return {mul(o, n_.call("aten::tanh", {next})), next};
@@ -65,9 +65,7 @@ class Cell {
   }
   Value add(Value a, Value b) { return n_.call("aten::add.Tensor", {a, b}); }
   Value mul(Value a, Value b) { return n_.call("aten::mul.Tensor", {a, b}); }
-  Value clipped(Value v) {
-    return l_.clip ? n_.call("aten::clamp", {v, -*l_.clip, *l_.clip}) : v;
-  }
+  Value clipped(Value v) { return l_.clip ? n_.call("aten::clamp", {v, -*l_.clip, *l_.clip}) : v; }
   Value sigmoid(Value v) { return n_.call("aten::sigmoid", {clipped(v)}); }
   Value peep(size_t gate, Value v, Value c) { return p_.empty() ? v : add(v, mul(p_[gate], c)); }
 
@@ -133,9 +131,7 @@ Layer read_layer(Node& n) {
 Values run_direction(Node& n, const Layer& l, size_t direction, const Values& initial) {
   const bool backwards = l.reverse || direction == 1;
   Cell cell(n, l, static_cast<int64_t>(direction));
-  const auto flipped = [&](Value v) {
-    return backwards ? n.call("aten::flip", {v, Ints{0}}) : v;
-  };
+  const auto flipped = [&](Value v) { return backwards ? n.call("aten::flip", {v, Ints{0}}) : v; };
   const Value in = cell.project(flipped(l.x));
   Values state;
   for (const Value v : initial)
@@ -164,8 +160,7 @@ void dynamic_quantize_lstm(Node& n) {
   all.insert(all.begin(), extent_of(n, l.x, 0));
   if (n.wanted(0)) n.output(typed(n, n.call("aten::stack", {parts[2], 1}), kFloat, all));
   for (size_t i = 0; i < 2; i++)
-    if (n.wanted(i + 1))
-      n.output(typed(n, n.call("aten::stack", {parts[i]}), kFloat, last), i + 1);
+    if (n.wanted(i + 1)) n.output(typed(n, n.call("aten::stack", {parts[i]}), kFloat, last), i + 1);
 }
 
 constexpr o2fx_op kOps[] = {row("DynamicQuantizeLSTM", lower<dynamic_quantize_lstm>)};

@@ -1,13 +1,13 @@
 // GroupQueryAttention: causal attention over a cache of keys and values, in which a head of keys
 // serves several heads of queries. seqlens_k says for each sample how many keys there are once the
 // new ones are in (less one); the new ones of a sample stand right before that.
+#include <cmath>
+#include <limits>
+
 #include "plugins/com.microsoft/attention_core.hpp"
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/rotary_embedding.hpp"
-
-#include <cmath>
-#include <limits>
 
 using namespace onnx2fx;
 using namespace contrib;
@@ -16,9 +16,9 @@ namespace {
 
 struct Grouped {
   int64_t heads, kv_heads;
-  Value q, k, v;              // (N, heads, L, size)
-  Value before;               // (N, 1): how many keys a sample had
-  Value places;               // (N, L): where the new keys stand
+  Value q, k, v;  // (N, heads, L, size)
+  Value before;   // (N, 1): how many keys a sample had
+  Value places;   // (N, L): where the new keys stand
   Value bias, sink;
   bool causal, smooth;
   int64_t window;
@@ -131,10 +131,11 @@ Value mask_of(Node& n, const Grouped& g) {
 Value softmax_with_sink(Node& n, const Grouped& g, Value scores) {
   const Ints shape{g.batch, g.heads, g.queries, 1};
   const Value sink =
-      g.sink ? n.call("aten::expand", {n.call("aten::reshape", {g.sink, Ints{1, g.heads, 1, 1}}),
-                                       shape})
+      g.sink ? n.call("aten::expand",
+                      {n.call("aten::reshape", {g.sink, Ints{1, g.heads, 1, 1}}), shape})
              : n.call("aten::new_zeros", {scores, shape});
-  const Value p = n.call("aten::softmax.int", {n.call("aten::cat", {Values{scores, sink}, -1}), -1});
+  const Value p =
+      n.call("aten::softmax.int", {n.call("aten::cat", {Values{scores, sink}, -1}), -1});
   return n.call("aten::slice.Tensor", {p, -1, 0, g.total});
 }
 
@@ -197,8 +198,9 @@ void group_query_attention(Node& n) {
     return past_key ? n.call("aten::slice.Tensor", {x, 2, 0, g.total}) : x;
   };
   const Value y = merge_heads(n, attend(n, g, used(k), used(v), static_cast<bool>(past_key)));
-  n.output(typed(n, y, g.dtype, std::vector<Extent>{extent_of(n, query, 0), extent_of(n, query, 1),
-                                                    n.mul(g.size, g.heads)}));
+  n.output(typed(
+      n, y, g.dtype,
+      std::vector<Extent>{extent_of(n, query, 0), extent_of(n, query, 1), n.mul(g.size, g.heads)}));
   const std::vector<Extent> cache{extent_of(n, query, 0), g.kv_heads, n.dim(k, 2), g.size};
   if (n.wanted(1)) n.output(typed(n, k, g.dtype, cache), 1);
   if (n.wanted(2)) n.output(typed(n, v, g.dtype, cache), 2);

@@ -26,8 +26,7 @@ void matmul_integer_to_float(Node& n) {
       throw Unsupported("inputs 'a_scale', 'a_zero_point': expected one element");
   const int32_t dtype = n.dtype(a_scale);
   if (dtype != kFloat) throw Unsupported("input 'a_scale': expected float");
-  const Value sum =
-      n.call("aten::matmul", {centred(n, a, a_zero), centred(n, b, buffer(n, 5))});
+  const Value sum = n.call("aten::matmul", {centred(n, a, a_zero), centred(n, b, buffer(n, 5))});
   const Value y = with_bias(n, scaled(n, sum, a_scale, b_scale), n.maybe_input(6));
   n.output(typed(n, y, dtype, matmul_extents(n, a, b)));
 }

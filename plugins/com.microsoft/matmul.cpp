@@ -48,8 +48,7 @@ Value operand(Node& n, Value v, bool transposed, bool batch) {
 Value product(Node& n) {
   const Value weight = n.input(1);
   if (n.info(weight).raw.rank == 2) n.role(weight, O2FX_ROLE_PARAMETER);
-  const Value a =
-      operand(n, n.input(0), n.flag("transA", false), n.flag("transBatchA", false));
+  const Value a = operand(n, n.input(0), n.flag("transA", false), n.flag("transBatchA", false));
   const Value b = operand(n, weight, n.flag("transB", false), n.flag("transBatchB", false));
   const double alpha = n.real("alpha", 1.0);
   Value y = n.call("aten::matmul", {a, b});

@@ -35,8 +35,7 @@ Value unpacked(Node& n, Value bytes, const Packed& p, int64_t count) {
     Values parts;
     const int64_t mask = (1 << p.bits) - 1;
     for (int64_t shift = 0; shift < 8; shift += p.bits) {
-      const Value low =
-          shift ? n.call("aten::bitwise_right_shift.Tensor_Scalar", {v, shift}) : v;
+      const Value low = shift ? n.call("aten::bitwise_right_shift.Tensor_Scalar", {v, shift}) : v;
       parts.push_back(n.call("aten::bitwise_and.Scalar", {low, mask}));
     }
     v = n.call("aten::cat", {parts, -1});
@@ -57,9 +56,8 @@ Value zero_points(Node& n, const Packed& p, Value groups) {
   if (!zero) return zero;
   if (groups && n.dtype(zero) == kUint8)  // ONNX Runtime's kernels differ in what they mean then
     throw Unsupported("input 'g_idx': expected none with packed zero points");
-  const Value v = n.dtype(zero) == kUint8
-                      ? unpacked(n, zero, p, p.blocks)
-                      : n.call("aten::reshape", {zero, Ints{p.rows, p.blocks}});
+  const Value v = n.dtype(zero) == kUint8 ? unpacked(n, zero, p, p.blocks)
+                                          : n.call("aten::reshape", {zero, Ints{p.rows, p.blocks}});
   return for_columns(n, n.call("aten::to.dtype", {v, Dtype{p.dtype}}), p, groups);
 }
 

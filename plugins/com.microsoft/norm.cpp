@@ -98,8 +98,7 @@ Value looked_up(Node& n, size_t table, Value ids) {
 
 Value position_embedding(Node& n, Value ids) {
   if (const Value positions = n.maybe_input(8)) return looked_up(n, 3, positions);
-  const Value rows =
-      n.call("aten::slice.Tensor", {learnt(n, n.input(3)), 0, 0, n.dim(ids, 1)});
+  const Value rows = n.call("aten::slice.Tensor", {learnt(n, n.input(3)), 0, 0, n.dim(ids, 1)});
   return n.call("aten::unsqueeze", {rows, 0});
 }
 
@@ -118,8 +117,7 @@ void embed_layer_norm(Node& n) {
   n.ignore("mask_index_type");  // the outputs that are asked for tell it
   const Value words = n.input(2);
   Value sum = n.call("aten::add.Tensor", {looked_up(n, 2, ids), position_embedding(n, ids)});
-  if (segments && segment_table)
-    sum = n.call("aten::add.Tensor", {sum, looked_up(n, 4, segments)});
+  if (segments && segment_table) sum = n.call("aten::add.Tensor", {sum, looked_up(n, 4, segments)});
   Extents extents = extents_of(n, ids);
   if (extents) extents->push_back(extent_of(n, words, 1));
   typed(n, sum, n.dtype(words), extents);

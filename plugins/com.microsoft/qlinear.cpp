@@ -78,8 +78,8 @@ void concat(Node& n) {
 void where(Node& n) {
   const Value condition = n.input(0), x = n.input(1);
   const Value y = n.call("aten::where.self", {condition, real_input(n, 1), real_input(n, 4)});
-  const Extents extents = broadcast(extents_of(n, condition),
-                                    broadcast(extents_of(n, x), extents_of(n, n.input(4))));
+  const Extents extents =
+      broadcast(extents_of(n, condition), broadcast(extents_of(n, x), extents_of(n, n.input(4))));
   n.output(typed(n, as_quantized(n, y, 7, x), n.dtype(x), extents));
 }
 
@@ -132,8 +132,7 @@ void global_average_pool(Node& n) {
   n.output(typed(n, as_quantized(n, y, 3, x), n.dtype(x), extents));
 }
 
-std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w,
-                                   bool ceil) {
+std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w, bool ceil) {
   std::vector<Extent> r{extent_of(n, x, 0), channels};
   for (size_t i = 0; i < w.axes; i++) {
     Int free = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], w.end[i]));
@@ -157,8 +156,7 @@ void average_pool(Node& n) {
     throw Unsupported("attributes 'ceil_mode', 'pads': expected 0, and the same pads at both ends");
   const bool count = n.flag("count_include_pad", false);
   const Value real = dequantized(n, x, buffer(n, 1), buffer(n, 2));
-  const Value y =
-      n.call(kTargets[w.axes - 1], {real, w.kernel, w.strides, w.begin, false, count});
+  const Value y = n.call(kTargets[w.axes - 1], {real, w.kernel, w.strides, w.begin, false, count});
   output_where_channels_are(n, as_quantized(n, y, 3, n.input(0)), n.dtype(n.input(0)),
                             window_extents(n, x, extent_of(n, x, 1), w, ceil), last);
 }

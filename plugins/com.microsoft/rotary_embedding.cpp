@@ -16,8 +16,7 @@ constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
 // (N, 1, L, size / 2)
 Value angles(Node& n, Value table, Value positions) {
   n.role(table, O2FX_ROLE_BUFFER);
-  return n.call("aten::unsqueeze",
-                {n.call("aten::index.Tensor", {table, Values{positions}}), 1});
+  return n.call("aten::unsqueeze", {n.call("aten::index.Tensor", {table, Values{positions}}), 1});
 }
 
 // All of x is rotated.
@@ -36,8 +35,7 @@ Value turned(Node& n, Value x, Value cos, Value sin, bool interleaved) {
 // One position for each place. A single one is that of the first place, others follow it.
 Value read_positions(Node& n, Value given, Value x, int64_t length_axis) {
   if (n.rank(given) == 2) return given;
-  return n.call("aten::add.Tensor",
-                {places(n, x, n.dim(x, length_axis), Ints{1, -1}), given});
+  return n.call("aten::add.Tensor", {places(n, x, n.dim(x, length_axis), Ints{1, -1}), given});
 }
 
 void refuse(Node& n) {

@@ -3,7 +3,10 @@
 import json
 import os
 import pathlib
+import re
+import resource
 import shutil
+import signal
 import subprocess
 
 import numpy as np
@@ -17,13 +20,15 @@ BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", ROOT / "build" / "release")
 PROGRAM = BUILD / "bin" / "onnx2fx"
 LIBRARIES = BUILD / "tests" / "plugins" / "libraries"
 
-RELU = 'g (float[2] x) => (float[2] y) { y = Relu(x) }'
+RELU = "g (float[2] x) => (float[2] y) { y = Relu(x) }"
 
 
 def onnx2fx(*arguments, cwd):
     """Exit code and messages, with the folder's own path left out."""
     environment = {"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent"}
-    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, env=environment, cwd=cwd)
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)], capture_output=True, text=True, env=environment, cwd=cwd
+    )
     assert done.stdout == ""
     return done.returncode, done.stderr
 
@@ -51,7 +56,9 @@ def built(nodes, initializers=(), opset=17):
 
 
 def convert(folder, model):
-    (folder / "m.onnx").write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
+    (folder / "m.onnx").write_bytes(
+        model if isinstance(model, bytes) else model.SerializeToString()
+    )
     return refused(folder)
 
 
@@ -65,25 +72,40 @@ def weighted():
 
 FILES = {
     "empty": (b"", "error: m.onnx: not an ONNX model: the file is empty\n"),
-    "text": (b"this is no model, only words\n", 
+    "text": (
+        b"this is no model, only words\n",
         "error: m.onnx: not an ONNX model: byte 0: field of unknown wire type 4\n"
-        "  note: this is a text file; onnx2fx reads models in ONNX's binary form\n"),
-    "json": (b'{"graph": {}}\n', 
+        "  note: this is a text file; onnx2fx reads models in ONNX's binary form\n",
+    ),
+    "json": (
+        b'{"graph": {}}\n',
         "error: m.onnx: not an ONNX model: byte 0: field of unknown wire type 3\n"
-        "  note: this is a text file; onnx2fx reads models in ONNX's binary form\n"),
-    "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n", 
+        "  note: this is a text file; onnx2fx reads models in ONNX's binary form\n",
+    ),
+    "git lfs": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n",
         "error: m.onnx: not an ONNX model: byte 0: field of unknown wire type 6\n"
-        "  note: this is a Git LFS pointer; fetch the model itself with 'git lfs pull'\n"),
-    "zip": (b"PK\x03\x04" + bytes(60), 
+        "  note: this is a Git LFS pointer; fetch the model itself with 'git lfs pull'\n",
+    ),
+    "zip": (
+        b"PK\x03\x04" + bytes(60),
         "error: m.onnx: not an ONNX model: byte 2: no field begins here\n"
-        "  note: this is a zip archive: a PyTorch checkpoint, perhaps; unpack or export it first\n"),
-    "random bytes": (bytes(range(255, 0, -1)), 
-        "error: m.onnx: not an ONNX model: byte 0: number is longer than 64 bits\n"),
+        "  note: this is a zip archive: a PyTorch checkpoint, perhaps; unpack or export it first\n",
+    ),
+    "random bytes": (
+        bytes(range(255, 0, -1)),
+        "error: m.onnx: not an ONNX model: byte 0: number is longer than 64 bits\n",
+    ),
     "zeros": (bytes(100), "error: m.onnx: not an ONNX model: byte 0: no field begins here\n"),
-    "truncated": (weighted().SerializeToString()[:40], 
+    "truncated": (
+        weighted().SerializeToString()[:40],
         "error: m.onnx: truncated model: byte 2: field 7 runs past the end of the file: expected 72 bytes, got 36\n"
-        "  note: the file seems to be cut short; download or export it again\n"),
-    "no graph": (onnx.ModelProto(ir_version=8).SerializeToString(), "error: m.onnx: not an ONNX model: it holds no graph\n"),
+        "  note: the file seems to be cut short; download or export it again\n",
+    ),
+    "no graph": (
+        onnx.ModelProto(ir_version=8).SerializeToString(),
+        "error: m.onnx: not an ONNX model: it holds no graph\n",
+    ),
 }
 
 
@@ -106,14 +128,18 @@ def test_missing_file(tmp_path):
 
 def test_folder_instead_of_a_file(tmp_path):
     (tmp_path / "m.onnx").mkdir()
-    assert refused(tmp_path) == (1, 
-        "error: m.onnx: cannot read file: expected a regular file, got a folder\n")
+    assert refused(tmp_path) == (
+        1,
+        "error: m.onnx: cannot read file: expected a regular file, got a folder\n",
+    )
 
 
 def test_pipe_instead_of_a_file(tmp_path):
     os.mkfifo(tmp_path / "m.onnx")
-    assert refused(tmp_path) == (1, 
-        "error: m.onnx: cannot read file: expected a regular file, got a device or pipe\n")
+    assert refused(tmp_path) == (
+        1,
+        "error: m.onnx: cannot read file: expected a regular file, got a device or pipe\n",
+    )
 
 
 # ---- models that break ONNX's rules
@@ -153,8 +179,22 @@ def initializer(**fields):
 
 
 def recursive_functions():
-    f = helper.make_function("d", "F", ["a"], ["b"], [helper.make_node("G", ["a"], ["b"], domain="d")], [helper.make_opsetid("d", 1)])
-    g = helper.make_function("d", "G", ["a"], ["b"], [helper.make_node("F", ["a"], ["b"], domain="d")], [helper.make_opsetid("d", 1)])
+    f = helper.make_function(
+        "d",
+        "F",
+        ["a"],
+        ["b"],
+        [helper.make_node("G", ["a"], ["b"], domain="d")],
+        [helper.make_opsetid("d", 1)],
+    )
+    g = helper.make_function(
+        "d",
+        "G",
+        ["a"],
+        ["b"],
+        [helper.make_node("F", ["a"], ["b"], domain="d")],
+        [helper.make_opsetid("d", 1)],
+    )
     model = built([helper.make_node("F", ["x"], ["y"], domain="d")])
     model.opset_import.append(helper.make_opsetid("d", 1))
     model.functions.extend([f, g])
@@ -164,43 +204,98 @@ def recursive_functions():
 MODELS = {
     "IR version 0": (with_ir(0), "error: m.onnx: IR version: expected 1 to 14, got 0\n"),
     "IR version negative": (with_ir(-3), "error: m.onnx: IR version: expected 1 to 14, got -3\n"),
-    "IR version absent": (without_ir(), 
+    "IR version absent": (
+        without_ir(),
         "error: m.onnx: IR version: expected 1 to 14, got none\n"
-        "  note: the file may be something else than a model\n"),
-    "opset absent": (without_opsets(), 
+        "  note: the file may be something else than a model\n",
+    ),
+    "opset absent": (
+        without_opsets(),
         "error: m.onnx: opset of domain 'ai.onnx': expected a version, got none\n"
-        "  note: first used by node #0 (Relu)\n"),
-    "opset zero": (parsed(RELU, '"": 0'), "error: m.onnx: opset of domain 'ai.onnx': expected 1 to 28, got 0\n"),
-    "opset twice": (parsed(RELU, '"": 17, "": 18'), 
-        "error: m.onnx: opset of domain 'ai.onnx': it is imported twice, as 17 and 18\n"),
-    "opset of another domain absent": (parsed('g (float[2] x) => (float[2] y) { y = ai.onnx.ml.Normalizer(x) }'), 
+        "  note: first used by node #0 (Relu)\n",
+    ),
+    "opset zero": (
+        parsed(RELU, '"": 0'),
+        "error: m.onnx: opset of domain 'ai.onnx': expected 1 to 28, got 0\n",
+    ),
+    "opset twice": (
+        parsed(RELU, '"": 17, "": 18'),
+        "error: m.onnx: opset of domain 'ai.onnx': it is imported twice, as 17 and 18\n",
+    ),
+    "opset of another domain absent": (
+        parsed("g (float[2] x) => (float[2] y) { y = ai.onnx.ml.Normalizer(x) }"),
         "error: m.onnx: opset of domain 'ai.onnx.ml': expected a version, got none\n"
-        "  note: first used by node #0 (ai.onnx.ml.Normalizer)\n"),
-    "cycle of two": (parsed('g (float[2] x) => (float[2] y) { a = Add(x, b)  b = Relu(a)  y = Neg(b) }'), "error: m.onnx: cyclic graph: #0 -> #1 -> #0\n"),
-    "cycle of one": (parsed('g (float[2] x) => (float[2] y) { y = Add(x, y) }'), "error: m.onnx: cyclic graph: #0 -> #0\n"),
-    "undefined inputs": (parsed('g (float[2] x) => (float[2] y) { a = Add(x, p)  y = Add(a, q) }'), 
+        "  note: first used by node #0 (ai.onnx.ml.Normalizer)\n",
+    ),
+    "cycle of two": (
+        parsed("g (float[2] x) => (float[2] y) { a = Add(x, b)  b = Relu(a)  y = Neg(b) }"),
+        "error: m.onnx: cyclic graph: #0 -> #1 -> #0\n",
+    ),
+    "cycle of one": (
+        parsed("g (float[2] x) => (float[2] y) { y = Add(x, y) }"),
+        "error: m.onnx: cyclic graph: #0 -> #0\n",
+    ),
+    "undefined inputs": (
+        parsed("g (float[2] x) => (float[2] y) { a = Add(x, p)  y = Add(a, q) }"),
         "error: m.onnx: node #0 (Add, opset 17): input 1: no value is named 'p'\n"
-        "error: m.onnx: node #1 (Add, opset 17): input 1: no value is named 'q'\n"),
-    "undefined output": (parsed('g (float[2] x) => (float[2] y, float[2] z) { y = Relu(x) }'), "error: m.onnx: output #1: no node makes 'z'\n"),
-    "value defined twice": (parsed('g (float[2] x) => (float[2] y) { y = Relu(x)  y = Neg(x) }'), 
-        "error: m.onnx: node #1 (Neg, opset 17): output 0: expected a new name, got 'y', which is defined already\n"),
-    "required input left out": (parsed('g (float[2] x) => (float[2] y) { y = Add(x, ) }'), "error: m.onnx: node #0 (Add, opset 17): inputs: expected 2, got 1\n"),
-    "too few inputs": (parsed('g (float[2] x) => (float[2] y) { y = Add(x) }'), "error: m.onnx: node #0 (Add, opset 17): inputs: expected 2, got 1\n"),
-    "too many inputs": (parsed('g (float[2] x) => (float[2] y) { y = Relu(x, x) }'), "error: m.onnx: node #0 (Relu, opset 17): inputs: expected 1, got 2\n"),
-    "attribute of a wrong type": (with_attribute("Softmax", axis=1.5), 
-        "error: m.onnx: node 'n' (Softmax, opset 17): attribute 'axis': expected INT, got FLOAT\n"),
-    "attribute twice": (attribute_twice(), 
-        "error: m.onnx: node 'n' (Softmax, opset 17): attribute 'axis': it is given twice\n"),
-    "attribute missing": (with_attribute("Cast"), 
-        "error: m.onnx: node 'n' (Cast, opset 17): attribute 'to': expected INT, got none\n"),
-    "functions that call each other": (recursive_functions(), 
-        "error: m.onnx: function 'd.F': it calls itself: 'd.F' -> 'd.G' -> 'd.F'\n"),
-    "tensor with too little data": (initializer(raw_data=b"1234"), "error: m.onnx: initializer 'w': raw_data: expected 8 bytes, got 4\n"),
-    "tensor without data": (initializer(), "error: m.onnx: initializer 'w': raw_data: expected 8 bytes, got 0\n"),
-    "tensor of an unknown data type": (parsed('g (float[2] x) => (float[2] y) { y = Relu(x) }'), 
-        "error: m.onnx: initializer 'w': data type: expected one of ONNX's, got 99\n"),
+        "error: m.onnx: node #1 (Add, opset 17): input 1: no value is named 'q'\n",
+    ),
+    "undefined output": (
+        parsed("g (float[2] x) => (float[2] y, float[2] z) { y = Relu(x) }"),
+        "error: m.onnx: output #1: no node makes 'z'\n",
+    ),
+    "value defined twice": (
+        parsed("g (float[2] x) => (float[2] y) { y = Relu(x)  y = Neg(x) }"),
+        "error: m.onnx: node #1 (Neg, opset 17): output 0: expected a new name, got 'y', which is defined already\n",
+    ),
+    "required input left out": (
+        parsed("g (float[2] x) => (float[2] y) { y = Add(x, ) }"),
+        "error: m.onnx: node #0 (Add, opset 17): inputs: expected 2, got 1\n",
+    ),
+    "too few inputs": (
+        parsed("g (float[2] x) => (float[2] y) { y = Add(x) }"),
+        "error: m.onnx: node #0 (Add, opset 17): inputs: expected 2, got 1\n",
+    ),
+    "too many inputs": (
+        parsed("g (float[2] x) => (float[2] y) { y = Relu(x, x) }"),
+        "error: m.onnx: node #0 (Relu, opset 17): inputs: expected 1, got 2\n",
+    ),
+    "attribute of a wrong type": (
+        with_attribute("Softmax", axis=1.5),
+        "error: m.onnx: node 'n' (Softmax, opset 17): attribute 'axis': expected INT, got FLOAT\n",
+    ),
+    "attribute twice": (
+        attribute_twice(),
+        "error: m.onnx: node 'n' (Softmax, opset 17): attribute 'axis': it is given twice\n",
+    ),
+    "attribute unknown": (
+        with_attribute("Relu", slope=0.5),
+        "error: m.onnx: node 'n' (Relu, opset 17): attribute 'slope': the operator has none of that name\n",
+    ),
+    "attribute missing": (
+        with_attribute("Cast"),
+        "error: m.onnx: node 'n' (Cast, opset 17): attribute 'to': expected INT, got none\n",
+    ),
+    "functions that call each other": (
+        recursive_functions(),
+        "error: m.onnx: function 'd.F': it calls itself: 'd.F' -> 'd.G' -> 'd.F'\n",
+    ),
+    "tensor with too little data": (
+        initializer(raw_data=b"1234"),
+        "error: m.onnx: initializer 'w': raw_data: expected 8 bytes, got 4\n",
+    ),
+    "tensor without data": (
+        initializer(),
+        "error: m.onnx: initializer 'w': raw_data: expected 8 bytes, got 0\n",
+    ),
+    "tensor of an unknown data type": (
+        parsed("g (float[2] x) => (float[2] y) { y = Relu(x) }"),
+        "error: m.onnx: initializer 'w': data type: expected one of ONNX's, got 99\n",
+    ),
 }
-MODELS["tensor of an unknown data type"][0].graph.initializer.append(TensorProto(name="w", data_type=99, dims=[1], raw_data=b"1"))
+MODELS["tensor of an unknown data type"][0].graph.initializer.append(
+    TensorProto(name="w", data_type=99, dims=[1], raw_data=b"1")
+)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -213,11 +308,13 @@ def test_versions_too_new_are_warned_of(tmp_path):
     model = parsed(RELU)
     model.ir_version, model.opset_import[0].version = 99, 999
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
-    assert onnx2fx("m.onnx", "-o", "out", cwd=tmp_path) == (0, 
+    assert onnx2fx("m.onnx", "-o", "out", cwd=tmp_path) == (
+        0,
         "warning: m.onnx: IR version: expected 1 to 14, got 99\n"
         "  note: the model is newer than this onnx2fx\n"
         "warning: m.onnx: opset of domain 'ai.onnx': expected at most 28, got 999\n"
-        "  note: the model is newer than this onnx2fx; it is read by the rules of opset 28\n")
+        "  note: the model is newer than this onnx2fx; it is read by the rules of opset 28\n",
+    )
     assert (tmp_path / "out" / "graph.json").exists()
 
 
@@ -225,75 +322,112 @@ def test_versions_too_new_are_warned_of(tmp_path):
 
 
 def test_every_unknown_operator_is_listed(tmp_path):
-    graph = 'g (float[2] x) => (float[2] y) { a = Nonsense(x)  b = Nonsense(a)  c = Relu(b)  d = com.acme.Rope(c)  y = Rubbish(d) }'
-    assert convert(tmp_path, parsed(graph, '"": 17, "com.acme": 2')) == (1, 
+    graph = "g (float[2] x) => (float[2] y) { a = Nonsense(x)  b = Nonsense(a)  c = Relu(b)  d = com.acme.Rope(c)  y = Rubbish(d) }"
+    assert convert(tmp_path, parsed(graph, '"": 17, "com.acme": 2')) == (
+        1,
         "error: m.onnx: node 'a' (Nonsense, opset 17): no loaded plugin lowers this operator\n"
         "error: m.onnx: node 'b' (Nonsense, opset 17): no loaded plugin lowers this operator\n"
         "error: m.onnx: node 'd' (com.acme.Rope, opset 2): no loaded plugin lowers this operator\n"
         "error: m.onnx: node 'y' (Rubbish, opset 17): no loaded plugin lowers this operator\n"
-        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n")
+        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
+    )
 
 
 def test_unknown_domain_without_an_opset(tmp_path):
-    assert convert(tmp_path, parsed('g (float[2] x) => (float[2] y) { y = com.acme.Rope(x) }')) == (1, 
+    assert convert(tmp_path, parsed("g (float[2] x) => (float[2] y) { y = com.acme.Rope(x) }")) == (
+        1,
         "error: m.onnx: node 'y' (com.acme.Rope, opset 1): no loaded plugin lowers this operator\n"
-        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n")
+        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
+    )
 
 
 def test_known_operator_of_a_later_opset(tmp_path):
-    assert convert(tmp_path, parsed('g (float[2] x) => (float[2] y) { y = Gelu(x) }')) == (1, 
+    assert convert(tmp_path, parsed("g (float[2] x) => (float[2] y) { y = Gelu(x) }")) == (
+        1,
         "error: m.onnx: node 'y' (Gelu, opset 17): no loaded plugin lowers this operator\n"
         "  note: onnx2fx.ai-onnx: since 20 > opset 17\n"
-        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n")
+        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
+    )
 
 
 def test_names_cannot_write_to_the_terminal(tmp_path):
     node = helper.make_node("Bad\x1b[2J\nerror: forged", ["x"], ["y"], name="n\r\x07\x7f")
-    assert convert(tmp_path, built([node])) == (1, 
+    assert convert(tmp_path, built([node])) == (
+        1,
         "error: m.onnx: node 'n\\x0d\\x07\\x7f' (Bad\\x1b[2J\\x0aerror: forged, opset 17): no loaded plugin lowers this operator\n"
-        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n")
+        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
+    )
 
 
 def test_kept_operators_cannot_write_to_the_terminal(tmp_path):
-    (tmp_path / "m.onnx").write_bytes(built([helper.make_node("Bad\x1b[2J\n", ["x"], ["y"])]).SerializeToString())
-    assert onnx2fx("m.onnx", "-o", "out", "--keep-going", cwd=tmp_path) == (0, "warning: Bad\\x1b[2J\\x0a, opset 17: kept 1 opaque node\n")
+    (tmp_path / "m.onnx").write_bytes(
+        built([helper.make_node("Bad\x1b[2J\n", ["x"], ["y"])]).SerializeToString()
+    )
+    assert onnx2fx("m.onnx", "-o", "out", "--keep-going", cwd=tmp_path) == (
+        0,
+        "warning: Bad\\x1b[2J\\x0a, opset 17: kept 1 opaque node\n",
+    )
 
 
 # ---- external data
 
 
 def external(location, **entries):
-    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2], data_location=TensorProto.EXTERNAL)
+    tensor = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[2], data_location=TensorProto.EXTERNAL
+    )
     for key, value in {"location": location, **entries}.items():
         tensor.external_data.add(key=key, value=str(value))
     return built([helper.make_node("Add", ["x", "w"], ["y"])], [tensor])
 
 
 EXTERNAL = {
-    "missing": (external("w.bin"), 
+    "missing": (
+        external("w.bin"),
         "error: m.onnx: weight 'w': file 'w.bin' is missing\n"
-        "  note: put the file beside the model, or convert with --weights meta\n"),
-    "outside": (external("../w.bin"), 
-        "error: m.onnx: weight 'w': external data '../w.bin': expected a path inside the model's folder, got one with '..'\n"),
-    "outside, by a detour": (external("sub/../../w.bin"), 
-        "error: m.onnx: weight 'w': external data 'sub/../../w.bin': expected a path inside the model's folder, got one with '..'\n"),
-    "absolute": (external("/etc/hostname"), 
-        "error: m.onnx: weight 'w': external data '/etc/hostname': expected a path inside the model's folder, got an absolute one\n"),
-    "too short": (external("short.bin"), 
-        "error: m.onnx: weight 'w': file 'short.bin': expected 8 bytes at offset 0, got a file of 4 bytes\n"),
-    "offset beyond the end": (external("short.bin", offset=4096, length=8), 
-        "error: m.onnx: weight 'w': file 'short.bin': expected 8 bytes at offset 4096, got a file of 4 bytes\n"),
-    "length that overflows": (external("short.bin", offset=2**64 - 4, length=8), 
-        "error: m.onnx: weight 'w': file 'short.bin': expected 8 bytes at offset 18446744073709551612, got a file of 4 bytes\n"),
-    "length of another size": (external("long.bin", length=4), 
-        "error: m.onnx: initializer 'w': external data: expected 8 bytes, got 4\n"),
-    "offset that is no number": (external("long.bin", offset="four"), 
-        "error: m.onnx: not an ONNX model: byte 54: external data: offset: expected a number, got 'four'\n"),
-    "symbolic link": (external("link.bin"), 
+        "  note: put the file beside the model, or convert with --weights meta\n",
+    ),
+    "outside": (
+        external("../w.bin"),
+        "error: m.onnx: weight 'w': external data '../w.bin': expected a path inside the model's folder, got one with '..'\n",
+    ),
+    "outside, by a detour": (
+        external("sub/../../w.bin"),
+        "error: m.onnx: weight 'w': external data 'sub/../../w.bin': expected a path inside the model's folder, got one with '..'\n",
+    ),
+    "absolute": (
+        external("/etc/hostname"),
+        "error: m.onnx: weight 'w': external data '/etc/hostname': expected a path inside the model's folder, got an absolute one\n",
+    ),
+    "too short": (
+        external("short.bin"),
+        "error: m.onnx: weight 'w': file 'short.bin': expected 8 bytes at offset 0, got a file of 4 bytes\n",
+    ),
+    "offset beyond the end": (
+        external("short.bin", offset=4096, length=8),
+        "error: m.onnx: weight 'w': file 'short.bin': expected 8 bytes at offset 4096, got a file of 4 bytes\n",
+    ),
+    "length that overflows": (
+        external("short.bin", offset=2**64 - 4, length=8),
+        "error: m.onnx: weight 'w': file 'short.bin': expected 8 bytes at offset 18446744073709551612, got a file of 4 bytes\n",
+    ),
+    "length of another size": (
+        external("long.bin", length=4),
+        "error: m.onnx: initializer 'w': external data: expected 8 bytes, got 4\n",
+    ),
+    "offset that is no number": (
+        external("long.bin", offset="four"),
+        "error: m.onnx: not an ONNX model: byte 54: external data: offset: expected a number, got 'four'\n",
+    ),
+    "symbolic link": (
+        external("link.bin"),
         "error: m.onnx: weight 'w': external data 'link.bin': leads out of the model's folder\n"
-        "  note: if that file is meant, allow its folder with --weights-root\n"),
-    "folder": (external("sub"), 
-        "error: m.onnx: weight 'w': external data 'sub': cannot read file: expected a regular file, got a folder\n"),
+        "  note: if that file is meant, allow its folder with --weights-root\n",
+    ),
+    "folder": (
+        external("sub"),
+        "error: m.onnx: weight 'w': external data 'sub': cannot read file: expected a regular file, got a folder\n",
+    ),
 }
 
 
@@ -320,7 +454,9 @@ def pack(tmp_path):
     (tmp_path / "pack").mkdir()
     for name in ("rope.so", "rope.onnx2fx.json"):
         shutil.copy(LIBRARIES / name, tmp_path / "pack" / name)
-    model = parsed('g (float[2] x) => (float[2] y) { y = com.acme.Halve(x) }', '"": 17, "com.acme": 1')
+    model = parsed(
+        "g (float[2] x) => (float[2] y) { y = com.acme.Halve(x) }", '"": 17, "com.acme": 1'
+    )
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     return tmp_path
 
@@ -337,35 +473,60 @@ def library(name):
 
 
 PLUGINS = {
-    "text file named .so": (lambda f: (f / "pack" / "rope.so").write_text("/* GNU ld script */\n"), 
-        "error: DIR/pack/rope.so: expected an ELF shared library, got a text file\n"),
-    "empty file named .so": (lambda f: (f / "pack" / "rope.so").write_bytes(b""), 
-        "error: DIR/pack/rope.so: expected an ELF shared library, got an empty file\n"),
-    "library cut short": (lambda f: (f / "pack" / "rope.so").write_bytes((LIBRARIES / "rope.so").read_bytes()[:3000]), 
-        "error: DIR/pack/rope.so: expected a whole ELF file, got a truncated or damaged one\n"),
-    "library missing": (lambda f: (f / "pack" / "rope.so").unlink(), "error: DIR/pack/rope.so: cannot be opened: No such file or directory\n"),
-    "entry of another ABI": (library("hostile_entry_2.so"), 
+    "text file named .so": (
+        lambda f: (f / "pack" / "rope.so").write_text("/* GNU ld script */\n"),
+        "error: DIR/pack/rope.so: expected an ELF shared library, got a text file\n",
+    ),
+    "empty file named .so": (
+        lambda f: (f / "pack" / "rope.so").write_bytes(b""),
+        "error: DIR/pack/rope.so: expected an ELF shared library, got an empty file\n",
+    ),
+    "library cut short": (
+        lambda f: (f / "pack" / "rope.so").write_bytes((LIBRARIES / "rope.so").read_bytes()[:3000]),
+        "error: DIR/pack/rope.so: expected a whole ELF file, got a truncated or damaged one\n",
+    ),
+    "library missing": (
+        lambda f: (f / "pack" / "rope.so").unlink(),
+        "error: DIR/pack/rope.so: cannot be opened: No such file or directory\n",
+    ),
+    "entry of another ABI": (
+        library("hostile_entry_2.so"),
         "error: DIR/pack/rope.so: plugin ABI 2, this host speaks 1.0\n"
-        "  note: rebuild the plugin against this SDK, or upgrade onnx2fx\n"),
-    "table of another major version": (library("hostile_major.so"), 
+        "  note: rebuild the plugin against this SDK, or upgrade onnx2fx\n",
+    ),
+    "table of another major version": (
+        library("hostile_major.so"),
         "error: DIR/pack/rope.so: plugin ABI 2.0, this host speaks 1.0\n"
-        "  note: rebuild the plugin against this SDK, or upgrade onnx2fx\n"),
-    "table that needs a newer host": (library("hostile_min_minor.so"), 
+        "  note: rebuild the plugin against this SDK, or upgrade onnx2fx\n",
+    ),
+    "table that needs a newer host": (
+        library("hostile_min_minor.so"),
         "error: DIR/pack/rope.so: needs a host of ABI 1.7 or newer, this host speaks 1.0\n"
-        "  note: upgrade onnx2fx\n"),
-    "library without the entry": (library("hostile_no_entry.so"), 
+        "  note: upgrade onnx2fx\n",
+    ),
+    "library without the entry": (
+        library("hostile_no_entry.so"),
         "error: DIR/pack/rope.so: exports no onnx2fx_plugin_entry_1\n"
-        "  note: a plugin is built with onnx2fx_add_plugin()\n"),
-    "library that does not link": (library("hostile_undefined.so"), 
-        "error: DIR/pack/rope.so: undefined symbol: a_function_that_nobody_has\n"),
-    "descriptor that is no JSON": (lambda f: (f / "pack" / "rope.onnx2fx.json").write_text("{"), 
-        "error: DIR/pack/rope.onnx2fx.json: line 1, column 2: syntax error while parsing object key - unexpected end of input; expected string literal\n"),
-    "descriptor of another version": (lambda f: spoil(f, lambda d: d["plugin"].update(version="9.9.9")), 
+        "  note: a plugin is built with onnx2fx_add_plugin()\n",
+    ),
+    "library that does not link": (
+        library("hostile_undefined.so"),
+        "error: DIR/pack/rope.so: undefined symbol: a_function_that_nobody_has\n",
+    ),
+    "descriptor that is no JSON": (
+        lambda f: (f / "pack" / "rope.onnx2fx.json").write_text("{"),
+        "error: DIR/pack/rope.onnx2fx.json: line 1, column 2: syntax error while parsing object key - unexpected end of input; expected string literal\n",
+    ),
+    "descriptor of another version": (
+        lambda f: spoil(f, lambda d: d["plugin"].update(version="9.9.9")),
         "error: DIR/pack/rope.so: version: expected 9.9.9 as in the descriptor, got 1.4.0\n"
-        "  note: the descriptor is DIR/pack/rope.onnx2fx.json\n"),
-    "descriptor with an unknown key": (lambda f: spoil(f, lambda d: d["plugin"].update(licence="MIT")), 
+        "  note: the descriptor is DIR/pack/rope.onnx2fx.json\n",
+    ),
+    "descriptor with an unknown key": (
+        lambda f: spoil(f, lambda d: d["plugin"].update(licence="MIT")),
         "error: DIR/pack/rope.onnx2fx.json: /plugin: unknown key 'licence': expected one of 'id', 'version', 'library', 'sha256', 'abi', 'requires', 'description', 'license', 'homepage'\n"
-        "  note: did you mean 'license'?\n"),
+        "  note: did you mean 'license'?\n",
+    ),
 }
 
 
@@ -377,31 +538,69 @@ def test_plugin(pack, name):
     assert (code, errors.replace(str(pack), "DIR")) == (3, message)
 
 
+def test_refusal_waits_for_its_threads(pack):
+    """The schemas that a thread registers in the background must outlive it."""
+    (pack / "pack" / "rope.so").write_text("no library")
+    assert {refused(pack, "--plugin-dir", "pack")[0] for _ in range(20)} == {3}
+
+
 MANIFESTS = {
-    "unknown key": (3, '{"config_version": "1.0", "op_set": {}}', 
+    "unknown key": (
+        3,
+        '{"config_version": "1.0", "op_set": {}}',
         "error: manifest.json: /: unknown key 'op_set': expected one of '$schema', 'config_version', 'extends', 'plugin_dirs', 'plugins', 'on_conflict', 'op_sets', 'default_op_set'\n"
-        "  note: did you mean 'op_sets'?\n"),
-    "duplicate key": (3, '{"config_version": "1.0", "plugin_dirs": [], "plugin_dirs": ["pack"]}', "error: manifest.json: /: duplicate key 'plugin_dirs'\n"),
-    "no JSON": (3, '{"config_version": ', 
-        "error: manifest.json: line 1, column 20: syntax error while parsing value - unexpected end of input; expected '[', '{', or a literal\n"),
-    "no object": (3, '[]', 
-        "error: manifest.json: /: expected an onnx2fx manifest: which plugins, which op set, who lowers what (onnx2fx --manifest FILE), got an array\n"),
-    "version missing": (3, '{}', "error: manifest.json: /: expected the key 'config_version', got none\n"),
-    "version too new": (3, '{"config_version": "2.0"}', 
-        "error: manifest.json: /config_version: expected a version 1.MINOR, got \"2.0\"\n"),
-    "wrong type": (3, '{"config_version": "1.0", "plugin_dirs": "pack"}', "error: manifest.json: /plugin_dirs: expected an array, got \"pack\"\n"),
-    "plugin folder missing": (3, '{"config_version": "1.0", "plugin_dirs": ["nowhere"]}', 
-        "error: manifest.json at /plugin_dirs/0: expected a readable folder, got nowhere: No such file or directory\n"),
-    "plugin required but absent": (3, '{"config_version": "1.0", "plugins": {"require": [{"id": "org.lab.other"}]}}', 
+        "  note: did you mean 'op_sets'?\n",
+    ),
+    "duplicate key": (
+        3,
+        '{"config_version": "1.0", "plugin_dirs": [], "plugin_dirs": ["pack"]}',
+        "error: manifest.json: /: duplicate key 'plugin_dirs'\n",
+    ),
+    "no JSON": (
+        3,
+        '{"config_version": ',
+        "error: manifest.json: line 1, column 20: syntax error while parsing value - unexpected end of input; expected '[', '{', or a literal\n",
+    ),
+    "no object": (
+        3,
+        "[]",
+        "error: manifest.json: /: expected an onnx2fx manifest: which plugins, which op set, who lowers what (onnx2fx --manifest FILE), got an array\n",
+    ),
+    "version missing": (
+        3,
+        "{}",
+        "error: manifest.json: /: expected the key 'config_version', got none\n",
+    ),
+    "version too new": (
+        3,
+        '{"config_version": "2.0"}',
+        'error: manifest.json: /config_version: expected a version 1.MINOR, got "2.0"\n',
+    ),
+    "wrong type": (
+        3,
+        '{"config_version": "1.0", "plugin_dirs": "pack"}',
+        'error: manifest.json: /plugin_dirs: expected an array, got "pack"\n',
+    ),
+    "plugin folder missing": (
+        3,
+        '{"config_version": "1.0", "plugin_dirs": ["nowhere"]}',
+        "error: manifest.json at /plugin_dirs/0: expected a readable folder, got nowhere: No such file or directory\n",
+    ),
+    "plugin required but absent": (
+        3,
+        '{"config_version": "1.0", "plugins": {"require": [{"id": "org.lab.other"}]}}',
         "error: manifest.json at /plugins/require/0: expected plugin 'org.lab.other', got none\n"
-        "  note: no plugin was found\n"),
-    "op set unknown": (3, '{"config_version": "1.0", "default_op_set": "prod"}', 
-        "error: manifest.json: /default_op_set: expected one of 'onnx-N', got 'prod'\n"),
+        "  note: no plugin was found\n",
+    ),
+    "op set unknown": (
+        3,
+        '{"config_version": "1.0", "default_op_set": "prod"}',
+        "error: manifest.json: /default_op_set: expected one of 'onnx-N', got 'prod'\n",
+    ),
     "op disabled": (
         1,
         '{"config_version": "1.0", "plugin_dirs": ["pack"], "op_sets": {"prod": {"disable": [{"domain": "com.acme", "op": "Halve"}]}}, '
         '"default_op_set": "prod"}',
-        
         "error: m.onnx: node 'y' (com.acme.Halve, opset 1): no loaded plugin lowers this operator\n"
         "  note: disabled by manifest.json at /op_sets/prod/disable/0\n"
         "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
@@ -413,16 +612,24 @@ MANIFESTS = {
 def test_manifest(pack, name):
     exit_code, text, message = MANIFESTS[name]
     (pack / "manifest.json").write_text(text)
-    assert refused(pack, "--manifest", "manifest.json", "--no-default-plugins") == (exit_code, message)
+    assert refused(pack, "--manifest", "manifest.json", "--no-default-plugins") == (
+        exit_code,
+        message,
+    )
 
 
 def test_missing_manifest(pack):
-    assert refused(pack, "--manifest", "nowhere.json") == (3, "error: nowhere.json: cannot be read: No such file or directory\n")
+    assert refused(pack, "--manifest", "nowhere.json") == (
+        3,
+        "error: nowhere.json: cannot be read: No such file or directory\n",
+    )
 
 
 def test_missing_plugin_folder(pack):
-    assert refused(pack, "--plugin-dir", "nowhere") == (3, 
-        "error: --plugin-dir: expected a readable folder, got nowhere: No such file or directory\n")
+    assert refused(pack, "--plugin-dir", "nowhere") == (
+        3,
+        "error: --plugin-dir: expected a readable folder, got nowhere: No such file or directory\n",
+    )
 
 
 # ---- the output folder
@@ -437,37 +644,73 @@ def good(tmp_path):
 def test_output_folder_with_other_content(good):
     (good / "out").mkdir()
     (good / "out" / "mine.txt").write_text("mine")
-    assert refused(good) == (1, 
+    assert refused(good) == (
+        1,
         "error: out: expected an empty folder or an FX package, got one with 'mine.txt'\n"
-        "  note: choose another folder, or remove it\n")
+        "  note: choose another folder, or remove it\n",
+    )
 
 
 def test_output_is_a_file(good):
     (good / "out").write_text("mine")
-    assert refused(good) == (1, 
+    assert refused(good) == (
+        1,
         "error: out: expected a folder or nothing, got a file\n"
-        "  note: choose another folder, or remove it\n")
+        "  note: choose another folder, or remove it\n",
+    )
 
 
 def test_output_is_a_symbolic_link(good):
     (good / "elsewhere").mkdir()
     (good / "out").symlink_to("elsewhere")
-    assert refused(good) == (1, 
+    assert refused(good) == (
+        1,
         "error: out: expected a folder or nothing, got a symbolic link\n"
-        "  note: choose another folder, or remove it\n")
+        "  note: choose another folder, or remove it\n",
+    )
 
 
 def test_output_below_a_file(good):
     (good / "file").write_text("mine")
     before = entries(good)
-    assert onnx2fx("m.onnx", "-o", "file/out", cwd=good) == (1, "error: file/out: expected to write the package, got: Not a directory\n")
+    assert onnx2fx("m.onnx", "-o", "file/out", cwd=good) == (
+        1,
+        "error: file/out: expected to write the package, got: Not a directory\n",
+    )
     assert entries(good) == before
 
 
 def test_output_in_a_folder_that_cannot_be_written(good):
     before = entries(good)
-    assert onnx2fx("m.onnx", "-o", "/proc/onnx2fx/out", cwd=good) == (1, 
-        "error: /proc/onnx2fx/out: expected to write the package, got: No such file or directory\n")
+    assert onnx2fx("m.onnx", "-o", "/proc/onnx2fx/out", cwd=good) == (
+        1,
+        "error: /proc/onnx2fx/out: expected to write the package, got: No such file or directory\n",
+    )
+    assert entries(good) == before
+
+
+@pytest.mark.parametrize("weights", ["reference", "copy"])
+def test_disk_that_is_full(good, weights):
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    before = entries(good)
+    command = [PROGRAM, "m.onnx", "-o", "new/out", "--weights", weights]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=good,
+        preexec_fn=little_room,
+        restore_signals=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    message = re.sub(r"new-\d+", "new-N", done.stderr).replace(str(good), "DIR")
+    assert message == (
+        "error: DIR/new/.out.new-N/graph.json: expected to write the file, "
+        "got an error of the file system\n"
+    )
     assert entries(good) == before
 
 
@@ -482,33 +725,48 @@ def test_a_package_survives_a_failed_conversion(good):
 # ---- usage
 
 USAGE = {
-    "nothing": ((), 
+    "nothing": (
+        (),
         "error: command line: expected MODEL.onnx -o DIR, got no MODEL.onnx\n"
-        "  note: see onnx2fx --help\n"),
-    "no output": (("m.onnx",), 
+        "  note: see onnx2fx --help\n",
+    ),
+    "no output": (
+        ("m.onnx",),
         "error: command line: expected MODEL.onnx -o DIR, got no -o DIR\n"
-        "  note: see onnx2fx --help\n"),
-    "unknown option": (("m.onnx", "-o", "out", "--frobnicate"), 
+        "  note: see onnx2fx --help\n",
+    ),
+    "unknown option": (
+        ("m.onnx", "-o", "out", "--frobnicate"),
         "error: command line: The following argument was not expected: --frobnicate\n"
-        "  note: see onnx2fx --help\n"),
-    "option without a value": (("m.onnx", "-o"), 
-        "error: command line: --output: 1 required DIR missing\n"
-        "  note: see onnx2fx --help\n"),
-    "unknown weights": (("m.onnx", "-o", "out", "--weights", "none"), 
+        "  note: see onnx2fx --help\n",
+    ),
+    "option without a value": (
+        ("m.onnx", "-o"),
+        "error: command line: --output: 1 required DIR missing\n  note: see onnx2fx --help\n",
+    ),
+    "unknown weights": (
+        ("m.onnx", "-o", "out", "--weights", "none"),
         "error: command line: --weights: expected one of reference, copy, meta, random, got 'none'\n"
-        "  note: see onnx2fx --help\n"),
-    "unknown dialect": (("m.onnx", "-o", "out", "--dialect", "torch"), 
+        "  note: see onnx2fx --help\n",
+    ),
+    "unknown dialect": (
+        ("m.onnx", "-o", "out", "--dialect", "torch"),
         "error: command line: --dialect: expected one of nn, aten, got 'torch'\n"
-        "  note: see onnx2fx --help\n"),
-    "two models": (("m.onnx", "n.onnx", "-o", "out"), 
+        "  note: see onnx2fx --help\n",
+    ),
+    "two models": (
+        ("m.onnx", "n.onnx", "-o", "out"),
         "error: command line: The following argument was not expected: n.onnx\n"
-        "  note: see onnx2fx --help\n"),
-    "subcommand without its model": (("inspect",), 
-        "error: command line: model is required\n"
-        "  note: see onnx2fx --help\n"),
-    "plugin without a subcommand": (("plugin",), 
-        "error: command line: A subcommand is required\n"
-        "  note: see onnx2fx --help\n"),
+        "  note: see onnx2fx --help\n",
+    ),
+    "subcommand without its model": (
+        ("inspect",),
+        "error: command line: model is required\n  note: see onnx2fx --help\n",
+    ),
+    "plugin without a subcommand": (
+        ("plugin",),
+        "error: command line: A subcommand is required\n  note: see onnx2fx --help\n",
+    ),
 }
 
 

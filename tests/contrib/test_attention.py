@@ -23,7 +23,8 @@ def masks():
 
 class TestAttention:
     def inputs(self, mask=None, past=None, bias=None, sizes=(N * H,) * 3):
-        return [floats(B, S, 12), floats(12, sum(sizes), seed=1, scale=0.3), floats(sum(sizes), seed=2), mask, past, bias]
+        weight, offset = floats(12, sum(sizes), seed=1, scale=0.3), floats(sum(sizes), seed=2)
+        return [floats(B, S, 12), weight, offset, mask, past, bias]
 
     @pytest.mark.parametrize("causal", [0, 1])
     @pytest.mark.parametrize("kind", list(masks()))

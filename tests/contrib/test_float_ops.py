@@ -58,6 +58,22 @@ class TestNorm:
         inputs = [floats(2, 3, 8), floats(2, 3, 8, seed=1), floats(8, seed=2)] + [floats(8, seed=3)] * bias
         check("SkipSimplifiedLayerNormalization", inputs, [True, False, False, True], epsilon=1e-5)
 
+    def test_statistics(self):
+        """ONNX Runtime's CPU kernels leave them out of the skip forms: they are those of the sum."""
+        x, skip, scale = floats(2, 3, 8), floats(2, 3, 8, seed=1), floats(8, seed=2)
+        mean, square = (x + skip).mean(-1, keepdims=True), ((x + skip) ** 2).mean(-1, keepdims=True)
+        for op, outputs in (("SkipLayerNormalization", 3), ("SkipSimplifiedLayerNormalization", [True, False, True])):
+            model, feeds = node_model(op, [x, skip, scale], outputs, epsilon=1e-5)
+            got = run_module(model, feeds)
+            variance = square - mean**2 if outputs == 3 else square
+            np.testing.assert_allclose(got[-1], 1 / np.sqrt(variance + 1e-5), rtol=1e-4)
+            if outputs == 3:
+                np.testing.assert_allclose(got[1], mean, atol=1e-5)
+
+    def test_simplified_layer_norm_gives_its_deviation(self):
+        x, scale = floats(2, 3, 8), floats(8, seed=1)
+        check("SimplifiedLayerNormalization", [x, scale], 2, domain="")
+
     @pytest.mark.parametrize("axis", [-1, 1])
     def test_simplified_layer_norm(self, axis):
         x = floats(2, 3, 8)
@@ -120,6 +136,13 @@ class TestMatmul:
         inputs = [floats(4, 3), floats(5, 4, seed=1), floats(3, 5, seed=2)]
         check("FusedGemm", inputs, activation="Relu", transA=1, transB=1, alpha=0.5, beta=2.0)
         check("FusedGemm", inputs[:2], activation="Relu", transA=1, transB=1, alpha=0.5)
+
+    def test_activation(self):
+        """ONNX Runtime has no CPU kernel: the expected value is numpy's."""
+        a, b = floats(2, 4, 3), floats(4, 5, seed=1)
+        y = 0.5 * (a.swapaxes(1, 2) @ b)
+        check("FusedMatMulActivation", [a, b], expected=[np.where(y > 0, y, 0.1 * y)], activation="LeakyRelu",
+              activation_alpha=0.1, transA=1, alpha=0.5)
 
     def test_gemm_fast_gelu(self):
         a, b, c = floats(2, 3, 4), floats(4, 5, seed=1), floats(5, seed=2)

@@ -69,6 +69,17 @@ class TestPools:
         check("QLinearAveragePool", inputs, steps=1, kernel_shape=[3, 3], channels_last=last, **attributes)
 
 
+class TestReduceMean:
+    @pytest.mark.parametrize("axes, keep", [([1], 0), ([2, 3], 1), ([-1], 1)])
+    def test_mean(self, axes, keep):
+        """ONNX Runtime has no CPU kernel: the expected value is numpy's."""
+        x = bytes_(2, 4, 5, 6)
+        mean = ((x.astype(np.float32) - 120) * 0.03).mean(tuple(axes), keepdims=bool(keep))
+        expected = np.clip(np.round(mean / 0.01) + 125, 0, 255).astype(np.uint8)
+        inputs = [x, scalar(0.03), scalar(120, np.uint8), scalar(0.01), scalar(125, np.uint8)]
+        check("QLinearReduceMean", inputs, expected=[expected], steps=1, axes=axes, keepdims=keep)
+
+
 class TestConv:
     @pytest.mark.parametrize("last", [0, 1])
     @pytest.mark.parametrize("per_channel", [False, True])

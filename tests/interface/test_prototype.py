@@ -14,14 +14,25 @@ from torch import fx, nn
 
 
 def linear(weights=None, hidden=5):
-    nodes = [node("Gemm", "x,w1,b1", "h", transB=1), node("Relu", "h", "r"), node("Gemm", "r,w2,b2", "y", transB=1)]
-    weights = {"w1": floats(hidden, 4, seed=1), "b1": floats(hidden, seed=2), "w2": floats(3, hidden, seed=3), "b2": floats(3, seed=4)}
+    nodes = [
+        node("Gemm", "x,w1,b1", "h", transB=1),
+        node("Relu", "h", "r"),
+        node("Gemm", "r,w2,b2", "y", transB=1),
+    ]
+    weights = {
+        "w1": floats(hidden, 4, seed=1),
+        "b1": floats(hidden, seed=2),
+        "w2": floats(3, hidden, seed=3),
+        "b2": floats(3, seed=4),
+    }
     return sm.model(nodes, {"x": floats(2, 4)}, ("y",), weights)
 
 
 def run(module, *inputs, **named):
     with torch.no_grad():
-        return module(*map(torch.from_numpy, inputs), **{n: torch.from_numpy(a) for n, a in named.items()})
+        return module(
+            *map(torch.from_numpy, inputs), **{n: torch.from_numpy(a) for n, a in named.items()}
+        )
 
 
 def check(proto, *inputs, **options):
@@ -47,7 +58,12 @@ def test_signature():
 
 def test_model_file_path_bytes(tmp_path):
     onnx.save(linear(), tmp_path / "m.onnx")
-    forms = [linear(), str(tmp_path / "m.onnx"), tmp_path / "m.onnx", (tmp_path / "m.onnx").read_bytes()]
+    forms = [
+        linear(),
+        str(tmp_path / "m.onnx"),
+        tmp_path / "m.onnx",
+        (tmp_path / "m.onnx").read_bytes(),
+    ]
     modules = [convert_onnx_to_fx(f) for f in forms]
     assert all(isinstance(m, fx.GraphModule) for m in modules)
     results = [run(m, floats(2, 4)) for m in modules]
@@ -63,7 +79,9 @@ def test_debug_prints_the_graph(capsys):
 
 def two_inputs():
     nodes = [node("Sub", "first,second", "d"), node("Mul", "d,first", "m")]
-    return sm.model(nodes, {"first": floats(3), "unused": floats(2), "second": floats(3, seed=1)}, ("d", "m"))
+    return sm.model(
+        nodes, {"first": floats(3), "unused": floats(2), "second": floats(3, seed=1)}, ("d", "m")
+    )
 
 
 def test_inputs_by_position_and_by_name():
@@ -71,16 +89,23 @@ def test_inputs_by_position_and_by_name():
     module = check(two_inputs(), a, unused, b)
     by_position = run(module, a, unused, b)
     assert isinstance(by_position, tuple) and len(by_position) == 2
-    for named in (run(module, second=b, first=a, unused=unused), run(module, a, second=b, unused=unused)):
+    for named in (
+        run(module, second=b, first=a, unused=unused),
+        run(module, a, second=b, unused=unused),
+    ):
         assert all(torch.equal(x, y) for x, y in zip(named, by_position))
 
 
 def test_inputs_are_those_that_are_no_initializers():
-    proto = sm.model([node("Add", "x,w", "y")], {"x": floats(3)}, ("y",), {"w": floats(3, seed=1)}, opset=7)
+    proto = sm.model(
+        [node("Add", "x,w", "y")], {"x": floats(3)}, ("y",), {"w": floats(3, seed=1)}, opset=7
+    )
     assert [i.name for i in proto.graph.input] == ["x", "w"]
     module = convert_onnx_to_fx(proto)
     assert [n.target for n in module.graph.nodes if n.op == "placeholder"] == ["x"]
-    torch.testing.assert_close(run(module, floats(3)), torch.from_numpy(floats(3) + floats(3, seed=1)))
+    torch.testing.assert_close(
+        run(module, floats(3)), torch.from_numpy(floats(3) + floats(3, seed=1))
+    )
 
 
 def test_one_output_is_a_tensor():
@@ -138,7 +163,9 @@ def test_training_step_equals_torch(dialect):
             nn.functional.mse_loss(m(x), target).backward()
             optimizer.step()
     torch.testing.assert_close(module(x), twin(x))
-    assert sorted(tuple(p.shape) for p in module.parameters()) == sorted(tuple(p.shape) for p in twin.parameters())
+    assert sorted(tuple(p.shape) for p in module.parameters()) == sorted(
+        tuple(p.shape) for p in twin.parameters()
+    )
 
 
 def test_train_and_eval_switch():
@@ -148,23 +175,34 @@ def test_train_and_eval_switch():
 
 
 def batch_norm(momentum, dimensions=2):
-    weights = {"s": floats(3, seed=1), "b": floats(3, seed=2), "m": floats(3, seed=3), "v": np.abs(floats(3, seed=4)) + 0.5}
+    weights = {
+        "s": floats(3, seed=1),
+        "b": floats(3, seed=2),
+        "m": floats(3, seed=3),
+        "v": np.abs(floats(3, seed=4)) + 0.5,
+    }
     nodes = [node("BatchNormalization", "x,s,b,m,v", "y", momentum=momentum, epsilon=1e-3)]
     return sm.model(nodes, {"x": floats(4, 3, *[5] * (dimensions - 1))}, ("y",), weights), weights
 
 
 @pytest.mark.parametrize("dialect", ["nn", "aten"])
-@pytest.mark.parametrize("kind, dimensions", [(nn.BatchNorm1d, 2), (nn.BatchNorm2d, 3), (nn.BatchNorm3d, 4)])
+@pytest.mark.parametrize(
+    "kind, dimensions", [(nn.BatchNorm1d, 2), (nn.BatchNorm2d, 3), (nn.BatchNorm3d, 4)]
+)
 def test_batch_norm_trains_as_in_torch(kind, dimensions, dialect):
     proto, weights = batch_norm(0.8, dimensions)
     module = convert_onnx_to_fx(proto, dialect=dialect, training=True).train()
     twin = kind(3, eps=1e-3, momentum=1 - np.float32(0.8).item()).train()
     named = dict(weight="s", bias="b", running_mean="m", running_var="v")
-    twin.load_state_dict({t: torch.from_numpy(weights[o].copy()) for t, o in named.items()}, strict=False)
+    twin.load_state_dict(
+        {t: torch.from_numpy(weights[o].copy()) for t, o in named.items()}, strict=False
+    )
     x = torch.randn(4, 3, *[5] * (dimensions - 1)) * 2 + 1
     for _ in range(2):
         torch.testing.assert_close(module(x), twin(x), rtol=1e-4, atol=1e-5)
-    buffers = sorted((b for b in module.buffers() if b.is_floating_point()), key=lambda b: b.sum().item())
+    buffers = sorted(
+        (b for b in module.buffers() if b.is_floating_point()), key=lambda b: b.sum().item()
+    )
     wanted = sorted((twin.running_mean, twin.running_var), key=lambda b: b.sum().item())
     torch.testing.assert_close(buffers, wanted, rtol=1e-4, atol=1e-5)
     if dialect == "nn":
@@ -176,9 +214,20 @@ def test_batch_norm_trains_as_in_torch(kind, dimensions, dialect):
 def test_dropout_is_active_in_train_only(opset):
     attributes = {"consumed_inputs": [0]} if opset == 1 else {}
     if opset < 12:
-        proto = sm.model([node("Dropout", "x", "y", ratio=0.25, **attributes)], {"x": floats(2)}, ("y",), opset=opset)
+        proto = sm.model(
+            [node("Dropout", "x", "y", ratio=0.25, **attributes)],
+            {"x": floats(2)},
+            ("y",),
+            opset=opset,
+        )
     else:
-        proto = sm.model([node("Dropout", "x,r", "y")], {"x": floats(2)}, ("y",), {"r": np.float32(0.25)}, opset=opset)
+        proto = sm.model(
+            [node("Dropout", "x,r", "y")],
+            {"x": floats(2)},
+            ("y",),
+            {"r": np.float32(0.25)},
+            opset=opset,
+        )
     module, x = convert_onnx_to_fx(proto), torch.ones(10000)
     assert torch.equal(module.eval()(x), x)
     y = module.train()(x)
@@ -197,7 +246,11 @@ def test_trainable_and_frozen():
     assert trained(convert_onnx_to_fx(linear(), frozen=["*"], trainable=["b1"])) == 5
     module = convert_onnx_to_fx(linear(), frozen=["w1"])
     module(torch.ones(2, 4)).sum().backward()
-    assert {tuple(p.shape) for p in module.parameters() if p.grad is not None} == {(5,), (3, 5), (3,)}
+    assert {tuple(p.shape) for p in module.parameters() if p.grad is not None} == {
+        (5,),
+        (3, 5),
+        (3,),
+    }
 
 
 def test_batch_statistics_can_be_frozen_parameters_too():
@@ -210,7 +263,12 @@ def test_batch_statistics_can_be_frozen_parameters_too():
 
 
 def tied():
-    nodes = [node("MatMul", "x,w", "h"), node("Transpose", "w", "t", perm=[1, 0]), node("MatMul", "h,t", "z"), node("MatMul", "z,w", "y")]
+    nodes = [
+        node("MatMul", "x,w", "h"),
+        node("Transpose", "w", "t", perm=[1, 0]),
+        node("MatMul", "h,t", "z"),
+        node("MatMul", "z,w", "y"),
+    ]
     return sm.model(nodes, {"x": floats(2, 3)}, ("y",), {"w": floats(3, 4, seed=1)})
 
 
@@ -223,25 +281,40 @@ def test_tied_weights_stay_one_parameter(dialect):
     (x @ w @ w.T @ w).sum().backward()
     module(x).sum().backward()
     grad = parameters[0].grad
-    torch.testing.assert_close(grad if grad.shape == w.shape else grad.T, w.grad, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        grad if grad.shape == w.shape else grad.T, w.grad, rtol=1e-4, atol=1e-4
+    )
 
 
 SOURCES = {
     "initializer": lambda a: ([], {"w": a}),
-    "constant": lambda a: ([helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(a))], {}),
+    "constant": lambda a: (
+        [helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(a))],
+        {},
+    ),
     "identity": lambda a: ([node("Identity", "v", "w")], {"v": a}),
-    "identity of identity": lambda a: ([node("Identity", "v", "u"), node("Identity", "u", "w")], {"v": a}),
+    "identity of identity": lambda a: (
+        [node("Identity", "v", "u"), node("Identity", "u", "w")],
+        {"v": a},
+    ),
     "transpose": lambda a: ([node("Transpose", "v", "w")], {"v": np.ascontiguousarray(a.T)}),
     "cast": lambda a: ([node("Cast", "v", "w", to=TensorProto.FLOAT)], {"v": a.astype(np.float64)}),
     "cast to the same type": lambda a: ([node("Cast", "v", "w", to=TensorProto.FLOAT)], {"v": a}),
-    "reshape": lambda a: ([node("Reshape", "v,shape", "w")], {"v": a.reshape(-1), "shape": np.array(a.shape)}),
+    "reshape": lambda a: (
+        [node("Reshape", "v,shape", "w")],
+        {"v": a.reshape(-1), "shape": np.array(a.shape)},
+    ),
     "product": lambda a: ([node("Mul", "v,two", "w")], {"v": a / 2, "two": np.float32(2)}),
     "concatenation": lambda a: ([node("Concat", "p,q", "w", axis=0)], {"p": a[:1], "q": a[1:]}),
 }
 USES = {
     "Gemm": (node("Gemm", "x,w", "y", transB=1), (5, 4), (2, 4)),
     "MatMul": (node("MatMul", "x,w", "y"), (4, 5), (2, 4)),
-    "Conv": (node("Conv", "x,w", "y", kernel_shape=[2, 3], pads=[1, 0, 0, 1]), (4, 3, 2, 3), (2, 3, 5, 6)),
+    "Conv": (
+        node("Conv", "x,w", "y", kernel_shape=[2, 3], pads=[1, 0, 0, 1]),
+        (4, 3, 2, 3),
+        (2, 3, 5, 6),
+    ),
     "BatchNormalization": (node("BatchNormalization", "x,w,b,m,s", "y"), (3,), (2, 3, 4)),
 }
 
@@ -253,7 +326,9 @@ def test_weights_from_other_nodes(use, source):
     makers, weights = SOURCES[source](floats(*shape, seed=1))
     if use == "BatchNormalization":
         weights |= {"b": floats(3, seed=2), "m": floats(3, seed=3), "s": np.ones(3, np.float32)}
-    module = check(sm.model([*makers, consumer], {"x": floats(*inputs)}, ("y",), weights), floats(*inputs))
+    module = check(
+        sm.model([*makers, consumer], {"x": floats(*inputs)}, ("y",), weights), floats(*inputs)
+    )
     module(torch.from_numpy(floats(*inputs))).square().sum().backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
 
@@ -267,7 +342,13 @@ def test_meta_weights_without_the_data_file(tmp_path):
         convert_onnx_to_fx(path)
     module = convert_onnx_to_fx(path, weights="meta")
     assert all(p.is_meta for p in module.parameters())
-    bind(module, {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in linear().graph.initializer})
+    bind(
+        module,
+        {
+            t.name: torch.from_numpy(numpy_helper.to_array(t).copy())
+            for t in linear().graph.initializer
+        },
+    )
     assert torch.equal(run(module, floats(2, 4)), reference)
 
 
@@ -283,19 +364,28 @@ def test_graph_without_nodes():
 
 
 def test_output_that_is_an_initializer():
-    module = convert_onnx_to_fx(sm.model([node("Relu", "x", "y")], {"x": floats(3)}, ("w", "y"), {"w": floats(2, seed=1)}))
+    module = convert_onnx_to_fx(
+        sm.model([node("Relu", "x", "y")], {"x": floats(3)}, ("w", "y"), {"w": floats(2, seed=1)})
+    )
     w, _ = run(module, floats(3))
     torch.testing.assert_close(w.detach(), torch.from_numpy(floats(2, seed=1)))
 
 
 def test_output_that_is_listed_twice():
-    module = convert_onnx_to_fx(sm.model([node("Relu", "x", "y")], {"x": floats(3)}, ("y", "x", "y")))
+    module = convert_onnx_to_fx(
+        sm.model([node("Relu", "x", "y")], {"x": floats(3)}, ("y", "x", "y"))
+    )
     a, x, b = run(module, floats(3))
     assert torch.equal(a, b) and torch.equal(x, torch.from_numpy(floats(3)))
 
 
 def test_unused_inputs_and_initializers():
-    proto = sm.model([node("Relu", "x", "y")], {"a": floats(1), "x": floats(3), "b": floats(2)}, ("y",), {"w": floats(9)})
+    proto = sm.model(
+        [node("Relu", "x", "y")],
+        {"a": floats(1), "x": floats(3), "b": floats(2)},
+        ("y",),
+        {"w": floats(9)},
+    )
     module = check(proto, floats(1), floats(3), floats(2))
     assert [n.target for n in module.graph.nodes if n.op == "placeholder"] == ["a", "x", "b"]
 
@@ -308,8 +398,34 @@ def test_inputs_and_outputs_without_nodes_between():
 
 # ---- names
 
-NAMES = ["class", "self", "forward", "def", "None", "training", "type", "parameters", "1x", "a.b", "a_b", "a/b", "a-b", "/", "ü", "name with space",
-         "_modules", "weight", "graph", "code", "input", "x:0", "__class__", "_1", "torch", "getattr"]
+NAMES = [
+    "class",
+    "self",
+    "forward",
+    "def",
+    "None",
+    "training",
+    "type",
+    "parameters",
+    "1x",
+    "a.b",
+    "a_b",
+    "a/b",
+    "a-b",
+    "/",
+    "ü",
+    "name with space",
+    "_modules",
+    "weight",
+    "graph",
+    "code",
+    "input",
+    "x:0",
+    "__class__",
+    "_1",
+    "torch",
+    "getattr",
+]
 
 
 def named_model(names):
@@ -318,7 +434,12 @@ def named_model(names):
     for i, name in enumerate(names):
         nodes.append(helper.make_node("Add", [last, name], [f"{name}.sum"], name=name))
         last = f"{name}.sum"
-    return sm.model(nodes, {"input value": floats(3)}, (last,), {n: floats(3, seed=i) for i, n in enumerate(names)})
+    return sm.model(
+        nodes,
+        {"input value": floats(3)},
+        (last,),
+        {n: floats(3, seed=i) for i, n in enumerate(names)},
+    )
 
 
 @pytest.mark.parametrize("dialect", ["nn", "aten"])
@@ -333,9 +454,15 @@ def test_names_of_weights_and_nodes(dialect):
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_inputs_and_outputs(name):
     x, z = floats(3), floats(3, seed=1)
-    proto = sm.model([node("Sub", f"{name},{name}.2", "d"), node("Neg", "d", f"{name}.out")], {name: x, f"{name}.2": z}, (f"{name}.out",))
+    proto = sm.model(
+        [node("Sub", f"{name},{name}.2", "d"), node("Neg", "d", f"{name}.out")],
+        {name: x, f"{name}.2": z},
+        (f"{name}.out",),
+    )
     module = check(proto, x, z)
-    assert torch.equal(fx.symbolic_trace(module)(torch.from_numpy(x), torch.from_numpy(z)), run(module, x, z))
+    assert torch.equal(
+        fx.symbolic_trace(module)(torch.from_numpy(x), torch.from_numpy(z)), run(module, x, z)
+    )
 
 
 def test_colliding_names_stay_apart():
@@ -344,11 +471,16 @@ def test_colliding_names_stay_apart():
     assert len(list(module.parameters())) == len(set(dict(module.named_parameters()))) == 5
     inputs = {n: floats(3, seed=i) for i, n in enumerate(names)}
     total = sm.model([helper.make_node("Sum", names, ["y"])], inputs, ("y",))
-    assert len({n.target for n in check(total, *inputs.values()).graph.nodes if n.op == "placeholder"}) == 5
+    assert (
+        len({n.target for n in check(total, *inputs.values()).graph.nodes if n.op == "placeholder"})
+        == 5
+    )
 
 
 def test_inputs_by_their_identifiers():
-    proto = sm.model([node("Sub", "a.b,class", "y")], {"a.b": floats(3), "class": floats(3, seed=1)}, ("y",))
+    proto = sm.model(
+        [node("Sub", "a.b,class", "y")], {"a.b": floats(3), "class": floats(3, seed=1)}, ("y",)
+    )
     module = convert_onnx_to_fx(proto)
     names = [n.target for n in module.graph.nodes if n.op == "placeholder"]
     assert all(n.isidentifier() for n in names)

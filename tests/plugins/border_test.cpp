@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
+#include "core/plugin/registry.hpp"
 #include "tests/core/models.hpp"
 #include "tests/plugins/hostile_pack.hpp"
 
