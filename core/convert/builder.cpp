@@ -134,7 +134,7 @@ std::optional<std::vector<Sym>> Builder::ints(ValueId id, bool read_data) {
 // ---- programs
 
 std::string Builder::unique_name(OpenProgram& p, const std::string& hint) {
-  const std::string base = identifier(hint);
+  std::string base = identifier(hint);
   if (p.names.try_emplace(base, 1).second) return base;
   int n = p.names[base];
   std::string name;

@@ -46,7 +46,7 @@ def compare(path: pathlib.Path, module: torch.fx.GraphModule, x: np.ndarray) -> 
 def fine_tune(module: torch.fx.GraphModule, x: torch.Tensor, labels: torch.Tensor, steps: int = 8) -> None:
     """A few SGD steps on one batch; the outputs are probabilities."""
     module.train()
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.002)
     losses = []
     for _ in range(steps):
         optimizer.zero_grad()

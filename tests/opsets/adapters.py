@@ -30,7 +30,20 @@ _INPUT_SINCE: dict[str, tuple[int, dict[int, str]]] = {
     "Upsample": (9, {1: "scales"}),
     "Reshape": (5, {1: "shape"}),
 }
-_UNIDIRECTIONAL = ("Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Less", "Greater", "Gemm")
+_UNIDIRECTIONAL = (
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pow",
+    "And",
+    "Or",
+    "Xor",
+    "Equal",
+    "Less",
+    "Greater",
+    "Gemm",
+)
 
 
 def restamp(model: onnx.ModelProto, inputs: Sequence[Any], opset: int, domain: str):

@@ -39,8 +39,11 @@ def _work(operator):
 def outcomes(request):
     """Operator -> future of its outcome, of those that are to be tested."""
     _cases.update(matrix.cases_by_operator())
-    wanted = [i.callspec.params["operator"] for i in request.session.items
-              if i.originalname == "test_every_revision_runs"]
+    wanted = [
+        i.callspec.params["operator"]
+        for i in request.session.items
+        if i.originalname == "test_every_revision_runs"
+    ]
     context = multiprocessing.get_context("fork")
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
         yield {operator: pool.submit(_work, operator) for operator in wanted}

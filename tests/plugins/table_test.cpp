@@ -263,11 +263,11 @@ TEST(Library, TableThatNeedsANewerHost) {
             "error: DIR/l.so: needs a host of ABI 1.7 or newer, this host speaks 1.0\n  note: "
             "upgrade onnx2fx");
 }
-TEST(Library, UndefinedSymbolIsToldVerbatim) {
+TEST(Library, UndefinedSymbolIsTold) {
   const Scene scene;
   scene.copy("hostile_undefined.so", "l.so");
   EXPECT_EQ(load_refusal(scene, described_library(scene)),
-            "error: DIR/l.so: DIR/l.so: undefined symbol: a_function_that_nobody_has");
+            "error: DIR/l.so: undefined symbol: a_function_that_nobody_has");
 }
 TEST(Library, DescriptorDisagrees) {
   const Scene scene;
