@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/fx/program.hpp"
-#include "core/read/model_file.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/read/model_file.hpp"
 
 namespace onnx2fx::weights {
 

@@ -68,7 +68,8 @@
 /* Does the struct *p, whose owner told us its size, have field f? */
 #define O2FX_HAS(p, T, f) ((p)->struct_size >= offsetof(T, f) + sizeof((p)->f))
 /* Initialiser of an o2fx_str from a string literal. */
-#define O2FX_STR(literal) {literal, sizeof(literal) - 1}
+#define O2FX_STR(literal) \
+  { literal, sizeof(literal) - 1 }
 
 #ifdef __cplusplus
 extern "C" {
@@ -157,8 +158,8 @@ enum {
   O2FX_KIND_OPTIONAL, /* elem: what it holds */
   O2FX_KIND_MAP,      /* elem: what it maps to; dtype: the key's */
   O2FX_KIND_SPARSE,
-  O2FX_KIND_INT,  /* a Python int or torch.SymInt, not a tensor */
-  O2FX_KIND_NONE, /* the empty optional */
+  O2FX_KIND_INT,   /* a Python int or torch.SymInt, not a tensor */
+  O2FX_KIND_NONE,  /* the empty optional */
   O2FX_KIND_TUPLE, /* the raw result of an operator with several results, not unpacked */
   O2FX_KIND_FLOAT, /* a Python float, not a tensor: what aten::_local_scalar_dense gives for one */
   O2FX_KIND_BOOL   /* a Python bool, likewise */
@@ -229,7 +230,8 @@ typedef struct o2fx_emit {
    * operator::getitem, torch::sym_{max,min,not,ite}
    *   onnx2fx::NAME   a leaf of the loader's runtime: loops that no higher-order operator can hold,
    * strings; the list is core/fx/leaf_schemas.txt
-   *   NAMESPACE::NAME[.OVERLOAD]   a pack's own torch op, declared in its descriptor (torch_targets) */
+   *   NAMESPACE::NAME[.OVERLOAD]   a pack's own torch op, declared in its descriptor
+   * (torch_targets) */
   o2fx_str target;
   o2fx_str name_hint; /* empty: from the node's name; made unique and an identifier by the host */
   const o2fx_arg* args;
@@ -317,9 +319,9 @@ typedef struct o2fx_host_api {
    * constant. O2FX_E_IO: a constant whose bytes are absent (weightless), text set. Reads the file:
    * not for big weights. [ctx] */
   o2fx_status(O2FX_CALL* const_data)(o2fx_ctx, o2fx_value, o2fx_bytes* out);
-  /* The elements of a constant string tensor, in C order, as LIST of STR; O2FX_ABSENT: not a constant.
-   * E_MODEL: not a string tensor. A string tensor is a host-side value of the loader's runtime
-   * (onnx2fx:: targets take and give them), never a torch.Tensor. [ctx] */
+  /* The elements of a constant string tensor, in C order, as LIST of STR; O2FX_ABSENT: not a
+   * constant. E_MODEL: not a string tensor. A string tensor is a host-side value of the loader's
+   * runtime (onnx2fx:: targets take and give them), never a torch.Tensor. [ctx] */
   o2fx_status(O2FX_CALL* const_strings)(o2fx_ctx, o2fx_value, o2fx_arg* out);
   /* The elements of a small integer tensor as LIST of INT and of VALUE (KIND_INT); a scalar gives
    * one element. The host tracks shape arithmetic, so a plugin never computes on tensors to get a
