@@ -217,6 +217,27 @@ bool Converter::bind_tracked(const NodeView& view, std::vector<Type>& types, Sco
   return true;
 }
 
+// Whoever comes first: the host for shape arithmetic, the providers in their order, the function
+// body.
+Faults Converter::provide(const Place& place, const NodeView& view, std::vector<Type>& types,
+                          Scope& scope, Report::Node& entry) {
+  const std::string& op_type = place.node.op_type();
+  if (const auto why = registry_.switched_off(place.domain, op_type, place.opset)) {
+    Fault f = unsupported(place, {*why});
+    f.diagnostic.what = *why;
+    f.diagnostic.notes.clear();
+    return {std::move(f)};
+  }
+  if (bind_tracked(view, types, scope, entry)) return {};
+  std::vector<std::string> why_not;
+  for (const plugin::Candidate& c :
+       registry_.candidates(place.domain, op_type, place.opset, &why_not))
+    if (auto result = ask(c, place, view, types, scope, entry)) return std::move(*result);
+  if (auto result = expand_function(place, view, types, scope, entry)) return std::move(*result);
+  why_not.insert(why_not.end(), entry.declined.begin(), entry.declined.end());
+  return {unsupported(place, std::move(why_not))};
+}
+
 Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& scope) {
   Report::Node entry{node_name(place.node),
                      place.node.op_type(),
@@ -229,31 +250,8 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
   std::string problem;
   std::vector<Type> types = infer(builder, view, &problem);
   Faults faults;
-  bool done = false;
   try {
-    // A claim of a pack on a domain of its own never meets this: only ai.onnx is tracked.
-    done = bind_tracked(view, types, scope, entry);
-    std::vector<std::string> why_not;
-    if (!done) {
-      const std::vector<plugin::Candidate>& candidates =
-          registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not);
-      for (const plugin::Candidate& c : candidates) {
-        auto result = ask(c, place, view, types, scope, entry);
-        if (!result) continue;
-        faults = std::move(*result);
-        done = true;
-        break;
-      }
-    }
-    if (!done)
-      if (auto result = expand_function(place, view, types, scope, entry)) {
-        faults = std::move(*result);
-        done = true;
-      }
-    if (!done) {
-      why_not.insert(why_not.end(), entry.declined.begin(), entry.declined.end());
-      faults.push_back(unsupported(place, std::move(why_not)));
-    }
+    faults = provide(place, view, types, scope, entry);
   } catch (const HostError& e) {
     faults.push_back({error(place.where, e.what()),
                       e.status == O2FX_E_UNSUPPORTED,

@@ -84,6 +84,8 @@ class Converter {
   };
   Faults lower_node(const onnx::NodeProto& node, Scope& scope);
   Faults lower_sound(const Place& place, const NodeView& view, Scope& scope);
+  Faults provide(const Place& place, const NodeView& view, std::vector<Type>& types, Scope& scope,
+                 Report::Node& entry);
   bool bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope,
                     Report::Node& entry);
   std::optional<Faults> ask(const plugin::Candidate& candidate, const Place& place,

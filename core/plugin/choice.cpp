@@ -23,7 +23,10 @@ class Chooser {
       : c_(configuration), domain_(domain), op_type_(op_type), opset_(opset), why_not_(why_not) {}
 
   std::vector<Choice> run(const std::vector<const Provider*>& providers) {
-    if (switched_off()) return {};
+    if (const auto why = switched_off(c_.manifest, domain_, op_type_, opset_)) {
+      why_not_.push_back(*why);
+      return {};
+    }
     eligible(providers);
     const Bind* bind = binding();
     const std::vector<Choice> bound = bind ? take_bound(*bind) : std::vector<Choice>();
@@ -44,23 +47,6 @@ class Chooser {
   }
   std::string title() const {
     return shown(domain_, op_type_) + " (opset " + std::to_string(opset_) + ")";
-  }
-
-  bool switched_off() {
-    for (const Selection& s : c_.manifest.op_set.disabled)
-      if (s.selects(domain_, op_type_, opset_)) {
-        why_not_.push_back("disabled by " + s.origin);
-        return true;
-      }
-    const auto it = c_.manifest.op_set.domains.find(domain_);
-    if (it == c_.manifest.op_set.domains.end()) return false;
-    const DomainLimits& limits = it->second;
-    if (opset_ >= limits.min && (limits.max == 0 || opset_ <= limits.max)) return false;
-    why_not_.push_back("opset " + std::to_string(opset_) + " is outside " +
-                       std::to_string(std::max(limits.min, 1)) + ".." +
-                       (limits.max ? std::to_string(limits.max) : "") + ", set by " +
-                       limits.origin);
-    return true;
   }
 
   /// The row of the highest since at or below the opset: older semantics never stand in for newer
@@ -190,6 +176,19 @@ class Chooser {
 };
 
 }  // namespace
+
+std::optional<std::string> switched_off(const Manifest& manifest, const std::string& domain,
+                                        const std::string& op_type, int64_t opset) {
+  for (const Selection& s : manifest.op_set.disabled)
+    if (s.selects(domain, op_type, opset)) return "disabled by " + s.origin;
+  const auto it = manifest.op_set.domains.find(domain);
+  if (it == manifest.op_set.domains.end()) return {};
+  const DomainLimits& limits = it->second;
+  if (opset >= limits.min && (limits.max == 0 || opset <= limits.max)) return {};
+  return "opset " + std::to_string(opset) + " is outside " +
+         std::to_string(std::max(limits.min, 1)) + ".." +
+         (limits.max ? std::to_string(limits.max) : "") + ", set by " + limits.origin;
+}
 
 std::vector<Choice> choose(const std::vector<const Provider*>& providers,
                            const Configuration& configuration, const std::string& domain,

@@ -3,6 +3,7 @@
 #define ONNX2FX_CORE_PLUGIN_CHOICE_HPP_
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -32,6 +33,11 @@ struct Configuration {
   Manifest manifest;
   std::set<std::string> allow_override;
 };
+
+/// Why the op set lets nobody lower this operator ("disabled by FILE at /op_sets/prod/disable/0");
+/// nullopt: it does not.
+std::optional<std::string> switched_off(const Manifest& manifest, const std::string& domain,
+                                        const std::string& op_type, int64_t opset);
 
 /// Who is asked for (domain, op_type) of a model of this opset, in that order. why_not gets a line
 /// for each provider of the op that is not asked. Throws PluginError for a conflict and for a bind

@@ -282,6 +282,12 @@ const std::vector<Candidate>& Registry::candidates(std::string_view domain,
   return a.candidates;
 }
 
+std::optional<std::string> Registry::switched_off(std::string_view domain, std::string_view op_type,
+                                                  int64_t opset) const {
+  return plugin::switched_off(impl_->configuration_.manifest, domain_of(std::string(domain)),
+                              std::string(op_type), opset);
+}
+
 std::vector<ProvidedOp> Registry::ops() const {
   std::vector<ProvidedOp> all;
   for (const Impl::Known& k : impl_->known_)

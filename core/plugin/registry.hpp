@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,11 @@ class Registry {
   const std::vector<Candidate>& candidates(std::string_view domain, std::string_view op_type,
                                            int64_t opset,
                                            std::vector<std::string>* why_not = nullptr);
+
+  /// Why the manifest lets nobody lower this operator, its ONNX function body neither; nullopt: it
+  /// does not forbid it.
+  std::optional<std::string> switched_off(std::string_view domain, std::string_view op_type,
+                                          int64_t opset) const;
 
   /// (domain, op_type) pairs that any enabled plugin provides: for "did you mean".
   std::vector<ProvidedOp> ops() const;

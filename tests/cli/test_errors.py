@@ -601,8 +601,7 @@ MANIFESTS = {
         1,
         '{"config_version": "1.0", "plugin_dirs": ["pack"], "op_sets": {"prod": {"disable": [{"domain": "com.acme", "op": "Halve"}]}}, '
         '"default_op_set": "prod"}',
-        "error: m.onnx: node 'y' (com.acme.Halve, opset 1): no loaded plugin lowers this operator\n"
-        "  note: disabled by manifest.json at /op_sets/prod/disable/0\n"
+        "error: m.onnx: node 'y' (com.acme.Halve, opset 1): disabled by manifest.json at /op_sets/prod/disable/0\n"
         "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
     ),
 }
@@ -616,6 +615,16 @@ def test_manifest(pack, name):
         exit_code,
         message,
     )
+
+
+def test_disabled_operator_is_not_replaced_by_its_function_body(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(parsed(RELU).SerializeToString())
+    (tmp_path / "manifest.json").write_text(
+        '{"config_version": "1.0", "op_sets": {"prod": {"disable": [{"op": "Relu"}]}}, "default_op_set": "prod"}'
+    )
+    exit_code, message = refused(tmp_path, "--manifest", "manifest.json")
+    assert exit_code == 1
+    assert "(Relu, opset 17): disabled by manifest.json at /op_sets/prod/disable/0\n" in message
 
 
 def test_missing_manifest(pack):

@@ -454,13 +454,14 @@ typedef struct o2fx_plugin {
  * nothing else. */
 O2FX_EXPORT const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void);
 
-/* ---- extension "onnx2fx.weights/1", plugin side ---- */
+/* ---- extension "onnx2fx.draft-weights/1", plugin side ---- */
 
-/* Serves the bytes of tensors that the model keeps elsewhere. Chosen by scheme ("xor" for location
+/* A draft: this host does not ask for it yet.
+ * Serves the bytes of tensors that the model keeps elsewhere. Chosen by scheme ("xor" for location
  * "xor:w.bin") or by suffix, as the manifest says. The host resolves and opens the file, contained
  * in the model's folder; a plugin never opens paths that come from a model. In these callbacks the
  * ctx serves only get_extension, log, set_error and scratch. */
-#define O2FX_EXT_WEIGHTS "onnx2fx.weights/1"
+#define O2FX_EXT_WEIGHTS "onnx2fx.draft-weights/1"
 typedef struct o2fx_weight_source {
   uint64_t struct_size;
   o2fx_str scheme, location; /* location without the scheme, as the model says it: for messages and
