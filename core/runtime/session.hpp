@@ -64,6 +64,7 @@ class Session {
   /// Inputs in the order of fx::Module::inputs.
   virtual std::vector<HostValue> run(const std::vector<HostValue>& inputs) = 0;
   /// Runs, then compares each output with `expected` (which may be shorter than the outputs).
+  /// Random operators draw the same numbers at each check.
   virtual std::vector<OutputCheck> check(const std::vector<HostValue>& inputs,
                                          const std::vector<HostValue>& expected,
                                          const Tolerance& tolerance) = 0;
