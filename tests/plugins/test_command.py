@@ -83,12 +83,12 @@ def test_op_disabled_by_the_manifest(tmp_path, pack):
         '{"config_version": "1.0", "plugin_dirs": ["pack"], "op_sets": {"prod": {"disable": [{"domain": "com.acme", "op": "*"}]}}}'
     )
     code, errors = refused(tmp_path, pack, "--manifest", tmp_path / "m.json")
-    assert code == 1 and "note: disabled by DIR/m.json at /op_sets/prod/disable/0\n" in errors
+    assert code == 1 and "disabled by DIR/m.json at /op_sets/prod/disable/0\n" in errors
 
 
 def test_op_set_limits_the_model(tmp_path, pack):
     code, errors = refused(tmp_path, pack, "--op-set", "onnx-13", op="Relu")
-    assert code == 1 and "note: opset 17 is outside 1..13, set by op set 'onnx-13'\n" in errors
+    assert code == 1 and "opset 17 is outside 1..13, set by op set 'onnx-13'\n" in errors
 
 
 def test_text_file_named_so(tmp_path, pack):
