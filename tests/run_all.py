@@ -40,6 +40,13 @@ def conformance(text):
     return passed - unlisted, failed + unlisted, total - passed - failed
 
 
+def conformance_counts(lines):
+    """["2016 passed of 2033 (python)", "2007 of 2033 (libtorch)", ...]: as they are first, with initializers last."""
+    found = [m for m in (re.match(r"conformance: (\d+) passed of (\d+) \((.*)\)", line) for line in lines) if m]
+    found.sort(key=lambda m: "initializers" in m[3])
+    return [f"{m[1]}{' of' if i else ' passed of'} {m[2]} ({m[3]})" for i, m in enumerate(found)]
+
+
 SUITES = [
     ("C++ unit tests", [str(ROOT / ".venv/bin/ctest"), "--test-dir", str(BUILD), "--output-on-failure", "-j2"], ctest),
     ("Python tests", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests",
@@ -77,6 +84,7 @@ def main():
         summary.append(f"{name}: {p} passed, {f} failed, {s} skipped in {time.monotonic() - start:.0f} s")
         summary += [line for line in text.splitlines() if line.startswith("conformance: ")]
     print("\n" + "\n".join(summary))
+    print("conformance: " + ", ".join(conformance_counts(summary)))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)
 
