@@ -75,10 +75,18 @@ static char *value_end(char *at) {
   return NULL;
 }
 
-static char *copy(const char *begin, size_t n) {
-  char *s = malloc(n + 1);
-  if (!s) fail("onnx2fx_describe", "out of memory");
-  memcpy(s, begin, n);
+/* Memory until the end of the program. */
+static char *take(size_t n) {
+  static char pool[4 << 20];
+  static size_t used;
+  if (n > sizeof pool - used) fail("onnx2fx_describe", "the PROVIDES file is too large");
+  used += n;
+  return pool + used - n;
+}
+
+static char *copy(const char *data, size_t n) {
+  char *s = take(n + 1);
+  memcpy(s, data, n);
   s[n] = 0;
   return s;
 }
@@ -92,16 +100,13 @@ static char *unquoted(const char *begin, const char *end, const char *file) {
 }
 
 static void read_line(char *line, const char *file) {
-  char *at = skip(line), *rest = malloc(strlen(line) + 2);
+  char *at = skip(line), *rest;
   extra *e = &extras[n_extras];
   size_t n = 0;
-  if (!rest) fail("onnx2fx_describe", "out of memory");
-  if (!*at || *at == '[' || *at == ']') {
-    free(rest);
-    return;
-  }
+  if (!*at || *at == '[' || *at == ']') return;
   if (*at != '{') fail(file, "expected one JSON object per line");
   if (n_extras + 1 == MAX_LINES) fail(file, "too many lines");
+  rest = take(strlen(line) + 2);
   e->domain = copy("", 0);
   at = skip(at + 1);
   while (*at == '"') {
