@@ -14,6 +14,18 @@ namespace onnx2fx::conversion {
 using fx::Argument;
 using fx::NodeRef;
 
+std::string packed_ints(const Value& v) {
+  const size_t size = v.type.dtype == onnx::TensorProto::INT64   ? 8
+                      : v.type.dtype == onnx::TensorProto::INT32 ? 4
+                                                                 : 1;
+  std::string r(v.ints->size() * size, '\0');
+  for (size_t i = 0; i < v.ints->size(); i++) {
+    const int64_t x = (*v.ints)[i]->literal();
+    std::memcpy(r.data() + i * size, &x, size);
+  }
+  return r;
+}
+
 Builder::Builder() {
   values_.emplace_back();  // id 0 is "absent"
   programs_.emplace_back().program.name = "root";
@@ -176,10 +188,6 @@ ValueId Builder::placeholder(const std::string& name_hint, const Type& type) {
   return id;
 }
 
-ValueId Builder::input(const std::string& name, const Type& type) {
-  return placeholder(name, type);
-}
-
 void Builder::begin(const std::string& name_hint) {
   const std::string base = identifier(name_hint.empty() ? "body" : name_hint);
   OpenProgram& p = programs_.emplace_back();
@@ -225,7 +233,7 @@ std::vector<ValueId> Builder::close(std::span<const uint32_t> programs) {
       node.op = fx::Op::kPlaceholder;
       node.name = unique_name(p, "unused");
       node.target = node.name;
-      sorted.push_back({outer, append(index, std::move(node)), 0});
+      sorted.push_back({outer, append(index, std::move(node))});
     }
     p.captures = std::move(sorted);
     p.state = OpenProgram::State::kClosed;

@@ -60,6 +60,9 @@ struct Value {
   std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
 };
 
+/// The elements of a value whose `ints` are all literals, as ONNX packs them.
+std::string packed_ints(const Value& v);
+
 /// A tensor that the module may hold.
 struct TensorEntry {
   std::string name;
@@ -79,7 +82,6 @@ struct OpenProgram {
   struct Capture {
     ValueId outer;
     uint32_t node;
-    ValueId inner;
   };
   std::vector<Capture> captures;
   enum class State : uint8_t { kOpen, kEnded, kClosed } state = State::kOpen;
@@ -134,7 +136,6 @@ class Builder {
   size_t depth() const { return stack_.size(); }
   OpenProgram& program(uint32_t index) { return programs_[index]; }
   size_t n_programs() const { return programs_.size(); }
-  ValueId input(const std::string& name, const Type& type);
   void begin(const std::string& name_hint);
   ValueId placeholder(const std::string& name_hint, const Type& type);
   uint32_t end(const o2fx_arg& result);

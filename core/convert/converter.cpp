@@ -222,12 +222,7 @@ bool Converter::bind_tracked(const NodeView& view, std::vector<Type>& types, Sco
 Faults Converter::provide(const Place& place, const NodeView& view, std::vector<Type>& types,
                           Scope& scope, Report::Node& entry) {
   const std::string& op_type = place.node.op_type();
-  if (const auto why = registry_.switched_off(place.domain, op_type, place.opset)) {
-    Fault f = unsupported(place, {*why});
-    f.diagnostic.what = *why;
-    f.diagnostic.notes.clear();
-    return {std::move(f)};
-  }
+  if (auto fault = forbidden(place)) return {std::move(*fault)};
   if (bind_tracked(view, types, scope, entry)) return {};
   std::vector<std::string> why_not;
   for (const plugin::Candidate& c :
@@ -384,11 +379,22 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
 }
 
 Faults Converter::only_check_providers(const Place& place, const NodeView& view) {
+  if (auto fault = forbidden(place)) return {std::move(*fault)};
   std::vector<std::string> why_not;
   if (!registry_.candidates(place.domain, place.node.op_type(), place.opset, &why_not).empty() ||
       function_body(place, view))
     return {};
   return {unsupported(place, std::move(why_not))};
+}
+
+// By the manifest.
+std::optional<Fault> Converter::forbidden(const Place& place) {
+  const auto why = registry_.switched_off(place.domain, place.node.op_type(), place.opset);
+  if (!why) return {};
+  Fault f = unsupported(place, {});
+  f.diagnostic.what = *why;
+  f.reasons = {*why};
+  return f;
 }
 
 Fault Converter::unsupported(const Place& place, std::vector<std::string> reasons) {

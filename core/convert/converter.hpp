@@ -100,6 +100,7 @@ class Converter {
   void taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope,
              const Place* opaque, const NodeView& view);
   Faults only_check_providers(const Place& place, const NodeView& view);
+  std::optional<Fault> forbidden(const Place& place);
   Fault unsupported(const Place& place, std::vector<std::string> reasons);
   std::shared_ptr<const fx::Provenance> provenance(const Place& place, const Scope& scope,
                                                    const plugin::Plugin* plugin);

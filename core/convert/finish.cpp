@@ -50,17 +50,6 @@ bool matches(const std::vector<std::string>& globs, const std::string& name) {
   });
 }
 
-fx::TypeText type_text(const Type& t, SymTable& syms) {
-  fx::TypeText r;
-  if (!t.is_tensor()) return r;
-  r.dtype = t.dtype ? weights::carrier(t.dtype) : "";
-  if (t.dims) {
-    r.shape.emplace();
-    for (const MaybeSym& d : *t.dims) r.shape->push_back(d ? syms.text(*d) : "?");
-  }
-  return r;
-}
-
 }  // namespace
 
 fx::Module Converter::run(const prepare::Prepared& prepared, Report& report) {
@@ -77,7 +66,7 @@ fx::Module Converter::run(const prepare::Prepared& prepared, Report& report) {
   for (const auto& i : graph.input()) {
     if (initialised.count(i.name())) continue;
     Type type = from_proto(i.type(), builder.syms);
-    const ValueId id = builder.input(i.name(), type);
+    const ValueId id = builder.placeholder(i.name(), type);
     Value& v = builder.value(id);
     if (v.type.dims)
       for (size_t k = 0; k < v.type.dims->size(); k++)

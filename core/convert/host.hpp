@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 
+#include "core/convert/arguments.hpp"
 #include "core/convert/lowering.hpp"
 
 namespace onnx2fx::conversion::host {
@@ -66,31 +67,6 @@ o2fx_status give(const T& from, T* to) {
 
 // ---- arguments ----
 
-inline o2fx_arg integer(int64_t i) {
-  o2fx_arg a{};
-  a.tag = O2FX_T_INT;
-  a.u.i = i;
-  return a;
-}
-inline o2fx_arg real(double f) {
-  o2fx_arg a{};
-  a.tag = O2FX_T_FLOAT;
-  a.u.f = f;
-  return a;
-}
-inline o2fx_arg string(const std::string& s) {
-  o2fx_arg a{};
-  a.tag = O2FX_T_STR;
-  a.len = static_cast<uint32_t>(s.size());
-  a.u.s = s.data();
-  return a;
-}
-inline o2fx_arg value_arg(ValueId id) {
-  o2fx_arg a{};
-  a.tag = O2FX_T_VALUE;
-  a.u.v = id;
-  return a;
-}
 template <class L, class F>
 o2fx_arg list(Lowering& l, const L& all, F make) {
   o2fx_arg a{};

@@ -83,18 +83,6 @@ o2fx_status set_value_info(o2fx_ctx ctx, o2fx_value id, const o2fx_value_info* i
   });
 }
 
-static std::string packed_ints(const Value& v) {
-  const size_t size = v.type.dtype == onnx::TensorProto::INT64   ? 8
-                      : v.type.dtype == onnx::TensorProto::INT32 ? 4
-                                                                 : 1;
-  std::string r(v.ints->size() * size, '\0');
-  for (size_t i = 0; i < v.ints->size(); i++) {
-    const int64_t x = (*v.ints)[i]->literal();
-    std::memcpy(r.data() + i * size, &x, size);
-  }
-  return r;
-}
-
 o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
   return guarded(ctx, [&](Lowering& l) -> o2fx_status {
     Builder& b = l.converter.builder;

@@ -65,13 +65,8 @@ std::vector<fx::Program> Builder::finish(const std::vector<ValueId>& outputs, bo
   for (const ValueId id : outputs) results.push_back(argument(id));
   programs_[0].result = single && results.size() == 1 ? results[0] : Argument(std::move(results));
   for (const Value& v : values_)
-    if (v.source == ValueSource::kNode && v.type.is_tensor()) {
-      fx::TypeText& t = programs_[v.program].program.nodes[v.node].type;
-      t.dtype = v.type.dtype ? weights::carrier(v.type.dtype) : "";
-      if (!v.type.dims) continue;
-      t.shape.emplace();
-      for (const MaybeSym& d : *v.type.dims) t.shape->push_back(d ? syms.text(*d) : "?");
-    }
+    if (v.source == ValueSource::kNode && v.type.is_tensor())
+      programs_[v.program].program.nodes[v.node].type = type_text(v.type, syms);
   std::vector<uint32_t> reached{0};
   std::map<uint32_t, uint32_t> index{{0, 0}};
   for (size_t i = 0; i < reached.size(); i++) {

@@ -2,36 +2,16 @@
 
 #include <deque>
 
+#include "core/convert/arguments.hpp"
+
 namespace onnx2fx::conversion {
 namespace {
 
 // Arguments of a call; lists and texts live as long as this.
 class Arguments {
  public:
-  static o2fx_arg integer(int64_t i) {
-    o2fx_arg a{};
-    a.tag = O2FX_T_INT;
-    a.u.i = i;
-    return a;
-  }
-  static o2fx_arg real(double f) {
-    o2fx_arg a{};
-    a.tag = O2FX_T_FLOAT;
-    a.u.f = f;
-    return a;
-  }
-  static o2fx_arg text(const std::string& s) {
-    o2fx_arg a{};
-    a.tag = O2FX_T_STR;
-    a.len = static_cast<uint32_t>(s.size());
-    a.u.s = s.data();
-    return a;
-  }
   static o2fx_arg value(ValueId id) {
-    o2fx_arg a{};
-    a.tag = id ? O2FX_T_VALUE : O2FX_T_NONE;
-    a.u.v = id;
-    return a;
+    return id ? host::value_arg(id) : o2fx_arg{};  // zero is None
   }
   o2fx_arg list(std::vector<o2fx_arg> items) {
     lists_.push_back(std::move(items));
@@ -52,17 +32,17 @@ class Arguments {
   o2fx_arg attribute(const onnx::AttributeProto& a) {
     switch (a.type()) {
       case onnx::AttributeProto::INT:
-        return integer(a.i());
+        return host::integer(a.i());
       case onnx::AttributeProto::FLOAT:
-        return real(a.f());
+        return host::real(a.f());
       case onnx::AttributeProto::STRING:
-        return text(a.s());
+        return host::string(a.s());
       case onnx::AttributeProto::INTS:
-        return list(a.ints(), integer);
+        return list(a.ints(), host::integer);
       case onnx::AttributeProto::FLOATS:
-        return list(a.floats(), real);
+        return list(a.floats(), host::real);
       case onnx::AttributeProto::STRINGS:
-        return list(a.strings(), text);
+        return list(a.strings(), host::string);
       default:
         return {};
     }
@@ -79,14 +59,14 @@ std::vector<ValueId> emit_opaque(Builder& builder, const NodeView& view,
   Arguments make;
   const onnx::NodeProto& node = view.proto;
   const o2fx_arg attributes = make.list(node.attribute(), [&](const onnx::AttributeProto& a) {
-    return make.list({Arguments::text(a.name()), make.attribute(a)});
+    return make.list({host::string(a.name()), make.attribute(a)});
   });
-  const o2fx_arg args[] = {Arguments::text(domain),
-                           Arguments::text(node.op_type()),
-                           Arguments::integer(view.opset),
+  const o2fx_arg args[] = {host::string(domain),
+                           host::string(node.op_type()),
+                           host::integer(view.opset),
                            make.list(view.inputs, Arguments::value),
                            attributes,
-                           Arguments::integer(node.output_size())};
+                           host::integer(node.output_size())};
   o2fx_emit call{};
   call.struct_size = sizeof call;
   call.target = O2FX_STR("onnx2fx::opaque");

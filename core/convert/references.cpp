@@ -28,7 +28,7 @@ NodeRef Builder::capture(size_t level, ValueId id) {
                                  : "captured");
   node.target = node.name;
   const uint32_t at = append(stack_[level], std::move(node));
-  p.captures.push_back({id, at, 0});
+  p.captures.push_back({id, at});
   if (outer.type.dims)
     for (size_t k = 0; k < outer.type.dims->size(); k++)
       if (const MaybeSym& d = (*outer.type.dims)[k];
@@ -186,18 +186,6 @@ std::optional<ValueId> Builder::anchor_of(const Sym& s) {
   return {};
 }
 
-static std::string packed(const std::vector<MaybeSym>& ints, int32_t dtype) {
-  const size_t size = dtype == onnx::TensorProto::INT64   ? 8
-                      : dtype == onnx::TensorProto::INT32 ? 4
-                                                          : 1;
-  std::string bytes(ints.size() * size, '\0');
-  for (size_t i = 0; i < ints.size(); i++) {
-    const int64_t x = ints[i]->literal();
-    std::memcpy(bytes.data() + i * size, &x, size);  // little-endian
-  }
-  return bytes;
-}
-
 NodeRef Builder::materialise(size_t level, ValueId id) {
   OpenProgram& p = programs_[stack_[level]];
   if (const auto it = p.materialised.find(id); it != p.materialised.end()) return {it->second};
@@ -210,7 +198,7 @@ NodeRef Builder::materialise(size_t level, ValueId id) {
     t.name = name_base_.empty() ? "ints" : name_base_ + "_ints";
     t.dtype = v.type.dtype;
     for (const MaybeSym& d : *v.type.dims) t.dims.push_back(d->literal());
-    t.bytes = std::make_shared<const std::string>(packed(*v.ints, v.type.dtype));
+    t.bytes = std::make_shared<const std::string>(packed_ints(v));
     t.role = O2FX_ROLE_CONSTANT;
     r = tensor_node(level, add_tensor(std::move(t)));
   } else {

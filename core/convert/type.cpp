@@ -131,6 +131,17 @@ std::string merge(Type& into, const Type& from) {
   return merge_dims(into, from);
 }
 
+fx::TypeText type_text(const Type& t, SymTable& syms) {
+  fx::TypeText r;
+  if (!t.is_tensor()) return r;
+  r.dtype = t.dtype ? weights::carrier(t.dtype) : "";
+  if (t.dims) {
+    r.shape.emplace();
+    for (const MaybeSym& d : *t.dims) r.shape->push_back(d ? syms.text(*d) : "?");
+  }
+  return r;
+}
+
 std::string text(const Type& type, SymTable& table) {
   switch (type.kind) {
     case O2FX_KIND_SEQUENCE:

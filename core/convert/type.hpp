@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/convert/sym.hpp"
+#include "core/fx/program.hpp"
 
 namespace onnx {
 class TypeProto;
@@ -40,6 +41,8 @@ bool to_proto(const Type& type, SymTable& table, onnx::TypeProto* proto);
 /// none. A literal extent replaces a symbolic one.
 std::string merge(Type& into, const Type& from);
 
+/// For readers of graph.json; empty for what is no tensor.
+fx::TypeText type_text(const Type& type, SymTable& table);
 /// "float32[batch, 3]" for messages, reports.
 std::string text(const Type& type, SymTable& table);
 

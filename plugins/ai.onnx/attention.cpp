@@ -7,6 +7,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/ai.onnx/rotation.hpp"
 
 using namespace onnx2fx;
 
@@ -249,20 +250,6 @@ Value angles(Node& n, Value table, Value positions) {
   return n.call("aten::unsqueeze", {table, 1});
 }
 
-// The two halves of a head, or its even and odd elements, turned by the angles.
-Value rotated(Node& n, Value x, Value cos, Value sin, bool interleaved) {
-  const int64_t end = std::numeric_limits<int64_t>::max();
-  const Values parts = interleaved ? Values{n.call("aten::slice.Tensor", {x, -1, 0, end, 2}),
-                                            n.call("aten::slice.Tensor", {x, -1, 1, end, 2})}
-                                   : n.calls(2, "aten::chunk", {x, 2, -1});
-  const auto mul = [&](Value a, Value b) { return n.call("aten::mul.Tensor", {a, b}); };
-  const Value real = n.call("aten::sub.Tensor", {mul(parts[0], cos), mul(parts[1], sin)});
-  const Value imaginary = n.call("aten::add.Tensor", {mul(parts[0], sin), mul(parts[1], cos)});
-  if (!interleaved) return n.call("aten::cat", {Values{real, imaginary}, -1});
-  return n.call("aten::flatten.using_ints",
-                {n.call("aten::stack", {Values{real, imaginary}, -1}), -2, -1});
-}
-
 void rotary_embedding(Node& n) {
   Value x = n.input(0);
   const Value positions = n.maybe_input(3);
@@ -276,10 +263,10 @@ void rotary_embedding(Node& n) {
   Value y;
   if (part > 0) {
     const int64_t end = std::numeric_limits<int64_t>::max();
-    y = rotated(n, n.call("aten::slice.Tensor", {x, -1, 0, part}), cos, sin, interleaved);
+    y = rotate_pairs(n, n.call("aten::slice.Tensor", {x, -1, 0, part}), cos, sin, interleaved);
     y = n.call("aten::cat", {Values{y, n.call("aten::slice.Tensor", {x, -1, part, end})}, -1});
   } else {
-    y = rotated(n, x, cos, sin, interleaved);
+    y = rotate_pairs(n, x, cos, sin, interleaved);
   }
   if (flat)
     y = n.call("aten::reshape",

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "plugins/ai.onnx/rotation.hpp"
 #include "plugins/com.microsoft/attention_core.hpp"
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
@@ -17,19 +18,6 @@ constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
 Value angles(Node& n, Value table, Value positions) {
   n.role(table, O2FX_ROLE_BUFFER);
   return n.call("aten::unsqueeze", {n.call("aten::index.Tensor", {table, Values{positions}}), 1});
-}
-
-// All of x is rotated.
-Value turned(Node& n, Value x, Value cos, Value sin, bool interleaved) {
-  const Values parts = interleaved ? Values{n.call("aten::slice.Tensor", {x, -1, 0, kEnd, 2}),
-                                            n.call("aten::slice.Tensor", {x, -1, 1, kEnd, 2})}
-                                   : n.calls(2, "aten::chunk", {x, 2, -1});
-  const auto mul = [&](Value a, Value b) { return n.call("aten::mul.Tensor", {a, b}); };
-  const Value real = n.call("aten::sub.Tensor", {mul(parts[0], cos), mul(parts[1], sin)});
-  const Value imaginary = n.call("aten::add.Tensor", {mul(parts[0], sin), mul(parts[1], cos)});
-  if (!interleaved) return n.call("aten::cat", {Values{real, imaginary}, -1});
-  return n.call("aten::flatten.using_ints",
-                {n.call("aten::stack", {Values{real, imaginary}, -1}), -2, -1});
 }
 
 // One position for each place. A single one is that of the first place, others follow it.
@@ -68,10 +56,10 @@ constexpr o2fx_op kOps[] = {row("RotaryEmbedding", lower<rotary_embedding>)};
 Value contrib::rotated(Node& n, Value x, const Rotation& r) {
   const Int width = n.mul(n.dim(r.cos, 1), 2);
   const Value cos = angles(n, r.cos, r.positions), sin = angles(n, r.sin, r.positions);
-  if (width == n.dim(x, 3)) return turned(n, x, cos, sin, r.interleaved);
+  if (width == n.dim(x, 3)) return rotate_pairs(n, x, cos, sin, r.interleaved);
   const Value head = n.call("aten::slice.Tensor", {x, -1, 0, width});
   const Value rest = n.call("aten::slice.Tensor", {x, -1, width, kEnd});
-  return n.call("aten::cat", {Values{turned(n, head, cos, sin, r.interleaved), rest}, -1});
+  return n.call("aten::cat", {Values{rotate_pairs(n, head, cos, sin, r.interleaved), rest}, -1});
 }
 
 const Family kRotaryEmbedding = family(kOps);
