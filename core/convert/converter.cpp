@@ -104,6 +104,7 @@ Faults Converter::lower_graph(const onnx::GraphProto& graph, Scope& scope) {
     throw ConversionError(file_.name,
                           "graphs and functions nest deeper than " + std::to_string(kMaxDepth));
   declare(graph, scope);
+  scope.nodes = &graph.node();
   for (const auto& node : graph.node()) {
     Faults f = lower_node(node, scope);
     all.insert(all.end(), std::make_move_iterator(f.begin()), std::make_move_iterator(f.end()));

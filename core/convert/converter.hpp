@@ -25,6 +25,7 @@ namespace onnx2fx::conversion {
 struct Scope {
   Scope* parent = nullptr;
   const prepare::OpsetTable* opsets = nullptr;
+  const google::protobuf::RepeatedPtrField<onnx::NodeProto>* nodes = nullptr;  ///< in their order
   std::string function_path;
   std::unordered_map<std::string, ValueId> values;
   std::unordered_map<std::string, const onnx::TypeProto*>
@@ -62,6 +63,9 @@ class Converter {
 
   // ---- for Lowering
   Faults lower_graph(const onnx::GraphProto& graph, Scope& scope);
+  /// The nodes of scope's own graph that lead from the values bound in `inner`, whose parent it is,
+  /// to the one named `to`.
+  Faults lower_between(Scope& inner, const std::string& to);
   /// Binds the graph's outputs by name; a missing one is a fault of the model.
   std::vector<ValueId> outputs_of(const onnx::GraphProto& graph, const Scope& scope);
   /// The value of a tensor of the model; the same proto gives the same tensor.

@@ -79,6 +79,7 @@ std::optional<Faults> Converter::expand_function(const Place& place, const NodeV
   tables_.back().insert(scope.opsets->begin(),
                         scope.opsets->end());  // what the body does not import itself
   Scope inner;
+  inner.nodes = &copy.node();
   inner.opsets = &tables_.back();
   inner.function_path =
       (scope.function_path.empty() ? "" : scope.function_path + "/") + place.node.op_type();

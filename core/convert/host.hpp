@@ -120,6 +120,8 @@ o2fx_status set_output(o2fx_ctx ctx, uint32_t index, o2fx_value id);
 o2fx_status graph_info(o2fx_ctx ctx, o2fx_graph id, o2fx_graph_info* out);
 o2fx_status graph_value_info(o2fx_ctx ctx, o2fx_graph id, uint32_t is_output, uint32_t index,
                              o2fx_value_info* out);
+o2fx_status lower_between(o2fx_ctx ctx, const o2fx_str* from, const o2fx_value* values, uint32_t n,
+                          o2fx_str to, o2fx_value* out);
 o2fx_status lower_subgraph(o2fx_ctx ctx, o2fx_graph id, const o2fx_value* inputs, uint32_t n_inputs,
                            o2fx_value* outputs, uint32_t n_outputs);
 o2fx_status program_begin(o2fx_ctx ctx, o2fx_str name);

@@ -107,6 +107,7 @@ const o2fx_host_api* host_api() {
                                graph_info,
                                graph_value_info,
                                lower_subgraph,
+                               lower_between,
                                program_begin,
                                placeholder,
                                program_end,

@@ -34,6 +34,19 @@ o2fx_status graph_value_info(o2fx_ctx ctx, o2fx_graph id, uint32_t is_output, ui
   });
 }
 
+static o2fx_status failed(Lowering& l, const Faults& faults, const std::string& where) {
+  l.nested.insert(l.nested.end(), faults.begin(), faults.end());
+  return l.fail(O2FX_E_UNSUPPORTED, where + ": " + faults[0].diagnostic.what);
+}
+
+static Scope scope_inside(Lowering& l) {
+  Scope scope;
+  scope.parent = l.scope;
+  scope.opsets = l.scope->opsets;
+  scope.function_path = l.scope->function_path;
+  return scope;
+}
+
 o2fx_status lower_subgraph(o2fx_ctx ctx, o2fx_graph id, const o2fx_value* inputs, uint32_t n_inputs,
                            o2fx_value* outputs, uint32_t n_outputs) {
   return with_node(ctx, [&](Lowering& l) -> o2fx_status {
@@ -44,21 +57,37 @@ o2fx_status lower_subgraph(o2fx_ctx ctx, o2fx_graph id, const o2fx_value* inputs
                       "graph '" + g.name() + "': expected " + std::to_string(g.input_size()) +
                           " inputs and " + std::to_string(g.output_size()) + " outputs, got " +
                           std::to_string(n_inputs) + " and " + std::to_string(n_outputs));
-    Scope scope;
-    scope.parent = l.scope;
-    scope.opsets = l.scope->opsets;
-    scope.function_path = l.scope->function_path;
+    Scope scope = scope_inside(l);
     for (uint32_t i = 0; i < n_inputs; i++) {
       l.converter.builder.value(inputs[i]);
       scope.values[g.input(static_cast<int>(i)).name()] = inputs[i];
     }
-    if (Faults faults = l.converter.lower_graph(g, scope); !faults.empty()) {
-      l.nested.insert(l.nested.end(), faults.begin(), faults.end());
-      return l.fail(O2FX_E_UNSUPPORTED,
-                    "in its graph '" + g.name() + "': " + faults[0].diagnostic.what);
-    }
+    if (const Faults faults = l.converter.lower_graph(g, scope); !faults.empty())
+      return failed(l, faults, "in its graph '" + g.name() + "'");
     const std::vector<ValueId> results = l.converter.outputs_of(g, scope);
     std::copy(results.begin(), results.end(), outputs);
+    return O2FX_OK;
+  });
+}
+
+o2fx_status lower_between(o2fx_ctx ctx, const o2fx_str* from, const o2fx_value* values, uint32_t n,
+                          o2fx_str to, o2fx_value* out) {
+  return with_node(ctx, [&](Lowering& l) -> o2fx_status {
+    Scope scope = scope_inside(l);
+    scope.nodes = l.scope->nodes;
+    for (uint32_t i = 0; i < n; i++) {
+      l.converter.builder.value(values[i]);
+      scope.values[text_of(from[i])] = values[i];
+    }
+    const std::string name = text_of(to);
+    if (const Faults faults = l.converter.lower_between(scope, name); !faults.empty())
+      return failed(l, faults, "on the way to '" + name + "'");
+    const auto found = scope.values.find(name);
+    if (found == scope.values.end())
+      throw HostError(O2FX_E_MODEL, "value '" + name +
+                                        "': expected one that the graph of this node computes from "
+                                        "the values named, got none");
+    *out = found->second;
     return O2FX_OK;
   });
 }

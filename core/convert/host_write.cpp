@@ -30,7 +30,7 @@ o2fx_status emit(o2fx_ctx ctx, const o2fx_emit* call, o2fx_value* results) {
 
 o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32_t role,
                      o2fx_value* out) {
-  return guarded(ctx, [&](Lowering& l) {
+  return with_node(ctx, [&](Lowering& l) {
     if (!bytes || bytes->rank < 0 || (bytes->size && !bytes->data) ||
         (bytes->rank && !bytes->dims) ||
         std::any_of(bytes->dims, bytes->dims + bytes->rank, [](int64_t d) { return d < 0; }))
@@ -51,6 +51,9 @@ o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32
     std::string key = t.name + "|" + std::to_string(t.dtype) + "|" + std::to_string(role);
     for (const int64_t d : t.dims) key += "|" + std::to_string(d);
     key += "|" + *t.bytes;
+    if (role == O2FX_ROLE_MUTATED)  // a state is the node's own, the same wherever it is unrolled
+      key += "|" + l.scope->function_path + "|" +
+             std::to_string(reinterpret_cast<uintptr_t>(&l.node->proto));
     Builder& b = l.converter.builder;
     if (const auto it = l.converter.constants.find(key);
         it != l.converter.constants.end() && b.alive(it->second)) {
@@ -58,13 +61,14 @@ o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32
       return O2FX_OK;
     }
     onnx::TensorProto proto;  // small integers take part in shape tracking
-    if (n <= 64) {
+    const bool tracked = n <= 64 && role != O2FX_ROLE_MUTATED;
+    if (tracked) {
       proto.set_data_type(t.dtype);
       for (const int64_t d : t.dims) proto.add_dims(d);
       proto.set_raw_data(*t.bytes);
     }
     *out = b.add_tensor(std::move(t));
-    if (n <= 64) b.value(*out).ints = constant_ints(proto);
+    if (tracked) b.value(*out).ints = constant_ints(proto);
     l.converter.constants[key] = *out;
     return O2FX_OK;
   });

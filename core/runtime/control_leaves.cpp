@@ -1,8 +1,11 @@
 // Control flow that no higher-order operator can hold, and the leaves that do not run in C++.
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <limits>
 #include <optional>
@@ -73,6 +76,30 @@ c10::IValue loop(Arguments& x, const Context& context) {
   return c10::ivalue::Tuple::create(std::move(state));
 }
 
+// The derivatives of function(xs, operands) by xs, of the sum of its elements; where autograd
+// records, they are differentiable in turn.
+c10::IValue gradient(Arguments& x, const Context& context) {
+  const bool again = c10::GradMode::is_enabled();
+  const c10::AutoGradMode recording(true);
+  std::vector<at::Tensor> points;
+  Arguments inputs;
+  for (const c10::IValue& value : elements(x[1])) {
+    const at::Tensor t = value.toTensor();
+    // a step of its own: what else was computed from it does not count
+    points.push_back(t.requires_grad() ? t.view_as(t) : t.detach().requires_grad_());
+    inputs.emplace_back(points.back());
+  }
+  for (const c10::IValue& operand : elements(x[2])) inputs.push_back(operand);
+  const at::Tensor y = run(program_of(x[0]), std::move(inputs), context).at(0).toTensor();
+  std::vector<at::Tensor> gradients(points.size());
+  if (y.requires_grad())
+    gradients = torch::autograd::grad({y}, points, {at::ones_like(y)}, again, again, true);
+  Arguments results;
+  for (size_t i = 0; i < points.size(); i++)
+    results.emplace_back(gradients[i].defined() ? gradients[i] : at::zeros_like(points[i]));
+  return c10::ivalue::Tuple::create(std::move(results));
+}
+
 // (domain, operator, opset, ...): stands where --keep-going kept an operator that nothing lowers.
 c10::IValue opaque(Arguments& x, const Context&) {
   const std::string domain = x[0].toStringRef();
@@ -85,10 +112,8 @@ c10::IValue image_decoder(Arguments&, const Context&) {
 }
 
 constexpr NamedLeaf kLeaves[] = {
-    {"cond", cond},
-    {"image_decoder", image_decoder},
-    {"loop", loop},
-    {"opaque", opaque},
+    {"cond", cond}, {"gradient", gradient}, {"image_decoder", image_decoder},
+    {"loop", loop}, {"opaque", opaque},
 };
 
 }  // namespace

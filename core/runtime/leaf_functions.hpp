@@ -18,6 +18,7 @@ struct NamedLeaf {
 
 std::span<const NamedLeaf> control_leaves();
 std::span<const NamedLeaf> map_leaves();
+std::span<const NamedLeaf> random_leaves();
 std::span<const NamedLeaf> sequence_leaves();
 std::span<const NamedLeaf> string_leaves();
 

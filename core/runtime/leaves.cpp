@@ -1,6 +1,6 @@
 // The leaves of the loader's runtime: what ATen and the higher-order operators cannot say. One
 // function for each line of core/fx/leaf_schemas.txt, the same as in the Python package's
-// leaves.py.
+// leaves.py and random_leaves.py.
 #include <torch/csrc/jit/frontend/function_schema_parser.h>
 
 #include <algorithm>
@@ -28,7 +28,7 @@ using Entries = std::map<std::string, Entry, std::less<>>;
 
 Callable find_function(std::string_view name) {
   for (const std::span<const NamedLeaf> family :
-       {control_leaves(), map_leaves(), sequence_leaves(), string_leaves()})
+       {control_leaves(), map_leaves(), random_leaves(), sequence_leaves(), string_leaves()})
     for (const NamedLeaf& leaf : family)
       if (leaf.name == name) return leaf.function;
   return {};

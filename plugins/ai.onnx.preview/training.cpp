@@ -1,6 +1,6 @@
-// ai.onnx.preview.training: one step of an optimizer, on any number of tensors at once. R is the
-// learning rate, T the number of steps done before. (ai.onnx.preview itself, FlexAttention, is an
-// ONNX function: the host expands it.)
+// ai.onnx.preview.training: gradients, and one step of an optimizer on any number of tensors at
+// once. R is the learning rate, T the number of steps done before. (ai.onnx.preview itself,
+// FlexAttention, is an ONNX function: the host expands it.)
 #include <onnx2fx/plugin.hpp>
 
 using namespace onnx2fx;
@@ -117,10 +117,30 @@ void momentum(Node& n) {
   n.outputs(xs);
 }
 
-void gradient(Node&) {
-  throw Unsupported(
-      "the gradient of a part of the graph by its names: ATen has no operator for it; remove the "
-      "training part of the model and let autograd differentiate the converted module");
+// The part of the graph between the tensors named by xs, zs and the one named by y is a function;
+// its derivatives by xs, at the values of the inputs.
+void gradient(Node& n) {
+  const std::vector<std::string> xs = n.texts("xs"), zs = n.texts("zs");
+  std::vector<std::string> names = xs;
+  names.insert(names.end(), zs.begin(), zs.end());
+  const Values in = n.inputs();
+  if (in.size() != names.size())
+    throw Invalid("expected an input for each of the " + std::to_string(names.size()) +
+                  " names in 'xs' and 'zs', got " + std::to_string(in.size()));
+  for (size_t i = 0; i < xs.size(); i++)
+    if (!is_floating(n.dtype(in[i])))
+      throw Invalid("attribute 'xs': '" + xs[i] + "': expected a floating type");
+  n.begin("differentiated");
+  Values formals;
+  for (size_t i = 0; i < in.size(); i++) formals.push_back(n.placeholder(names[i], n.info(in[i])));
+  const Program function = n.end(n.lower_between(names, formals, n.text("y")));
+  const auto border = in.begin() + static_cast<std::ptrdiff_t>(xs.size());
+  Values operands(border, in.end());
+  for (const Value v : n.close({function})) operands.push_back(v);
+  const Values derivatives =
+      n.calls(xs.size(), "onnx2fx::gradient", {function, Values(in.begin(), border), operands});
+  for (size_t i = 0; i < xs.size(); i++) n.state(derivatives[i], n.info(in[i]));
+  n.outputs(derivatives);
 }
 
 constexpr o2fx_op kOps[] = {

@@ -131,7 +131,7 @@ void cumulative(Node& n, const char* target) {
   const bool reverse = n.flag("reverse"), exclusive = n.flag("exclusive");
   x = widened(n, x, dtype);
   if (reverse) x = n.call("aten::flip", {x, Ints{axis}});
-  Value y = n.call(target, {x, axis}, {{"dtype", Dtype{computed_in(dtype)}}});
+  Value y = n.call(target, {x, axis}, kept(computed_in(dtype)));
   if (exclusive) {  // all but the last, after the neutral element
     const char* neutral =
         std::string_view(target) == "aten::cumprod" ? "aten::ones_like" : "aten::zeros_like";

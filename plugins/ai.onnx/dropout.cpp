@@ -4,6 +4,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/ai.onnx/seed.hpp"
 
 using namespace onnx2fx;
 
@@ -11,18 +12,18 @@ namespace {
 
 struct Mode {
   Arg ratio, active;
+  std::optional<Seed> seed;
 };
 
 Mode mode_1(Node& n) {
   if (n.opset() < 6) n.ignore("consumed_inputs");
   if (n.opset() < 7) n.ignore("is_test");  // which of the two modes the exporter was in
-  return {n.real("ratio", 0.5), Training{}};
+  return {n.real("ratio", 0.5), Training{}, {}};
 }
 
 Mode mode_12(Node& n) {
-  n.ignore("seed");  // of ONNX's generator, not of torch's
   const Value ratio = n.maybe_input(1), training = n.maybe_input(2);
-  Mode m{0.5, Training{}};
+  Mode m{0.5, Training{}, integer_seed(n)};
   if (ratio) m.ratio = n.number(ratio);
   const auto fixed = training ? n.constant_bool(training) : std::nullopt;
   if (fixed == true) n.annotate("dropout", "training_mode is true: drops in train() only");
@@ -32,9 +33,12 @@ Mode mode_12(Node& n) {
 
 void drop(Node& n, const Mode& m, bool boolean_mask) {
   const Value x = n.input(0);
-  if (!n.wanted(1)) return n.output(n.call("aten::dropout", {x, m.ratio, m.active}));
-  const Values r = n.calls(2, "aten::native_dropout", {x, m.ratio, m.active});
+  if (!m.seed && !n.wanted(1)) return n.output(n.call("aten::dropout", {x, m.ratio, m.active}));
+  const Values r = m.seed ? n.calls(2, "onnx2fx::seeded_dropout",
+                                    {x, m.ratio, m.active, m.seed->number, m.seed->draws})
+                          : n.calls(2, "aten::native_dropout", {x, m.ratio, m.active});
   n.output(r[0]);
+  if (!n.wanted(1)) return;
   n.output(boolean_mask ? r[1] : n.call("aten::to.dtype", {r[1], Dtype{n.dtype(x)}}), 1);
 }
 

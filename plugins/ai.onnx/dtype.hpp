@@ -23,6 +23,13 @@ inline Value to_dtype(Node& n, Value v, int32_t dtype) {
   return n.call("aten::to.dtype", {v, Dtype{dtype}});
 }
 
+/// For sums and products, which torch widens for integers: the type of the operand. Nothing for
+/// the other types, so that they follow the module through .half() and .double().
+inline Kwargs kept(int32_t dtype) {
+  if (is_floating(dtype) || is_complex(dtype)) return {};
+  return {{"dtype", Dtype{dtype}}};
+}
+
 /// The same number (uint64: the same bits) in the type that torch computes in.
 inline Value widened(Node& n, Value v, int32_t dtype) {
   return is_wide_unsigned(dtype) ? to_dtype(n, v, kInt64) : v;

@@ -9,9 +9,8 @@
 
 using namespace onnx2fx;
 
-// A table of vectors looked up by ids, as nn.Embedding does. aten::embedding refuses negative ids,
-// which ONNX has count from the end: a table looked up by ids that are known to be negative takes
-// the other way, and ids that turn out negative when the module runs raise IndexError.
+// A table of vectors looked up by ids, as nn.Embedding does. One looked up by ids that are known to
+// be negative takes the other way.
 static bool is_embedding(Node& n, Value x, Value index, int64_t axis) {
   const o2fx_value_info table = n.info(x).raw;
   if (!table.is_const || table.rank != 2 || axis != 0 || n.info(index).raw.rank < 1) return false;
@@ -43,8 +42,7 @@ static Value gathered(Node& n, Value x) {
   const int64_t front = axis < 0 ? Node::axis(axis, n.rank(x)) : axis;
   if (is_embedding(n, x, index, front)) {
     n.role(x, O2FX_ROLE_PARAMETER);
-    n.annotate("ids", "an id below 0 raises IndexError when the module runs");
-    return n.call("aten::embedding", {x, index});
+    return n.call("aten::embedding", {x, indices::from_front(n, index, n.dim(x, 0))});
   }
   if (n.info(index).raw.rank == 0)
     if (const auto at = n.maybe_ints(index, O2FX_INTS_KNOWN_ONLY); at && at->size() == 1)

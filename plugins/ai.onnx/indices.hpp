@@ -38,7 +38,7 @@ inline Value from_front(Node& n, Value index, const Int& extent) {
   index = n.cast(index, kInt64);
   if (done) return index;
   const Value negative = n.call("aten::lt.Scalar", {index, 0});
-  return n.call("aten::where.self", {negative, n.call("aten::add.Scalar", {index, extent}), index});
+  return n.call("aten::add.Tensor", {index, negative}, {{"alpha", extent}});
 }
 
 /// The argument of aten::index that indexes axes from `axis` on.

@@ -1,20 +1,15 @@
-// Random tensors. A seed attribute cannot be said in the program: ATen's calls draw from torch's
-// global generator, which torch.manual_seed seeds for all of them. ONNX leaves the numbers to the
-// runtime.
+// Random tensors.
 #include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/ai.onnx/seed.hpp"
 
 using namespace onnx2fx;
 
 namespace {
 
-void leave_seed(Node& n) {
-  if (n.has("seed"))
-    n.annotate("seed", "not kept: the numbers come from torch's generator (torch.manual_seed)");
-}
-
-Value drawn(Node& n, const char* target, const Arg& from, int32_t dtype) {
-  return n.call(target, {from}, {{"dtype", Dtype{dtype}}});
+Value seeded(Node& n, const char* target, const Arg& size, int32_t dtype, const Seed& seed) {
+  const Value y = n.call(target, {size, Dtype{dtype}, seed.number, seed.draws});
+  return n.state(y, Info::tensor(dtype));
 }
 
 // y * scale + offset, without what changes nothing.
@@ -22,42 +17,75 @@ Value affine(Node& n, Value y, double scale, double offset) {
   if (scale != 1) y = n.call("aten::mul.Scalar", {y, scale});
   return offset != 0 ? n.call("aten::add.Scalar", {y, offset}) : y;
 }
-Value normal(Node& n, Value y) { return affine(n, y, n.real("scale"), n.real("mean")); }
-Value uniform(Node& n, Value y) {
-  const double low = n.real("low");
-  return affine(n, y, n.real("high") - low, low);
+
+/// Names of one distribution's calls, and what makes ONNX's of the standard one.
+struct Distribution {
+  const char *of_size, *like, *seeded;
+  Value (*shaped)(Node&, Value);
+};
+constexpr Distribution kNormal{
+    "aten::randn", "aten::randn_like", "onnx2fx::seeded_randn",
+    [](Node& n, Value y) { return affine(n, y, n.real("scale"), n.real("mean")); }};
+constexpr Distribution kUniform{"aten::rand", "aten::rand_like", "onnx2fx::seeded_rand",
+                                [](Node& n, Value y) {
+                                  const double low = n.real("low");
+                                  return affine(n, y, n.real("high") - low, low);
+                                }};
+
+void check_floating(int32_t dtype) {
+  if (!is_floating(dtype)) throw Invalid("attribute 'dtype': expected a floating type");
 }
 
-template <Value (*Shaped)(Node&, Value)>
-void random(Node& n, const char* target) {
-  leave_seed(n);
-  const std::vector<int64_t> shape = n.integers("shape");
-  n.output(Shaped(n, drawn(n, target, shape, static_cast<int32_t>(n.integer("dtype")))));
+template <const Distribution& D>
+void random(Node& n) {
+  const std::vector<int64_t> size = n.integers("shape");
+  const auto dtype = static_cast<int32_t>(n.integer("dtype"));
+  check_floating(dtype);
+  const auto seed = real_seed(n);
+  n.output(D.shaped(n, seed ? seeded(n, D.seeded, size, dtype, *seed)
+                            : n.call(D.of_size, {size}, {{"dtype", Dtype{dtype}}})));
 }
 
-template <Value (*Shaped)(Node&, Value)>
-void random_like(Node& n, const char* target) {
-  leave_seed(n);
+template <const Distribution& D>
+void random_like(Node& n) {
   const Value x = n.input(0);
   const auto dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
-  if (!is_floating(dtype)) throw Invalid("attribute 'dtype': expected a floating type");
-  n.output(Shaped(n, drawn(n, target, x, dtype)));
+  check_floating(dtype);
+  const auto seed = real_seed(n);
+  n.output(D.shaped(n, seed ? seeded(n, D.seeded, n.dims(x), dtype, *seed)
+                            : n.call(D.like, {x}, {{"dtype", Dtype{dtype}}})));
 }
 
 void bernoulli(Node& n) {
-  leave_seed(n);
-  const Value x = n.input(0), y = n.call("aten::bernoulli", {x});
+  const Value x = n.input(0);
   const auto dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
+  if (const auto seed = real_seed(n)) {
+    const Value u = seeded(n, "onnx2fx::seeded_rand", n.dims(x), kDouble, *seed);
+    return n.output(to_dtype(n, n.call("aten::lt.Tensor", {u, x}), dtype));
+  }
+  const Value y = n.call("aten::bernoulli", {x});
   n.output(dtype == dtype_if_known(n, x) ? y : to_dtype(n, y, dtype));
+}
+
+// By the inverse of the distribution function, whose last value divided by itself is 1, which no
+// draw reaches: a class of probability 0 is never drawn.
+Value seeded_multinomial(Node& n, Value odds, const Seed& seed) {
+  const Value sums = n.call("aten::cumsum", {odds, -1}, {{"dtype", Dtype{kDouble}}});
+  const Value shares =
+      n.call("aten::div.Tensor", {sums, n.call("aten::slice.Tensor", {sums, -1, -1})});
+  const Ints size{n.dim(odds, 0), n.integer("sample_size")};
+  const Value u = seeded(n, "onnx2fx::seeded_rand", size, kDouble, seed);
+  return n.call("aten::searchsorted.Tensor", {shares, u}, {{"right", true}});
 }
 
 // The input holds unnormalized logarithms of the probabilities.
 void multinomial(Node& n) {
-  leave_seed(n);
   const Value x = n.input(0);
   const Value odds =
       n.call("aten::softmax.int", {x, -1, Dtype{n.dtype(x) == kDouble ? kDouble : kFloat}});
-  const Value y = n.call("aten::multinomial", {odds, n.integer("sample_size"), true});
+  const auto seed = real_seed(n);
+  const Value y = seed ? seeded_multinomial(n, odds, *seed)
+                       : n.call("aten::multinomial", {odds, n.integer("sample_size"), true});
   const auto dtype = static_cast<int32_t>(n.integer("dtype"));
   n.output(dtype == kInt64 ? y : to_dtype(n, y, dtype));
 }
@@ -65,10 +93,10 @@ void multinomial(Node& n) {
 constexpr o2fx_op kOps[] = {
     op("Bernoulli", 15, lower<bernoulli>),
     op("Multinomial", 7, lower<multinomial>),
-    op_to("RandomNormal", 1, lower_to<random<normal>>, "aten::randn"),
-    op_to("RandomNormalLike", 1, lower_to<random_like<normal>>, "aten::randn_like"),
-    op_to("RandomUniform", 1, lower_to<random<uniform>>, "aten::rand"),
-    op_to("RandomUniformLike", 1, lower_to<random_like<uniform>>, "aten::rand_like"),
+    op("RandomNormal", 1, lower<random<kNormal>>),
+    op("RandomNormalLike", 1, lower<random_like<kNormal>>),
+    op("RandomUniform", 1, lower<random<kUniform>>),
+    op("RandomUniformLike", 1, lower<random_like<kUniform>>),
 };
 
 }  // namespace

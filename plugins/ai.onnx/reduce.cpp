@@ -50,7 +50,7 @@ Arg axes_or_none(const Reduction& r) { return r.axes ? Arg(*r.axes) : Arg(nullpt
 
 Value summed(Node& n, const Reduction& r, Value x, int32_t dtype) {
   if (r.none()) return x;
-  return n.call("aten::sum.dim_IntList", {x, axes_or_none(r), r.keep}, {{"dtype", Dtype{dtype}}});
+  return n.call("aten::sum.dim_IntList", {x, axes_or_none(r), r.keep}, kept(dtype));
 }
 
 void reduce_sum(Node& n) {
@@ -126,16 +126,15 @@ void reduce_mean(Node& n) {
 void reduce_prod(Node& n) {
   const Reduction r = read_reduction(n);
   if (r.none()) return n.output(r.x);
-  const Kwarg dtype{"dtype", Dtype{computed_in(r.dtype)}};
+  const Kwargs dtype = kept(computed_in(r.dtype));
   const Value x = widened(n, r.x, r.dtype);
   Value y = x;
   if (!r.axes && !r.keep) {
-    y = n.call("aten::prod", {x}, {dtype});
+    y = n.call("aten::prod", {x}, dtype);
   } else {
     const Ints axes = listed(n, r);
     const bool one = axes.size() == 1;
-    for (const Int& a : axes)
-      y = n.call("aten::prod.dim_int", {y, a, one ? r.keep : true}, {dtype});
+    for (const Int& a : axes) y = n.call("aten::prod.dim_int", {y, a, one ? r.keep : true}, dtype);
     if (!one && !r.keep) y = n.call("aten::squeeze.dims", {y, axes});
   }
   n.output(narrowed(n, y, r.dtype));

@@ -71,7 +71,9 @@ void scan_9(Node& n) {
     if (directions[i]) x = n.call("aten::flip", {x, Ints{0}});
     slices.push_back(axes[i] || directions[i] ? n.state(x, slice.with_axis(0, -1).info()) : x);
   }
-  n.annotate("form", "scan: the number of steps is an extent of the scan inputs");
+  n.annotate("form",
+             "scan: the number of steps is an extent of the scan inputs; torch has no scan of 0 "
+             "steps");
   Values r = scan_forwards(n, body, state, slices);
   for (size_t i = 0; i < c.outputs; i++) {
     Value& y = r[c.states + i];

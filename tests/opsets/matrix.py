@@ -98,9 +98,7 @@ def cases_by_operator() -> dict[Operator, list]:
     for case in (*written_cases(), *written_ml_cases()):
         result[Operator(case.domain, case.operator_name)].append(case)
     for case in load_cases(("node", "simple")):
-        if "_expanded" in case.name or case.name.startswith(
-            "test_gradient"
-        ):  # Gradient: uncovered.txt
+        if "_expanded" in case.name:
             continue
         for operator in _operators(case):
             result[operator].append(case)

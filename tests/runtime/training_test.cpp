@@ -1,12 +1,20 @@
 // Converted models, trained in C++. Gradients are compared with finite differences, all of them.
+#include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sin.h>
+#include <ATen/ops/tanh.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <memory>
@@ -20,7 +28,8 @@ namespace {
 using Inputs = std::vector<c10::IValue>;
 
 std::shared_ptr<Module> make_module(const std::string& text) {
-  const Conversion converted = convert_text("<ir_version: 10, opset_import: [\"\": 21]>\n" + text);
+  const Conversion converted = convert_text(
+      "<ir_version: 10, opset_import: [\"\": 21, \"ai.onnx.preview.training\": 1]>\n" + text);
   return std::make_shared<Module>(
       converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
 }
@@ -94,6 +103,50 @@ g (float[n, 1, 3] x) => (float[n, 1, 3] y)
   EXPECT_NEAR(module->forward({x})[0].toTensor().mean().item<double>(), 0.5, 1e-5);
   EXPECT_NEAR(module->named_buffers()["m"].item<double>(), 0.1,
               1e-6);  // 0.1 of the batch's mean, 1
+  expect_right_gradients(*module, {x});
+}
+
+TEST(Training, SeededDropoutDrawsAnotherMaskEachStepAndTheSameAfterEachLoad) {
+  const std::string text = R"(
+g (float[n] x) => (float[n] y)
+<float ratio = {0.25}> {
+  y = Dropout <seed = 5> (x, ratio)
+})";
+  const auto module = make_module(text), twin = make_module(text);
+  const at::Tensor x = at::arange(1, 4001).to(at::kFloat);
+  module->eval();
+  EXPECT_TRUE(at::equal(module->forward({x})[0].toTensor(), x));
+  module->train();
+  const at::Tensor first = module->forward({x})[0].toTensor();
+  const at::Tensor second = module->forward({x})[0].toTensor();
+  EXPECT_FALSE(at::equal(first, second));
+  EXPECT_NEAR(first.eq(0).to(at::kFloat).mean().item<double>(), 0.25, 0.04);
+  EXPECT_TRUE(at::allclose(first, at::where(first.eq(0), first, x / 0.75)));
+  at::manual_seed(17);
+  EXPECT_TRUE(at::equal(twin->forward({x})[0].toTensor(), first));
+  EXPECT_TRUE(at::equal(twin->forward({x})[0].toTensor(), second));
+}
+
+TEST(Training, GradientOfAPartOfTheGraphIsDifferentiable) {
+  const auto module = make_module(R"(
+g (float[2, 2] x) => (float[2, 2] dx, float[2, 2] dxx)
+<float[2, 2] w = {0.5, -1, 0.25, 1}> {
+  h = MatMul(x, w)
+  t = Tanh(h)
+  dx = ai.onnx.preview.training.Gradient <xs = ["x"], y = "t"> (x)
+  dxx = ai.onnx.preview.training.Gradient <xs = ["x"], y = "dx"> (x)
+})");
+  const at::Tensor x = floats({1, 2, -1, 0.5}, {2, 2}), w = floats({0.5, -1, 0.25, 1}, {2, 2});
+  at::Tensor point = x.clone().requires_grad_();
+  const auto by_point = [&](const at::Tensor& y, bool again) {
+    return torch::autograd::grad({y}, {point}, {at::ones_like(y)}, again, again)[0];
+  };
+  const at::Tensor dx = by_point(at::tanh(at::matmul(point, w)), true), dxx = by_point(dx, false);
+  c10::NoGradGuard no_grad;
+  const auto got = module->forward({x});
+  EXPECT_TRUE(at::allclose(got[0].toTensor(), dx));
+  EXPECT_TRUE(at::allclose(got[1].toTensor(), dxx));
+  c10::AutoGradMode recording(true);
   expect_right_gradients(*module, {x});
 }
 

@@ -344,8 +344,9 @@ typedef struct o2fx_host_api {
    * emit, look, and take another way: there is no partial undo and none is needed. [ctx] */
   o2fx_status(O2FX_CALL* emit)(o2fx_ctx, const o2fx_emit*, o2fx_value* results);
   /* A tensor made by the lowering (a table, a folded weight): get_attr of the root module, an
-   * operand inside sub-programs. Equal name hint, bytes, type and role give one tensor. Copies.
-   * [ctx] */
+   * operand inside sub-programs. Equal name hint, bytes, type and role give one tensor; one
+   * that is MUTATED, whose first bytes these are, is the node's own, the same in every instance of
+   * it (an unrolled body). Copies. [ctx] */
   o2fx_status(O2FX_CALL* constant)(o2fx_ctx, o2fx_str name_hint, const o2fx_bytes*, int32_t role,
                                    o2fx_value* out);
   /* A value that is no node but is written where it is used: a LIST (an ONNX sequence,
@@ -385,6 +386,14 @@ typedef struct o2fx_host_api {
   o2fx_status(O2FX_CALL* lower_subgraph)(o2fx_ctx, o2fx_graph, const o2fx_value* inputs,
                                          uint32_t n_inputs, o2fx_value* outputs,
                                          uint32_t n_outputs);
+  /* Lower once more, into the current program, the nodes of the graph (or function body) that
+   * holds this node which lead from the values named in `from` (n of them, bound to the given ones)
+   * to the one named `to`. What `to` needs and no value of `from` changes is taken as it is in the
+   * node's own program. O2FX_E_MODEL: that graph does not compute `to`. For an operator that names
+   * a part of its graph: the derivative of it, a schedule of it. Re-enters as lower_subgraph does.
+   * [ctx] */
+  o2fx_status(O2FX_CALL* lower_between)(o2fx_ctx, const o2fx_str* from, const o2fx_value* values,
+                                        uint32_t n, o2fx_str to, o2fx_value* out);
 
   /* ---- sub-programs: operands of cond, while_loop, scan ---- */
 
@@ -526,8 +535,8 @@ O2FX_SA(sizeof(o2fx_emit) == 72 && sizeof(o2fx_value_info) == 48, "minor 0 struc
 O2FX_SA(sizeof(o2fx_node_info) == 80 && sizeof(o2fx_attr_info) == 48, "minor 0 struct changed");
 O2FX_SA(offsetof(o2fx_host_api, get_extension) == 48, "host table head moved");
 O2FX_SA(offsetof(o2fx_host_api, emit) == 48 + 8 * 21, "minor 0 host table changed");
-O2FX_SA(offsetof(o2fx_host_api, program_close) == 48 + 8 * 35, "minor 0 host table changed");
-O2FX_SA(sizeof(o2fx_host_api) == 48 + 8 * 36, "minor 0 host table changed");
+O2FX_SA(offsetof(o2fx_host_api, program_close) == 48 + 8 * 36, "minor 0 host table changed");
+O2FX_SA(sizeof(o2fx_host_api) == 48 + 8 * 37, "minor 0 host table changed");
 O2FX_SA(offsetof(o2fx_plugin, ops) == 56 && offsetof(o2fx_plugin, get_extension) == 88,
         "minor 0 plugin table changed");
 O2FX_SA(sizeof(o2fx_weight_source) == 56 && sizeof(o2fx_weight_info) == 64, "weights/1 changed");

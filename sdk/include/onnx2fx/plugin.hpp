@@ -249,6 +249,8 @@ class Node {
   }
 
   std::string_view op_type() const { return view(info_.op_type); }
+  /// Of the node; often empty.
+  std::string_view name() const { return view(info_.name); }
   /// Of the node's own domain, in the scope (model or function) that holds the node.
   int64_t opset() const { return info_.opset; }
 
@@ -597,6 +599,21 @@ class Node {
     Values out;
     for (uint32_t i = 0; i < g.n_outputs; i++) out.push_back({r[i]});
     return out;
+  }
+
+  /// Lowers once more the nodes of this node's graph that lead from the values named, now `in`, to
+  /// the one named `to`.
+  Value lower_between(const std::vector<std::string>& from, const Values& in, std::string_view to) {
+    std::vector<o2fx_str> names(from.size());
+    std::vector<o2fx_value> ids(from.size());
+    for (size_t i = 0; i < from.size(); i++) {
+      names[i] = str(from[i]);
+      ids[i] = in.at(i).id;
+    }
+    Value v;
+    check(h_->lower_between(c_, names.data(), ids.data(), static_cast<uint32_t>(names.size()),
+                            str(to), &v.id));
+    return v;
   }
 
   const o2fx_host_api* api() const { return h_; }

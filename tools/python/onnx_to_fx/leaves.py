@@ -120,6 +120,26 @@ def _no_slices(
     return [slice_.new_empty((0, *slice_.shape)) for slice_ in results[1 + len(state) :]]
 
 
+def gradient(
+    function: Callable[..., Any], xs: Sequence[torch.Tensor], operands: Sequence[Any]
+) -> tuple[torch.Tensor, ...]:
+    """The derivatives of ``function(*xs, *operands)`` by ``xs``, of the sum of its elements.
+
+    Where autograd records, they are differentiable in turn.
+    """
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # a step of its own: what else was computed from x does not count
+        points = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in xs]
+        y = function(*points, *operands)
+        if not y.requires_grad:
+            return tuple(torch.zeros_like(x) for x in xs)
+        ones = torch.ones_like(y)
+        return torch.autograd.grad(
+            y, points, ones, create_graph=again, allow_unused=True, materialize_grads=True
+        )
+
+
 def opaque(
     domain: str,
     op_type: str,

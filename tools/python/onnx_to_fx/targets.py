@@ -14,7 +14,10 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
-_leaves = importlib.import_module(__name__.removesuffix("targets") + "leaves")
+_LEAVES = tuple(
+    importlib.import_module(__name__.removesuffix("targets") + name)
+    for name in ("leaves", "random_leaves")
+)
 
 _PATH = re.compile(r"\w+(\.\w+)*")
 _OPERATORS = frozenset(
@@ -94,14 +97,12 @@ def resolve(target: str) -> Callable[..., Any]:
 
 
 def _leaf(name: str) -> Callable[..., Any]:
-    leaf = vars(_leaves).get(name)
-    if (
-        name.startswith("_")
-        or getattr(leaf, "__module__", None) != _leaves.__name__
-        or isinstance(leaf, type)
-    ):
-        raise PackageError(f"target: expected a leaf of this loader, got {'onnx2fx::' + name!r}")
-    return leaf
+    for module in _LEAVES:
+        leaf = vars(module).get(name)
+        own = getattr(leaf, "__module__", None) == module.__name__
+        if own and not name.startswith("_") and not isinstance(leaf, type):
+            return leaf
+    raise PackageError(f"target: expected a leaf of this loader, got {'onnx2fx::' + name!r}")
 
 
 def _registered_op(target: str, space: str, rest: str) -> Callable[..., Any]:
