@@ -73,6 +73,8 @@ o2fx_status lower_subgraph(o2fx_ctx ctx, o2fx_graph id, const o2fx_value* inputs
 o2fx_status lower_between(o2fx_ctx ctx, const o2fx_str* from, const o2fx_value* values, uint32_t n,
                           o2fx_str to, o2fx_value* out) {
   return with_node(ctx, [&](Lowering& l) -> o2fx_status {
+    if ((n && (!from || !values)) || !out)
+      throw HostError(O2FX_E_INVALID, "lower_between: expected names, values and room, got NULL");
     Scope scope = scope_inside(l);
     scope.nodes = l.scope->nodes;
     for (uint32_t i = 0; i < n; i++) {

@@ -61,7 +61,8 @@ void pow(Node& n) {
   const bool real = is_integer(base) && is_floating(power);
   const Value e = real ? n.cast(exponent, kDouble) : widened(n, exponent, power);
   const Value y = n.call("aten::pow.Tensor_Tensor", {real ? n.cast(x, kDouble) : x, e});
-  n.output(base == power ? y : to_dtype(n, y, base));
+  const bool is_base = base == power || (is_floating(base) && is_integer(power));
+  n.output(is_base ? y : to_dtype(n, y, base));
 }
 
 // ---- any number of operands

@@ -61,7 +61,8 @@ void bernoulli(Node& n) {
   const auto dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
   if (const auto seed = real_seed(n)) {
     const Value u = seeded(n, "onnx2fx::seeded_rand", n.dims(x), kDouble, *seed);
-    return n.output(to_dtype(n, n.call("aten::lt.Tensor", {u, x}), dtype));
+    const Value y = n.call("aten::lt.Tensor", {u, x});
+    return n.output(dtype == n.dtype(x) ? n.call("aten::to.other", {y, x}) : to_dtype(n, y, dtype));
   }
   const Value y = n.call("aten::bernoulli", {x});
   n.output(dtype == dtype_if_known(n, x) ? y : to_dtype(n, y, dtype));

@@ -164,8 +164,7 @@ bool is_empty(Node& n, Value x) {
 Value constant_extreme(Node& n, const Reduction& r, bool most) {
   const int32_t dtype = is_unsigned(r.dtype) ? static_cast<int32_t>(kInt64) : r.dtype;
   const Value like = summed(n, r, widened(n, r.x, r.dtype), computed_in(r.dtype));
-  const Value y =
-      n.call("aten::full_like", {like, neutral(r.dtype, most)}, {{"dtype", Dtype{dtype}}});
+  const Value y = n.call("aten::full_like", {like, neutral(r.dtype, most)}, kept(dtype));
   return dtype == r.dtype ? y : to_dtype(n, y, r.dtype);
 }
 

@@ -210,7 +210,8 @@ Value interpolated(Node& n, const Resizing& r, const ResizedAxis& a, Value x, co
   y = n.call("aten::unflatten.int", {y, a.axis, Ints{a.out, n.mul(half, 2)}});
   Ints shape{a.out, n.mul(half, 2)};
   shape.resize(static_cast<size_t>(n.rank(x) - a.axis) + 1, 1);
-  const Value factors = n.call("aten::reshape", {n.cast(weight.tensor(), n.dtype(x)), shape});
+  const Value factors =
+      n.call("aten::reshape", {n.call("aten::to.other", {weight.tensor(), x}), shape});
   y = n.call("aten::sum.dim_IntList", {n.call("aten::mul.Tensor", {y, factors}), Ints{a.axis + 1}});
   return n.state(y, Info::tensor(n.dtype(x), n.rank(x)));
 }

@@ -84,6 +84,41 @@ class TestExports:
         torch.testing.assert_close(got, expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "tolerance"),
+    [
+        ("resnet50", torch.float64, 1e-5),
+        ("resnet50", torch.float16, 5e-3),
+        ("resnet50", torch.bfloat16, 3e-2),
+        ("bert", torch.float64, 1e-5),
+    ],
+)
+def test_a_module_computes_in_another_type(exported, name, dtype, tolerance):
+    path, original = exported(name, "dynamo")
+    module = convert_onnx_to_fx(path).to(dtype)
+    feeds = [torch.from_numpy(f) for f in feeds_of(name, 2).values()]
+    with torch.no_grad():
+        expected = original(*feeds)
+        got = module(*(f.to(dtype) if f.is_floating_point() else f for f in feeds))
+    for g, e in zip(got, expected) if isinstance(got, tuple) else [(got, expected)]:
+        assert g.dtype == dtype
+        assert (g - e).abs().max() <= tolerance * e.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_bert_computes_under_autocast(exported, dtype):
+    """Its Cast to float32 rules out .half(), as in the exported model itself."""
+    path, original = exported("bert", "dynamo")
+    module = convert_onnx_to_fx(path)
+    feeds = [torch.from_numpy(f) for f in feeds_of("bert", 2).values()]
+    with torch.no_grad():
+        expected = original(*feeds)
+        with torch.autocast("cpu", dtype=dtype):
+            got = module(*feeds)
+    for g, e in zip(got, expected):
+        assert (g.float() - e).abs().max() <= 3e-2 * e.abs().max()
+
+
 def test_bert_is_made_of_nn_modules(exported):
     path, _ = exported("bert", "legacy")
     module = convert_onnx_to_fx(path)

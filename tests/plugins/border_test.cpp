@@ -195,6 +195,21 @@ TEST(Border, ProgramEndedButNotBegun) {
   EXPECT_EQ(refusal("EndsWhatItDidNotBegin"),
             where("EndsWhatItDidNotBegin") + "program_end: expected a begun program" + kFault);
 }
+TEST(Border, PartOfTheGraphLoweredOnceMore) {
+  const Outcome o = lower("b = x.Recovers(a) c = x.Recovers(b) y = x.Again(b)");
+  EXPECT_EQ(o.error, "");
+  EXPECT_EQ(o.targets, (Targets{"aten::neg", "aten::neg"}));
+}
+TEST(Border, PartThatLeadsNowhere) {
+  EXPECT_EQ(refusal("Again"), where("Again") +
+                                  "value 'c': expected one that the graph of this node computes "
+                                  "from the values named, got none");
+}
+TEST(Border, PartWithoutNames) {
+  EXPECT_EQ(
+      refusal("PartOfNothing"),
+      where("PartOfNothing") + "lower_between: expected names, values and room, got NULL" + kFault);
+}
 TEST(Border, OutputFromASubProgram) {
   EXPECT_EQ(refusal("ValueOfAProgram"),
             where("ValueOfAProgram") +
@@ -233,7 +248,7 @@ TEST(Border, OuterCtxWhileANestedLoweringRuns) {
 TEST(BorderDeathTest, SlotBeyondTheTableAbortsWithThePluginsName) {
   EXPECT_DEATH(
       refusal("CallsAGuardSlot"),
-      "onnx2fx: plugin 'x.hostile' called host slot 45, which is newer than this host's minor 0");
+      "onnx2fx: plugin 'x.hostile' called host slot 46, which is newer than this host's minor 0");
 }
 
 // ---- declining

@@ -110,6 +110,13 @@ void program_not_closed(Node& n) {
   const Value condition = n.call("aten::any", {n.call("aten::isnan", {n.input(0)})});
   n.outputs(n.calls(1, "higher_order::cond", {condition, p, p, Values{}}));
 }
+void part_of_nothing(Node& n) {
+  n.input(0);
+  o2fx_value out = 0;
+  throw Failed{n.api()->lower_between(n.ctx(), nullptr, nullptr, 1, str("y"), &out)};
+}
+/// The graph's own "c" once more, with the input for "b".
+void again(Node& n) { n.output(n.lower_between({"b"}, {n.input(0)}, "c")); }
 void ends_what_it_did_not_begin(Node& n) { n.end(n.input(0)); }
 
 // ---- the ctx
@@ -170,6 +177,7 @@ constexpr o2fx_op row(std::string_view type, o2fx_lower_fn f, int32_t since = 1)
 }
 
 constexpr o2fx_op kHostile[] = {
+    row("Again", lower<again>),
     row("CallsAGuardSlot", lower<calls_a_guard_slot>),
     row("Contested", lower<declines_late>, 2),
     row("EndsWhatItDidNotBegin", lower<ends_what_it_did_not_begin>),
@@ -187,6 +195,7 @@ constexpr o2fx_op kHostile[] = {
     row("OpenProgram", lower<open_program>),
     row("OtherThread", lower<other_thread>),
     row("OuterBegins", lower<outer_begins>),
+    row("PartOfNothing", lower<part_of_nothing>),
     row("OutputTwice", lower<output_twice>),
     row("ProgramNotClosed", lower<program_not_closed>),
     row("Recovers", lower<recovers>),

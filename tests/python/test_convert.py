@@ -213,6 +213,22 @@ def test_train_uses_and_updates_statistics_and_drops():
     torch.testing.assert_close(mean, 0.25 * x.mean(0), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_an_embedding_takes_ids_counted_from_the_end(dtype):
+    port = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    gather = helper.make_node("Gather", ["table", "ids"], ["y"])
+    table = models.floats(5, 3)
+    model = models.model([gather], {"ids": (port, ["n"])}, {"y": ["n", 3]}, {"table": table})
+    module = convert_onnx_to_fx(model)
+    assert [type(m) for m in module.children()] == [nn.Embedding]
+    ids = np.array([0, -1, 4, -5, 2], dtype)
+    (expected,) = reference(model, ids)
+    np.testing.assert_array_equal(module(torch.from_numpy(ids)).detach().numpy(), expected)
+    for outside in (5, -6):
+        with pytest.raises(IndexError):
+            module(torch.tensor([outside]))
+
+
 def test_deepcopy_and_state_dict():
     module = convert_onnx_to_fx(models.mlp())
     twin = convert_onnx_to_fx(models.mlp(), weights="random")

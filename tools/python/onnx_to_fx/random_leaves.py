@@ -1,5 +1,5 @@
-"""Draws of an operator that has a ``seed``: independent of torch's global generator, the same on
-every device and in C++.
+"""Draws of an operator that has a ``seed``: independent of torch's global generator, the same in
+C++ and, normal ones up to the rounding of its ``erfinv``, on every device.
 
 Number i of draw d is SplitMix64 of (seed, d) at place i, all in int64, which wraps in torch as in
 C. ``draws`` is a buffer of the node, an int64 scalar that counts them: the numbers start afresh
