@@ -155,7 +155,7 @@ struct Model {
   read::ModelFile file;
 };
 
-Conversion convert_file(std::shared_ptr<Model> model, const Options& options,
+Conversion convert_file(const std::shared_ptr<Model>& model, const Options& options,
                         plugin::Registry* registry) {
   const prepare::Prepared prepared = prepare::prepare(model->file);
   std::unique_ptr<plugin::Registry> own;
@@ -193,7 +193,7 @@ std::span<const uint8_t> Conversion::bytes(const fx::TensorData& data) const {
 Conversion convert(const std::string& path, const Options& options, plugin::Registry* registry) {
   auto model = std::make_shared<Model>();
   model->file = read::read_file(path);
-  return convert_file(std::move(model), options, registry);
+  return convert_file(model, options, registry);
 }
 
 Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name,
@@ -201,7 +201,7 @@ Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& 
                    plugin::Registry* registry) {
   auto model = std::make_shared<Model>();
   model->file = read::read_bytes(std::move(bytes), name, directory);
-  return convert_file(std::move(model), options, registry);
+  return convert_file(model, options, registry);
 }
 
 }  // namespace onnx2fx

@@ -79,6 +79,7 @@ std::vector<fx::Program> Builder::finish(const std::vector<ValueId>& outputs, bo
       if (index.emplace(f, static_cast<uint32_t>(reached.size())).second) reached.push_back(f);
   }
   std::vector<fx::Program> out;
+  out.reserve(reached.size());
   for (const uint32_t r : reached) out.push_back(lay_out(programs_[r], programs_[r].result, index));
   return out;
 }

@@ -24,6 +24,7 @@ class Arguments {
   template <class Range, class F>
   o2fx_arg list(const Range& range, F&& f) {
     std::vector<o2fx_arg> items;
+    items.reserve(range.size());
     for (const auto& x : range) items.push_back(f(x));
     return list(std::move(items));
   }

@@ -74,9 +74,7 @@ Dims broadcast(const std::vector<Dims>& all) {
       MaybeSym& e = out[rank - d.size() + j];
       const MaybeSym& f = d[j];
       if (f && f->is(1)) continue;
-      if (e && e->is(1))
-        e = f;
-      else if (f && f->is_literal())
+      if ((e && e->is(1)) || (f && f->is_literal()))
         e = f;
       else if (e && e->is_literal())
         continue;
@@ -153,8 +151,8 @@ std::optional<Dims> flatten(const Rule& r, const Type&) {
               r.syms().product({d->begin() + axis, d->end()})};
 }
 
-MaybeSym slice_extent(const Rule& r, const MaybeSym& extent, MaybeSym begin, MaybeSym end,
-                      const MaybeSym& step) {
+MaybeSym slice_extent(const Rule& r, const MaybeSym& extent, const MaybeSym& begin,
+                      const MaybeSym& end, const MaybeSym& step) {
   if (!extent || !begin || !end || !step || !step->is(1)) return {};
   const auto clamp = [&](MaybeSym x) -> MaybeSym {
     if (x->is_literal() && x->literal() < 0) x = r.add(extent, x);
@@ -262,7 +260,7 @@ std::optional<Dims> pad(const Rule& r, const Type&) {
 
 std::optional<Dims> resize(const Rule& r, const Type&) {
   const auto x = r.dims(0);
-  const auto sizes = r.ints(3);
+  auto sizes = r.ints(3);
   if (!x || r.n.attribute("axes") || !sizes || sizes->size() != x->size()) return {};
   const std::string policy = r.n.text("keep_aspect_ratio_policy");
   if (!policy.empty() && policy != "stretch") return {};

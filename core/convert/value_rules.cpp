@@ -286,7 +286,7 @@ MaybeSym divide(SymTable& t, const Sym& a, const Sym& b) {
     return b.literal() == 0 || (b.literal() == -1 && a.literal() == INT64_MIN)
                ? MaybeSym()
                : Sym(a.literal() / b.literal());
-  if (const MaybeSym exact = t.divide_exact(a, b)) return exact;
+  if (MaybeSym exact = t.divide_exact(a, b)) return exact;
   return t.never_negative(a) && t.never_negative(b) ? t.floordiv(a, b) : MaybeSym();
 }
 // A size is never negative, so it does not equal -1.

@@ -29,16 +29,15 @@ class Chooser {
     }
     eligible(providers);
     const Bind* bind = binding();
-    const std::vector<Choice> bound = bind ? take_bound(*bind) : std::vector<Choice>();
+    std::vector<Choice> chosen = bind ? take_bound(*bind) : std::vector<Choice>();
     if (bind && !bind->fallthrough) {
       for (const Ranked& r : ranked_)
         refuse(*r.choice.provider, "another one is bound by " + bind->ops.origin);
-      return bound;
+      return chosen;
     }
-    rank(bound.empty());
-    std::vector<Choice> all = bound;
-    for (const Ranked& r : ranked_) all.push_back(r.choice);
-    return all;
+    rank(chosen.empty());
+    for (const Ranked& r : ranked_) chosen.push_back(r.choice);
+    return chosen;
   }
 
  private:
@@ -122,7 +121,7 @@ class Chooser {
           "expected '" + bind.to + "' to provide " + title() + ", got no such row that may serve",
           std::move(notes));
     }
-    const std::vector<Choice> bound = {it->choice};
+    std::vector<Choice> bound = {it->choice};
     ranked_.erase(it);
     return bound;
   }

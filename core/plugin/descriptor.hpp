@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
@@ -40,8 +41,8 @@ struct Descriptor {
 Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults);
 
 /// "ai.onnx" and "" are one domain.
-inline std::string domain_of(std::string domain) {
-  return domain == "ai.onnx" ? std::string() : domain;
+inline std::string domain_of(std::string_view domain) {
+  return std::string(domain == "ai.onnx" ? "" : domain);
 }
 /// "Relu" or "com.acme::Rope", with ", since 1" for a row.
 std::string shown(const std::string& domain, const std::string& op_type);

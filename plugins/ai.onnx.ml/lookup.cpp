@@ -41,6 +41,7 @@ Value number_places(Node& n, Value x, const std::vector<T>& keys, int32_t dtype,
   const int64_t none = static_cast<int64_t>(keys.size());
   const std::vector<int64_t> order = ascending(keys);
   std::vector<T> sorted;
+  sorted.reserve(order.size());
   for (const int64_t i : order) sorted.push_back(keys[static_cast<size_t>(i)]);
   const Value v = n.cast(x, dtype);
   Value found = sorted.empty() ? n.call("aten::full_like", {v, none}, {{"dtype", Dtype{kInt64}}})
@@ -77,7 +78,8 @@ Value places(Node& n, Value x, const Keys& keys, bool nan_equals) {
 }
 
 Value texts_at(Node& n, Value places, const std::vector<std::string>& texts) {
-  const Value pool = n.call("onnx2fx::strings", {views(texts), Ints{Int(texts.size())}});
+  const Value pool =
+      n.call("onnx2fx::strings", {views(texts), Ints{static_cast<int64_t>(texts.size())}});
   return n.call("onnx2fx::strings_take", {Values{pool}, places});
 }
 

@@ -10,7 +10,7 @@ namespace onnx2fx::indices {
 
 /// The elements of a constant index tensor; nullopt if it is known only at run time.
 inline std::optional<std::vector<int64_t>> constants(Node& n, Value v) {
-  if (const auto all = n.maybe_literals(v)) return all;
+  if (auto all = n.maybe_literals(v)) return all;
   const auto b = n.constant_data(v);
   if (!b || (b->dtype != kInt64 && b->dtype != kInt32)) return std::nullopt;
   const size_t width = b->dtype == kInt64 ? 8 : 4;

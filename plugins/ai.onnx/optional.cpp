@@ -30,7 +30,7 @@ static void optional_has_element(Node& n) {
   const uint32_t kind = v ? n.info(v).raw.kind : static_cast<uint32_t>(O2FX_KIND_NONE);
   if (kind == O2FX_KIND_OPTIONAL || kind == O2FX_KIND_UNKNOWN)
     return n.output(n.call("onnx2fx::optional_has_element", {v}));
-  n.output(n.constant<char>("has_element", kBool, {kind != O2FX_KIND_NONE}, {}));
+  n.output(n.constant<char>("has_element", kBool, {static_cast<char>(kind != O2FX_KIND_NONE)}, {}));
 }
 
 static constexpr o2fx_op kOps[] = {

@@ -25,7 +25,7 @@ Int Windows::reach(Node& n, size_t axis) const {
 }
 
 std::string read_auto_pad(Node& n) {
-  const std::string mode = n.text("auto_pad", "NOTSET");
+  std::string mode = n.text("auto_pad", "NOTSET");
   if (mode.empty()) return "NOTSET";
   if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
     throw Invalid("attribute 'auto_pad': expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got '" +

@@ -23,7 +23,7 @@ namespace {
 }
 
 std::string one_of(Node& n, const char* attribute, std::initializer_list<const char*> choices) {
-  const std::string got = n.text(attribute, *choices.begin());
+  std::string got = n.text(attribute, *choices.begin());
   std::string list;
   for (const char* c : choices) {
     if (got == c) return got;
@@ -179,7 +179,7 @@ Int reach(Node& n, const Resizing& r, const ResizedAxis& a) {
   if (!a.scale) return n.max(sizes::ceildiv(n, n.mul(support, a.in), a.out), support);
   const Real wide = static_cast<double>(support) / *a.scale;
   if (wide.known())
-    return static_cast<int64_t>(std::ceil(std::max<double>(wide.literal(), support)));
+    return static_cast<int64_t>(std::ceil(std::max(wide.literal(), static_cast<double>(support))));
   return as_int(n, wide.call("aten::clamp_min", {support}).call("aten::ceil"));
 }
 

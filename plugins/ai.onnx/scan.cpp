@@ -43,7 +43,7 @@ Values scan_forwards(Node& n, Graph body, const Values& state, const Values& sli
   operands.insert(operands.end(), slices.begin(), slices.end());
   operands = distinct(n, operands, captures);
   const auto middle = operands.begin() + static_cast<std::ptrdiff_t>(state.size());
-  const Values r =
+  Values r =
       n.calls(results.size(), "higher_order::scan",
               {step, Values(operands.begin(), middle), Values(middle, operands.end()), captures});
   for (size_t k = 0; k < r.size(); k++) {

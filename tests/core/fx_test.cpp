@@ -272,7 +272,7 @@ TEST(RaiseModules, Convolutions) {
 }
 
 TEST(RaiseModules, BatchNormByRankOfItsInput) {
-  auto converted = [](std::vector<std::string> shape, Argument training) {
+  auto converted = [](std::vector<std::string> shape, const Argument& training) {
     ProgramBuilder b;
     NodeRef x = b.input("x", std::move(shape)), w = b.weight("bn.weight", {4}),
             c = b.weight("bn.bias", {4});

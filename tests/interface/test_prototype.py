@@ -93,7 +93,7 @@ def test_inputs_by_position_and_by_name():
         run(module, second=b, first=a, unused=unused),
         run(module, a, second=b, unused=unused),
     ):
-        assert all(torch.equal(x, y) for x, y in zip(named, by_position))
+        assert all(torch.equal(x, y) for x, y in zip(named, by_position, strict=True))
 
 
 def test_inputs_are_those_that_are_no_initializers():

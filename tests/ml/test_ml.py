@@ -571,5 +571,5 @@ def test_optimizer(op: str, slots: int, attributes: dict[str, Any], step: int) -
     model = helper.make_model(graph, opset_imports=opsets)
     feeds = {f"x{i}": a for i, a in enumerate(arrays)}
     got = convert_onnx_to_fx(model)(*(torch.from_numpy(a) for a in arrays))
-    for g, e in zip(got, ReferenceEvaluator(model).run(None, feeds)):
+    for g, e in zip(got, ReferenceEvaluator(model).run(None, feeds), strict=True):
         np.testing.assert_allclose(g.numpy(), e, rtol=1e-5)

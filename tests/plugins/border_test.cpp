@@ -280,6 +280,7 @@ TEST(Border, LoweringsOfOnePluginRunOneAtATime) {
   };
   std::array<std::string, 4> errors;
   std::vector<std::thread> threads;
+  threads.reserve(errors.size());
   for (std::string& error : errors) threads.emplace_back([&] { convert_some(error); });
   for (std::thread& t : threads) t.join();
   for (const std::string& error : errors) EXPECT_EQ(error, "");

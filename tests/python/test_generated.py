@@ -5,7 +5,6 @@ import keyword
 import pathlib
 import re
 
-import torch
 from torch import fx, nn
 
 ROOT = pathlib.Path(__file__).parents[2]

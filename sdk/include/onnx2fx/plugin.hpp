@@ -583,6 +583,7 @@ class Node {
   /// The captured operands that all these programs now take after their own.
   Values close(const std::vector<Program>& programs) {
     std::vector<o2fx_program> ids;
+    ids.reserve(programs.size());
     for (const Program p : programs) ids.push_back(p.id);
     o2fx_arg a{};
     check(h_->program_close(c_, ids.data(), static_cast<uint32_t>(ids.size()), &a));
