@@ -1,5 +1,7 @@
 #include "core/write/package.hpp"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,15 +36,6 @@ fs::path normal(const fs::path& folder) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-void write_text(const fs::path& file, std::string_view text) {
-  std::ofstream out(file, std::ios::binary);
-  out.write(text.data(), static_cast<std::streamsize>(text.size()));
-  out.close();
-  if (!out)
-    throw ConversionError(file.string(),
-                          "expected to write the file, got an error of the file system");
-}
-
 /// A folder made beside `target`, with the parents that it lacks; gone with this object unless
 /// committed.
 class NewFolder {
@@ -66,8 +59,13 @@ class NewFolder {
 
   const fs::path& path() const { return path_; }
 
+  /// In one step, so that at any time the old folder or the new one is there; where the file system
+  /// has no such step, in two.
   void commit() {
-    if (fs::exists(target_)) {
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
+      committed_ = true;
+      fs::remove_all(path_);
+    } else if (fs::exists(target_)) {
       fs::path old = beside("old", 0);
       fs::rename(target_, old);
       try {
@@ -139,15 +137,21 @@ void write_package(const fx::Module& module, Weights weights, const Bytes& bytes
     check_folder(folder);
     fs::path target = normal(folder);
     NewFolder made(target);
-    write_text(made.path() / "graph.json", graph_json(module, {weights, target}));
-    write_safetensors(module, weights, bytes, made.path() / "weights.safetensors");
-    std::string text = report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-    write_text(made.path() / "report.json", text + "\n");
-    write_text(made.path() / "__init__.py", embedded::package_init_py);
-    write_text(made.path() / "_loader.py", embedded::loader_py);
-    write_text(made.path() / "_leaves.py", embedded::leaves_py);
-    write_text(made.path() / "_targets.py", embedded::targets_py);
-    write_text(made.path() / "_weights.py", embedded::weights_py);
+    const auto text = [&](const char* name, std::string_view content) {
+      NewFile file(made.path() / name, folder / name, content.size());
+      file.append(content);
+      file.close();
+    };
+    text("graph.json", graph_json(module, {weights, target}));
+    write_safetensors(module, weights, bytes, made.path() / "weights.safetensors",
+                      folder / "weights.safetensors");
+    text("report.json",
+         report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    text("__init__.py", embedded::package_init_py);
+    text("_loader.py", embedded::loader_py);
+    text("_leaves.py", embedded::leaves_py);
+    text("_targets.py", embedded::targets_py);
+    text("_weights.py", embedded::weights_py);
     made.commit();
   } catch (const fs::filesystem_error& e) {
     throw ConversionError(folder.string(),
