@@ -22,15 +22,6 @@ NewFile::NewFile(std::filesystem::path path, std::string where, uint64_t size)
     : path_(std::move(path)), where_(std::move(where)), size_(size) {
   fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd_ < 0) fail(errno);
-  // The size stays what has been written: a file that a crash cut short is seen to be.
-  const bool kept =
-      size == 0 || ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0;
-  if (!kept && (errno == ENOSPC || errno == EDQUOT)) {
-    const int error = errno;  // any other: the file system cannot tell beforehand
-    ::close(fd_);
-    ::unlink(path_.c_str());
-    fail(error);
-  }
 }
 
 NewFile::~NewFile() {

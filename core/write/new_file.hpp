@@ -22,8 +22,8 @@ struct FileBytes {
 /// write 512 bytes, got: No space left on device". Not thread-safe.
 class NewFile {
  public:
-  /// Makes `path`, which must not exist, and keeps room for `size` bytes on the disk, so that a
-  /// full one is noticed at once. `where`: the file's name in messages.
+  /// Makes `path`, which must not exist. For messages: `where` is the file's name, `size` what it
+  /// will have in all.
   NewFile(std::filesystem::path path, std::string where, uint64_t size);
   /// Without close() the file is removed.
   ~NewFile();
