@@ -253,8 +253,12 @@ fx::TensorData Store::data(const TensorProto& tensor) {
 
 const std::vector<fx::Source>& Store::sources() const { return impl_->sources; }
 
+const read::ByteSource& Store::source(uint32_t source) const {
+  return *impl_->source_bytes.at(source);
+}
+
 Bytes Store::source_bytes(uint32_t source) {
-  const read::ByteSource& bytes = *impl_->source_bytes.at(source);
+  const read::ByteSource& bytes = this->source(source);
   return {bytes.data, bytes.size};
 }
 

@@ -67,7 +67,9 @@ class Store {
   /// Files that data() has pointed into so far. A path that is empty is the model itself, given in
   /// memory.
   const std::vector<fx::Source>& sources() const;
-  /// The mapping of a source: for writers and the runtime.
+  /// A source itself: for writers, which copy out of its descriptor.
+  const read::ByteSource& source(uint32_t source) const;
+  /// The mapping of a source: for the runtime.
   std::span<const uint8_t> source_bytes(uint32_t source);
 
  private:

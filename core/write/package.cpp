@@ -1,13 +1,15 @@
 #include "core/write/package.hpp"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "onnx2fx/diagnostic.hpp"
 
@@ -25,23 +27,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 10> kFiles = {
-    "graph.json", "weights.safetensors", "report.json", "__init__.py", "_loader.py",
-    "_leaves.py", "_random_leaves.py",   "_targets.py", "_weights.py", "__pycache__"};
+/// Beside the data: the program that reads it.
+constexpr std::pair<std::string_view, const std::string_view*> kLoader[] = {
+    {"__init__.py", &embedded::package_init_py}, {"_leaves.py", &embedded::leaves_py},
+    {"_loader.py", &embedded::loader_py},        {"_random_leaves.py", &embedded::random_leaves_py},
+    {"_targets.py", &embedded::targets_py},      {"_weights.py", &embedded::weights_py},
+};
+
+bool is_ours(std::string_view name) {
+  constexpr std::string_view kData[] = {"graph.json", "weights.safetensors", "report.json",
+                                        "__pycache__"};
+  return std::ranges::find(kData, name) != std::end(kData) ||
+         std::ranges::find(kLoader, name, [](const auto& f) { return f.first; }) !=
+             std::end(kLoader);
+}
 
 /// The folder without a trailing "/", absolute.
 fs::path normal(const fs::path& folder) {
   fs::path path = fs::absolute(folder).lexically_normal();
   return path.has_filename() ? path : path.parent_path();
-}
-
-void write_text(const fs::path& file, std::string_view text) {
-  std::ofstream out(file, std::ios::binary);
-  out.write(text.data(), static_cast<std::streamsize>(text.size()));
-  out.close();
-  if (!out)
-    throw ConversionError(file.string(),
-                          "expected to write the file, got an error of the file system");
 }
 
 /// A folder made beside `target`, with the parents that it lacks; gone with this object unless
@@ -67,8 +71,13 @@ class NewFolder {
 
   const fs::path& path() const { return path_; }
 
+  /// In one step, so that at any time the old folder or the new one is there; where the file system
+  /// has no such step, in two.
   void commit() {
-    if (fs::exists(target_)) {
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
+      committed_ = true;
+      fs::remove_all(path_);
+    } else if (fs::exists(target_)) {
       fs::path old = beside("old", 0);
       fs::rename(target_, old);
       try {
@@ -126,7 +135,7 @@ void check_folder(const fs::path& folder) {
   bool package = is_package(path);
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     std::string name = entry.path().filename().string();
-    if (!package || std::find(kFiles.begin(), kFiles.end(), name) == kFiles.end()) {
+    if (!package || !is_ours(name)) {
       throw ConversionError(
           folder.string(), "expected an empty folder or an FX package, got one with '" + name + "'",
           {remedy});
@@ -140,16 +149,17 @@ void write_package(const fx::Module& module, Weights weights, const Bytes& bytes
     check_folder(folder);
     fs::path target = normal(folder);
     NewFolder made(target);
-    write_text(made.path() / "graph.json", graph_json(module, {weights, target}));
-    write_safetensors(module, weights, bytes, made.path() / "weights.safetensors");
-    std::string text = report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-    write_text(made.path() / "report.json", text + "\n");
-    write_text(made.path() / "__init__.py", embedded::package_init_py);
-    write_text(made.path() / "_loader.py", embedded::loader_py);
-    write_text(made.path() / "_leaves.py", embedded::leaves_py);
-    write_text(made.path() / "_random_leaves.py", embedded::random_leaves_py);
-    write_text(made.path() / "_targets.py", embedded::targets_py);
-    write_text(made.path() / "_weights.py", embedded::weights_py);
+    const auto text = [&](std::string_view name, std::string_view content) {
+      NewFile file(made.path() / name, folder / name, content.size());
+      file.append(content);
+      file.close();
+    };
+    text("graph.json", graph_json(module, {weights, target}));
+    write_safetensors(module, weights, bytes, made.path() / "weights.safetensors",
+                      folder / "weights.safetensors");
+    text("report.json",
+         report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    for (const auto& [name, content] : kLoader) text(name, *content);
     made.commit();
   } catch (const fs::filesystem_error& e) {
     throw ConversionError(folder.string(),

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/include/onnx2fx/version.hpp"
+#include "core/weights/weights.hpp"
 #include "core/write/package.hpp"
 
 namespace onnx2fx::write {
@@ -62,9 +63,16 @@ namespace onnx2fx {
 void write_package(const Conversion& c, const std::string& folder) {
   static constexpr write::Weights kWeights[] = {write::Weights::kReference, write::Weights::kCopy,
                                                 write::Weights::kMeta, write::Weights::kRandom};
-  write::write_package(
-      c.module, kWeights[static_cast<size_t>(c.weights)],
-      [&](const fx::TensorData& d) { return c.bytes(d); }, write::report(c), folder);
+  const auto bytes = [&](const fx::TensorData& data) -> write::Stored {
+    if (const auto* range = std::get_if<fx::FileRange>(&data.where)) {
+      const read::ByteSource& source = c.store->source(range->source);
+      if (source.fd >= 0)
+        return write::FileBytes{source.fd, range->offset, range->length, source.path};
+    }
+    return c.bytes(data);
+  };
+  write::write_package(c.module, kWeights[static_cast<size_t>(c.weights)], bytes, write::report(c),
+                       folder);
 }
 
 }  // namespace onnx2fx

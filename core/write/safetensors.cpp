@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -12,6 +11,8 @@ namespace onnx2fx::write {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr uint64_t kPage = 4096;
 
 struct Format {
   std::string_view torch;
@@ -64,15 +65,18 @@ uint64_t size_of(const fx::Tensor& tensor) {
   return n;
 }
 
-/// Largest elements first, so that each tensor lies aligned.
+/// Whole pages first, then the largest elements: each tensor lies aligned, and what is large mostly
+/// at the start of a page, as exporters write it too, which the kernel copies fastest.
 std::vector<const fx::Tensor*> in_file_order(const fx::Module& module, Weights weights) {
   std::vector<const fx::Tensor*> tensors;
   for (const fx::Tensor& t : module.tensors) {
     if (is_copied(t, weights)) tensors.push_back(&t);
   }
   std::sort(tensors.begin(), tensors.end(), [](const fx::Tensor* a, const fx::Tensor* b) {
-    uint64_t x = format_of(*a).size, y = format_of(*b).size;
-    return x != y ? x > y : a->path < b->path;
+    const bool pages = size_of(*a) % kPage == 0, others = size_of(*b) % kPage == 0;
+    if (pages != others) return pages;
+    const uint64_t x = format_of(*a).size, y = format_of(*b).size;
+    return x != y && !pages ? x > y : a->path < b->path;
   });
   return tensors;
 }
@@ -93,6 +97,7 @@ Json metadata(const fx::Module& module, Weights weights) {
   return {{"format", "pt"}, {"tied", tied.dump()}, {"transposed", transposed.dump()}};
 }
 
+/// All that stands before the first tensor.
 std::string header(const fx::Module& module, Weights weights,
                    const std::vector<const fx::Tensor*>& tensors) {
   // Not through operator[], which searches: there may be many keys.
@@ -110,38 +115,39 @@ std::string header(const fx::Module& module, Weights weights,
         t->path, Json{{"dtype", format.name}, {"shape", shape}, {"data_offsets", {offset, end}}});
     offset = end;
   }
-  std::string text = Json(std::move(all)).dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::string text = std::string(8, '\0') + Json(std::move(all)).dump();
+  text.resize((text.size() + kPage - 1) / kPage * kPage, ' ');
+  const uint64_t length = text.size() - 8;
+  for (size_t i = 0; i < 8; ++i) text[i] = static_cast<char>(length >> (8 * i));
   return text;
+}
+
+uint64_t length_of(const Stored& stored) {
+  const auto* range = std::get_if<FileBytes>(&stored);
+  return range ? range->length : std::get<std::span<const uint8_t>>(stored).size();
 }
 
 }  // namespace
 
 void write_safetensors(const fx::Module& module, Weights weights, const Bytes& bytes,
-                       const std::filesystem::path& file) {
-  std::vector<const fx::Tensor*> tensors = in_file_order(module, weights);
+                       const std::filesystem::path& file, const std::string& where) {
+  const std::vector<const fx::Tensor*> tensors = in_file_order(module, weights);
   if (tensors.empty()) return;
-  std::ofstream out(file, std::ios::binary);
-  std::string text = header(module, weights, tensors);
-  uint64_t size = text.size();
-  char length[8];
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(size >> (8 * i));
-  out.write(length, 8);
-  out.write(text.data(), static_cast<std::streamsize>(size));
+  const std::string head = header(module, weights, tensors);
+  uint64_t size = head.size();
+  for (const fx::Tensor* t : tensors) size += size_of(*t);
+  NewFile out(file, where, size);
+  out.append(head);
   for (const fx::Tensor* t : tensors) {
-    std::span<const uint8_t> data = bytes(t->data);
-    if (data.size() != size_of(*t)) {
-      throw ConversionError(
-          "weight '" + t->name + "'",
-          "expected " + std::to_string(size_of(*t)) + " bytes, got " + std::to_string(data.size()));
+    const Stored stored = bytes(t->data);
+    if (length_of(stored) != size_of(*t)) {
+      throw ConversionError("weight '" + t->name + "'", "expected " + std::to_string(size_of(*t)) +
+                                                            " bytes, got " +
+                                                            std::to_string(length_of(stored)));
     }
-    out.write(reinterpret_cast<const char*>(data.data()),
-              static_cast<std::streamsize>(data.size()));
+    std::visit([&](const auto& from) { out.append(from); }, stored);
   }
   out.close();
-  if (!out)
-    throw ConversionError(file.string(),
-                          "expected to write the weights, got an error of the file system");
 }
 
 }  // namespace onnx2fx::write

@@ -1,7 +1,12 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -22,10 +27,14 @@ using fx::Argument;
 using fx::NodeRef;
 using Json = nlohmann::ordered_json;
 
-std::span<const uint8_t> in_memory(const fx::TensorData& data) {
+std::span<const uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+Stored in_memory(const fx::TensorData& data) {
   auto bytes = std::get_if<std::shared_ptr<const std::string>>(&data.where);
   if (!bytes) return {};
-  return {reinterpret_cast<const uint8_t*>((*bytes)->data()), (*bytes)->size()};
+  return bytes_of(**bytes);
 }
 
 std::string read(const fs::path& file) {
@@ -193,11 +202,11 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
                        false,
                        {std::make_shared<const std::string>(8, '\7')}});
   fs::path file = folder_ / "w.safetensors";
-  write_safetensors(m, Weights::kCopy, in_memory, file);
+  write_safetensors(m, Weights::kCopy, in_memory, file, "w");
   std::string all = read(file);
   uint64_t length = 0;
   std::memcpy(&length, all.data(), 8);
-  EXPECT_EQ(length % 8, 0u);
+  EXPECT_EQ((8 + length) % 4096, 0u);
   Json header = Json::parse(all.substr(8, length));
   EXPECT_EQ(
       header.dump(),
@@ -208,6 +217,115 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
       R"("flag":{"dtype":"BOOL","shape":[3],"data_offsets":[108,111]}})");
   EXPECT_EQ(all.size(), 8 + length + 111);
   EXPECT_EQ(all.substr(all.size() - 3), std::string("\0\1\0", 3));
+}
+
+TEST_F(WriteTest, WholePagesComeFirst) {
+  fx::Module m;
+  const std::vector<std::tuple<std::string, std::string, int64_t>> tensors = {
+      {"a", "int64", 3}, {"b", "uint8", 4096}, {"c", "float32", 5}, {"d", "float32", 2048}};
+  for (const auto& [path, dtype, count] : tensors) {
+    const size_t size = static_cast<size_t>(count) * (dtype == "int64"   ? 8
+                                                      : dtype == "uint8" ? 1
+                                                                         : 4);
+    m.tensors.push_back({path,
+                         path,
+                         dtype,
+                         {count},
+                         fx::Role::kBuffer,
+                         false,
+                         {std::make_shared<const std::string>(size, path[0])}});
+  }
+  write_safetensors(m, Weights::kCopy, in_memory, folder_ / "w", "w");
+  const std::string all = read(folder_ / "w");
+  EXPECT_EQ(all.substr(4096), std::string(4096, 'b') + std::string(8192, 'd') +
+                                  std::string(24, 'a') + std::string(20, 'c'));
+}
+
+std::string letters(size_t count) {
+  std::string text(count, ' ');
+  for (size_t i = 0; i < count; ++i) text[i] = static_cast<char>('a' + i % 23);
+  return text;
+}
+
+/// A file that is gone with this object.
+class OpenFile {
+ public:
+  OpenFile(int fd, const std::string& content) : fd_(fd) {
+    EXPECT_EQ(::write(fd_, content.data(), content.size()), static_cast<ssize_t>(content.size()));
+  }
+  ~OpenFile() { ::close(fd_); }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+TEST_F(WriteTest, RangesOfFilesAreCopied) {
+  const std::string text = letters(1'000'000);
+  const fs::path beside = folder_ / "beside";
+  const OpenFile near(::open(beside.c_str(), O_RDWR | O_CREAT, 0600), text);
+  const OpenFile far(::memfd_create("far", 0), text);  // no kernel copies between two file systems
+  NewFile out(folder_ / "out", "out", 0);
+  out.append("head");
+  out.append(FileBytes{near.fd(), 0, 500'000, "near"});
+  out.append(bytes_of("middle"));
+  out.append(FileBytes{far.fd(), 3, 600'001, "far"});
+  out.append(FileBytes{near.fd(), 999'999, 1, "near"});
+  out.append(FileBytes{near.fd(), 7, 0, "near"});
+  out.close();
+  EXPECT_TRUE(read(folder_ / "out") == "head" + text.substr(0, 500'000) + "middle" +
+                                           text.substr(3, 600'001) + text.substr(999'999));
+}
+
+TEST_F(WriteTest, SourcesThatEndEarlyAreRefusedAndLeaveNothing) {
+  const fs::path model = folder_ / "model.data";
+  const OpenFile source(::open(model.c_str(), O_RDWR | O_CREAT, 0600), letters(30));
+  fx::Module m = linear();
+  m.sources = {{model, 100}};
+  m.tensors[0].data.where = fx::FileRange{0, 8, 48};
+  const Bytes bytes = [&](const fx::TensorData& data) -> Stored {
+    const auto* range = std::get_if<fx::FileRange>(&data.where);
+    if (!range) return in_memory(data);
+    return FileBytes{source.fd(), range->offset, range->length, "model.data"};
+  };
+  EXPECT_EQ(
+      message([&] { write_package(m, Weights::kCopy, bytes, Json::object(), folder_ / "out"); }),
+      "error: model.data: expected 48 bytes at offset 8, got: 22 and the end of the file");
+  EXPECT_EQ(entries(folder_), std::vector<std::string>{"model.data"});
+}
+
+/// No file may grow beyond `size`: what a full disk does, without one.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t size) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{size, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(WriteTest, WhatDoesNotFitIsRefusedAndLeavesNothing) {
+  const fs::path model = folder_ / "model.data";
+  const OpenFile source(::open(model.c_str(), O_RDWR | O_CREAT, 0600), letters(100'000));
+  const auto written = [&](const auto& content) {
+    const SmallDisk disk(60'000);
+    NewFile file(folder_ / "out", "out/weights.safetensors", 100'000);
+    file.append(content);
+    file.close();
+  };
+  const std::string expected =
+      "error: out/weights.safetensors: expected to write 100000 bytes, got: File too large";
+  EXPECT_EQ(message([&] { written(letters(100'000)); }), expected);
+  EXPECT_EQ(message([&] { written(FileBytes{source.fd(), 0, 100'000, "model.data"}); }), expected);
+  EXPECT_EQ(entries(folder_), std::vector<std::string>{"model.data"});
 }
 
 TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {

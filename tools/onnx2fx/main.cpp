@@ -1,5 +1,6 @@
 // The onnx2fx command. Exit codes: 0 ok, 1 conversion, 2 usage, 3 plugin.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <iostream>
 
 #include "core/include/onnx2fx/convert.hpp"
@@ -129,6 +130,8 @@ int usage(const std::string& what) {
 }
 
 int run(int argc, char** argv) {
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file that may not grow is an error of the write, with a message
   CLI::App app{"Converts ONNX models into torch.fx programs.", "onnx2fx"};
   app.set_version_flag("--version", std::string("onnx2fx ") + kVersion);
   app.require_subcommand(0, 1);
