@@ -72,8 +72,9 @@ def test_recurrent_layers():
     full = model([node], [numpy_helper.from_array(v, n) for n, v in weights.items()], x=x)
     absent = model([node], [external(n, v) for n, v in weights.items()], x=x)
     for given in (full, absent):
-        y = convert_onnx_to_fx(given, weights="meta")(torch.empty(5, 2, 4, device="meta"))
-        assert y.shape == (5, 1, 2, 8)
+        module = convert_onnx_to_fx(given, weights="meta")
+        assert module(torch.empty(5, 2, 4, device="meta")).shape == (5, 1, 2, 8)
+    assert {name: tuple(p.shape) for name, p in module.named_parameters()} == shapes
 
 
 # ---- the context manager
