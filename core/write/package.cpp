@@ -19,6 +19,7 @@ extern const std::string_view loader_py;
 extern const std::string_view leaves_py;
 extern const std::string_view random_leaves_py;
 extern const std::string_view targets_py;
+extern const std::string_view weightless_py;
 extern const std::string_view weights_py;
 }  // namespace onnx2fx::embedded
 
@@ -31,7 +32,8 @@ namespace fs = std::filesystem;
 constexpr std::pair<std::string_view, const std::string_view*> kLoader[] = {
     {"__init__.py", &embedded::package_init_py}, {"_leaves.py", &embedded::leaves_py},
     {"_loader.py", &embedded::loader_py},        {"_random_leaves.py", &embedded::random_leaves_py},
-    {"_targets.py", &embedded::targets_py},      {"_weights.py", &embedded::weights_py},
+    {"_targets.py", &embedded::targets_py},      {"_weightless.py", &embedded::weightless_py},
+    {"_weights.py", &embedded::weights_py},
 };
 
 bool is_ours(std::string_view name) {

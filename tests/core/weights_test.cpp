@@ -347,6 +347,9 @@ TEST(External, AbsentFile) {
   EXPECT_EQ(fault(t, folder.path(), Mode::kMeta), "");
   Fixture meta(t, folder.path(), Mode::kMeta);
   EXPECT_EQ(error_of([&] { meta.bytes(); }), wanted);
+  EXPECT_EQ(meta.store.absent_file(meta.weight()), "w.bin");
+  folder.write("w.bin", bytes_of<float>({1, 2}));
+  EXPECT_EQ(Fixture(t, folder.path()).store.absent_file(t), std::nullopt);
   EXPECT_TRUE(std::holds_alternative<std::monostate>(meta.store.data(meta.weight()).where));
 }
 

@@ -23,6 +23,7 @@ def _sibling(name: str) -> Any:
 
 _targets = _sibling("targets")
 PackageError, Weights = _targets.PackageError, _sibling("weights").Weights
+_weightless = _sibling("weightless")
 dtype_of, identifier, named = _targets.dtype_of, _targets.identifier, _targets.named
 split_path = _targets.split_path
 
@@ -283,8 +284,8 @@ class _Builder:
             missing.discard(use["attribute"])
         if "num_batches_tracked" in missing:
             missing.discard("num_batches_tracked")
-            device = self.tensor(entry["tensors"][0]["tensor"]).device
-            module.num_batches_tracked = torch.zeros((), dtype=torch.int64, device=device)
+            first = self.tensor(entry["tensors"][0]["tensor"])
+            module.num_batches_tracked = first.detach().new_zeros((), dtype=torch.int64)
         if missing:
             raise PackageError(f"module {entry['path']!r}: no tensor for {sorted(missing)}")
         return module
@@ -360,10 +361,14 @@ def build(
     collecting = gc.isenabled()
     gc.disable()  # else one pass over all that torch imported: longer than the build itself
     try:
-        return _Builder(document, tensors, baked).build().train(training)
+        with _weightless.outside_fake_mode():
+            module = _Builder(document, tensors, baked).build().train(training)
     finally:
         if collecting:
             gc.enable()
+    if isinstance(tensors, Weights):
+        tensors.describe(module)
+    return module
 
 
 def _source_path(folder: str, source: Mapping[str, Any]) -> str:
@@ -378,7 +383,7 @@ def _source_path(folder: str, source: Mapping[str, Any]) -> str:
 def load(
     folder: str | os.PathLike[str], *, weights: str | None = None, training: bool = False
 ) -> fx.GraphModule:
-    """The GraphModule of an FX package. `weights`: None as stored, "meta" or "random" instead."""
+    """The GraphModule of an FX package. `weights`: None as stored, else "meta", "fake", "random"."""
     folder = os.fspath(folder)
     with open(os.path.join(folder, "graph.json"), "rb") as f:
         document = json.load(f)

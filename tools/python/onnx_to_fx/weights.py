@@ -17,9 +17,11 @@ import zlib
 from typing import Any, Callable, Mapping, Sequence
 
 import torch
+from torch import fx
 
 _targets = importlib.import_module(__name__.removesuffix("weights") + "targets")
 PackageError, dtype_of = _targets.PackageError, _targets.dtype_of
+_weightless = importlib.import_module(__name__.removesuffix("weights") + "weightless")
 
 _SMALL = 64 * 1024
 _SAFETENSORS = {
@@ -56,8 +58,9 @@ class Weights:
       files: the path of each of document["sources"]; "" for one that `memory` has.
       memory: gives bytes that lie in no file: ``buffer(index)``, ``source_bytes(source, offset,
         length)``.
-      mode: "meta" or "random": all but constants so, whatever the document says.
+      mode: "meta", "fake" or "random": all weights so, whatever the document says.
       copy: no views; what the files hold later does not matter.
+
     """
 
     def __init__(
@@ -72,6 +75,10 @@ class Weights:
     ) -> None:
         self._mode, self._copy = mode, copy
         self._absent = "random" if "random" in (mode, document["weights"]) else "meta"
+        self._fake_mode = _weightless.new_fake_mode() if mode == "fake" else None
+        weightless = (mode or document["weights"]) in ("meta", "fake")
+        self._constants: dict[str, torch.Tensor] | None = {} if weightless else None
+        self._numbers = _weightless.read_as_numbers(document) if weightless else set()
         self._paths, self._sources, self._memory = files, document["sources"], memory
         self._files: dict[Any, _File | _Memory] = {}
         self._safetensors, self._keys = safetensors, {}
@@ -95,13 +102,32 @@ class Weights:
                 raise PackageError(
                     f"tensor {entry['path']!r}: expected {expected} bytes, got {flat.numel()}"
                 )
-            return flat.view(dtype).view(shape)
+            value = flat.view(dtype).view(shape)
+            if self._constants is None:
+                return value
+            self._constants[entry["path"]] = value
+            if entry["path"] in self._numbers:
+                return _weightless.with_value(value, self._fake_mode)
+        if self._fake_mode is not None:
+            with self._fake_mode:
+                return torch.empty(shape, dtype=dtype)
         if (self._mode or self._absent) == "meta":
             return torch.empty(shape, dtype=dtype, device="meta")
         return _random(entry["path"], dtype, shape)
 
+    def describe(self, module: fx.GraphModule) -> None:
+        """Notes in a module without weights what it needs to become a whole one."""
+        if self._fake_mode is not None:
+            module.meta["onnx2fx"]["fake_mode"] = self._fake_mode
+        if self._constants is not None:
+            _weightless.keep_constants(module, self._constants)
+
     def _is_read(self, entry: Mapping[str, Any]) -> bool:
-        return entry["data"] is not None and (not self._mode or entry["role"] == "constant")
+        data = entry["data"]
+        if data is None or not self._mode:
+            return data is not None
+        # of a weightless conversion, only what is no weight has bytes in memory
+        return entry["role"] == "constant" or (self._constants is not None and "memory" in data)
 
     def _bytes(self, entry: Mapping[str, Any], dtype: torch.dtype) -> torch.Tensor:
         data = entry["data"]
