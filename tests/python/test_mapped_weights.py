@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import json
 import os
 import pathlib
 import re
@@ -15,7 +16,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from onnx_to_fx import PackageError, Strings, convert_onnx_to_fx, load
+from onnx_to_fx import PackageError, Strings, convert_onnx_to_fx, load, loader
 from onnx_to_fx.leaves import ConversionError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -552,3 +553,104 @@ def test_ranges_outside_the_file(package, offset, length):
     path = package.parent / "b.bin"
     where = f"program 'root': node 'u': {path}"
     refused(package, f"{where}: expected {length} bytes at {offset}, the file has 20480")
+
+
+# ---- files that change while they are read
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_file_written_to_while_it_is_loaded(package, copy):
+    graph = json.loads((package / "graph.json").read_text())
+    files = [loader._source_path(str(package), s) for s in graph["sources"]]
+    path = package.parent / "b.bin"
+    with pytest.raises(PackageError) as error:
+        with loader.Weights(graph, files, copy=copy) as weights:
+            for entry in graph["tensors"]:
+                weights(entry)
+            with open(path, "r+b") as f:
+                f.write(b"\1")
+            os.utime(path, (0, 0))
+    assert str(error.value) == (
+        f"{path}: the file was written to while its weights were read; "
+        "load them again when nobody writes to it"
+    )
+
+
+# ---- weights.safetensors
+
+
+def stored(header, length=None, data=bytes(8)):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + data
+
+
+def w_entry(**changes):
+    return {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], **changes}}
+
+
+HEADERS = {
+    "empty": (b"", "expected a safetensors file, got a header of 0 bytes"),
+    "longer than the file": (
+        stored({}, 2**63),
+        "expected a safetensors file, got a header of 9223372036854775808 bytes",
+    ),
+    "no JSON": (
+        stored(b"{]"),
+        "expected the header of a safetensors file, got JSONDecodeError("
+        "'Expecting property name enclosed in double quotes: line 1 column 2 (char 1)')",
+    ),
+    "nested": (
+        stored(b"[" * 100000),
+        "expected the header of a safetensors file, got RecursionError("
+        "'maximum recursion depth exceeded while decoding a JSON array from a unicode string')",
+    ),
+    "no object": (
+        stored([]),
+        "expected the header of a safetensors file, got TypeError("
+        "'pop expected at most 1 argument, got 2')",
+    ),
+    "no offsets": (
+        stored({"w": {}}),
+        "expected the header of a safetensors file, got KeyError('data_offsets')",
+    ),
+    "offsets that are no numbers": (
+        stored(w_entry(data_offsets=["0", "8"])),
+        "expected the header of a safetensors file, got TypeError("
+        "\"'str' object cannot be interpreted as an integer\")",
+    ),
+    "behind the end": (
+        stored(w_entry(data_offsets=[0, 12])),
+        "'w': data_offsets lie outside the file",
+    ),
+    "negative": (
+        stored(w_entry(data_offsets=[-8, 0])),
+        "'w': data_offsets lie outside the file",
+    ),
+    "reversed": (
+        stored(w_entry(data_offsets=[8, 0])),
+        "'w': data_offsets lie outside the file",
+    ),
+}
+
+
+@pytest.fixture
+def small_package(tmp_path):
+    tensor = numpy_helper.from_array(np.float32([1, 2]), "w")
+    (tmp_path / "m.onnx").write_bytes(identity(tensor).SerializeToString())
+    onnx2fx("m.onnx", "-o", "out", "--weights", "copy", cwd=tmp_path)
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_safetensors_that_are_damaged(small_package, name):
+    content, fault = HEADERS[name]
+    path = small_package / "weights.safetensors"
+    path.write_bytes(content)
+    refused(small_package, f"{path}: {fault}")
+
+
+def test_safetensors_that_is_a_pipe(small_package):
+    path = small_package / "weights.safetensors"
+    path.unlink()
+    os.mkfifo(path)
+    refused(small_package, f"{path}: expected a regular file, got a folder, device or pipe")
