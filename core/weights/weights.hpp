@@ -40,7 +40,7 @@ using External = std::function<std::shared_ptr<read::ByteSource>(const std::stri
 class Store {
  public:
   /// roots: folders outside the model's own that external data may resolve into (--weights-root).
-  /// The file must outlive the store.
+  /// The file must outlive the store. Throws ConversionError for a root that is no folder.
   Store(const read::ModelFile& file, Mode mode, std::vector<std::string> roots,
         External external = {});
   ~Store();
@@ -72,9 +72,10 @@ class Store {
   /// Files that data() has pointed into so far. A path that is empty is the model itself, given in
   /// memory.
   const std::vector<fx::Source>& sources() const;
-  /// A source itself: for writers, which copy out of its descriptor.
+  /// A source itself: for writers, which copy out of its descriptor. Throws ConversionError if the
+  /// file has changed since it was mapped.
   const read::ByteSource& source(uint32_t source) const;
-  /// The mapping of a source: for the runtime.
+  /// The mapping of a source: for the runtime. Throws as source() does.
   std::span<const uint8_t> source_bytes(uint32_t source);
 
  private:
