@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping
 from torch import fx
 
 from . import loader as _loader
-from .binding import bind
+from .binding import BindError, bind
 from .leaves import (
     ConversionError,
     Diagnostic,
@@ -24,11 +24,13 @@ from .leaves import (
     UnsupportedOperatorError,
 )
 from .loader import PackageError
+from .sharding import shard_placement
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = [
+    "BindError",
     "ConversionError",
     "Diagnostic",
     "PackageError",
@@ -40,6 +42,7 @@ __all__ = [
     "convert_onnx_to_fx",
     "load",
     "report",
+    "shard_placement",
 ]
 
 
@@ -104,6 +107,7 @@ def convert_onnx_to_fx(
         copy=weights == "copy",
     ) as tensors:
         module = _loader.build(document, tensors, training=training)
+    module.meta["onnx2fx"]["options"] = options  # for bind, which converts again
     module.meta["onnx2fx"]["report"] = conversion.report_json()
     if debug:
         print_graph(module)

@@ -17,12 +17,13 @@ import zlib
 from typing import Any, Callable, Mapping, Sequence
 
 import torch
+from torch import nn
 
 _targets = importlib.import_module(__name__.removesuffix("weights") + "targets")
 PackageError, dtype_of = _targets.PackageError, _targets.dtype_of
 
 _SMALL = 64 * 1024
-_SAFETENSORS = {
+SAFETENSORS = {
     "F64": "float64",
     "F32": "float32",
     "F16": "float16",
@@ -99,6 +100,39 @@ class Weights:
         if (self._mode or self._absent) == "meta":
             return torch.empty(shape, dtype=dtype, device="meta")
         return _random(entry["path"], dtype, shape)
+
+    def part(
+        self, entry: Mapping[str, Any], offsets: Sequence[int], shape: Sequence[int]
+    ) -> torch.Tensor:
+        """The block of `shape` at `offsets` of a tensor; no byte outside its rows is read.
+
+        A view where the block is one aligned range, else a copy.
+        """
+        dtype, full = dtype_of(entry["dtype"]), entry["shape"]
+        if not math.prod(shape):
+            return torch.empty(tuple(shape), dtype=dtype)
+        data = entry["data"]
+        if "memory" in data:
+            file, place = None, (data["memory"],)
+            flat = self._memory.buffer(data["memory"])
+        else:
+            file, offset, length = self._range(data)
+            flat, place = file.view(offset, length), (id(file), offset, length)
+        expected = math.prod(full) * dtype.itemsize
+        if flat.numel() != expected:
+            raise PackageError(
+                f"tensor {entry['path']!r}: expected {expected} bytes, got {flat.numel()}"
+            )
+        block = flat.view(*full[:-1], full[-1] * dtype.itemsize) if full else flat
+        for dim, (start, size) in enumerate(zip(offsets, shape)):
+            scale = dtype.itemsize if dim == len(full) - 1 else 1
+            block = block.narrow(dim, start * scale, size * scale)
+        place = (*place, *offsets, *shape)
+        aligned = block.is_contiguous() and block.data_ptr() % dtype.itemsize == 0
+        if self._copy or not aligned or place in self._given:
+            block = block.clone(memory_format=torch.contiguous_format)
+        self._given.add(place)
+        return block.view(dtype).view(tuple(shape))
 
     def _is_read(self, entry: Mapping[str, Any]) -> bool:
         return entry["data"] is not None and (not self._mode or entry["role"] == "constant")
@@ -301,12 +335,47 @@ def safetensors_entries(
     return entries, metadata
 
 
-def read_safetensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """All tensors of a file, as copies."""
-    file = _File(path)
-    return {
-        key: (file.copy(offset, length) if length else torch.empty(0, dtype=torch.uint8))
-        .view(dtype_of(_SAFETENSORS.get(name, name)))
-        .view(shape)
-        for key, (offset, length, name, shape) in safetensors_entries(path)[0].items()
-    }
+def keep_tied(
+    module: nn.Module,
+    state_dict: dict[str, Any],
+    prefix: str,
+    local_metadata: Mapping[str, Any],
+    strict: bool,
+    missing_keys: list[str],
+    unexpected_keys: list[str],
+    error_msgs: list[str],
+) -> None:
+    """Hook before load_state_dict: with ``assign=True`` tied parameters stay one parameter.
+
+    torch makes a Parameter of each key, unless the state dict holds one: so it gets one, under
+    every key of the tied parameter. A key that it lacks is reported as missing all the same.
+    Values that differ are an error.
+    """
+    if not local_metadata.get("assign_to_params_buffers", False):
+        return
+    tied: dict[int, list[str]] = {}
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    for path, parameter in parameters.items():
+        tied.setdefault(id(parameter), []).append(path)
+    for paths in tied.values():
+        given = [p for p in paths if isinstance(state_dict.get(prefix + p), torch.Tensor)]
+        if len(paths) == 1 or not given:
+            continue
+        first, parameter = state_dict[prefix + given[0]], parameters[paths[0]]
+        others = [p for p in given[1:] if not _same_values(state_dict[prefix + p], first)]
+        if others or first.shape != parameter.shape:
+            error_msgs += [
+                f"{prefix + p} is tied to {prefix + given[0]}: expected the same values, got others"
+                for p in others
+            ]
+            continue
+        if not isinstance(first, nn.Parameter):
+            first = nn.Parameter(first, requires_grad=parameter.requires_grad)
+        missing_keys += [prefix + p for p in paths if p not in given]
+        state_dict.update((prefix + p, first) for p in paths)
+
+
+def _same_values(a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a is b or (a.data_ptr() == b.data_ptr() and a.stride() == b.stride()):
+        return True
+    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
