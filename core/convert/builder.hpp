@@ -23,6 +23,7 @@
 #include "core/fx/schema.hpp"
 
 namespace onnx {
+class SparseTensorProto;
 class TensorProto;
 class TypeProto;
 }  // namespace onnx
@@ -47,6 +48,11 @@ enum class ValueSource : uint8_t {
   kNumber   ///< a Python int: `ints` holds one Sym
 };
 
+/// A tensor whose bytes lie in a file that does not exist.
+struct Absent {
+  std::string tensor, file;
+};
+
 struct Value {
   ValueSource source = ValueSource::kDead;
   uint32_t program = 0, node = 0;  ///< kNode
@@ -55,6 +61,8 @@ struct Value {
   Type type;
   /// Elements of a small integer (or bool) tensor in C order, as far as they are known.
   std::optional<std::vector<MaybeSym>> ints;
+  /// Why they are not: the small integer tensor that they are, or are computed from.
+  std::shared_ptr<const Absent> absent;
   bool tainted = false;                           ///< comes from a node that could not be lowered
   std::shared_ptr<onnx::TypeProto> proto;         ///< cache of infer
   std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
@@ -68,11 +76,12 @@ struct TensorEntry {
   std::string name;
   int32_t dtype = 0;  ///< ONNX
   std::vector<int64_t> dims;
-  const onnx::TensorProto* proto = nullptr;  ///< of the model
-  std::shared_ptr<const std::string> bytes;  ///< else made by a lowering; ONNX packing
-  int32_t role = O2FX_ROLE_DEFAULT;          ///< strongest claim so far
-  std::string mutated_by;                    ///< node that claimed MUTATED
-  int uses = 0;                              ///< in the model, by name
+  const onnx::TensorProto* proto = nullptr;         ///< of the model
+  const onnx::SparseTensorProto* sparse = nullptr;  ///< of the model; `bytes` once they are needed
+  std::shared_ptr<const std::string> bytes;         ///< else made by a lowering; ONNX packing
+  int32_t role = O2FX_ROLE_DEFAULT;                 ///< strongest claim so far
+  std::string mutated_by;                           ///< node that claimed MUTATED
+  int uses = 0;                                     ///< in the model, by name
 };
 
 struct OpenProgram {

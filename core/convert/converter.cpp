@@ -69,8 +69,12 @@ ValueId Converter::model_tensor(const onnx::TensorProto& tensor, const std::stri
   t.dims.assign(tensor.dims().begin(), tensor.dims().end());
   t.proto = &tensor;
   t.uses = use_count(name);
+  const bool in_file = read::weight_index(tensor) >= 0 && is_small_integer(tensor);
+  std::shared_ptr<const Absent> missing = in_file ? absent(t) : nullptr;
   const ValueId id = builder.add_tensor(std::move(t));
-  builder.value(id).ints = constant_ints(tensor);
+  Value& v = builder.value(id);
+  v.ints = in_file && !missing ? constant_ints(tensor, store.bytes(tensor)) : constant_ints(tensor);
+  v.absent = std::move(missing);
   return model_tensors_[&tensor] = id;
 }
 
@@ -82,9 +86,25 @@ ValueId Converter::dense_tensor(const onnx::SparseTensorProto& tensor, const std
   t.name = name;
   t.dtype = tensor.values().data_type();
   t.dims.assign(tensor.dims().begin(), tensor.dims().end());
-  t.bytes = std::make_shared<const std::string>(store.dense(tensor));
+  t.sparse = &tensor;
   t.uses = use_count(name);
   return model_tensors_[&tensor] = builder.add_tensor(std::move(t));
+}
+
+std::span<const uint8_t> Converter::bytes(TensorEntry& t) {
+  if (t.proto) return store.bytes(*t.proto);
+  if (!t.bytes) t.bytes = std::make_shared<const std::string>(store.dense(*t.sparse));
+  return {reinterpret_cast<const uint8_t*>(t.bytes->data()), t.bytes->size()};
+}
+
+std::shared_ptr<const Absent> Converter::absent(const TensorEntry& t) {
+  std::vector<const onnx::TensorProto*> parts;
+  if (t.proto) parts = {t.proto};
+  if (t.sparse) parts = {&t.sparse->values(), &t.sparse->indices()};
+  for (const onnx::TensorProto* part : parts)
+    if (auto file = store.absent_file(*part))
+      return std::make_shared<const Absent>(Absent{t.name, std::move(*file)});
+  return nullptr;
 }
 
 void Converter::declare(const onnx::GraphProto& graph, Scope& scope) {
@@ -262,9 +282,9 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
     taint(place.node, types, scope, options.keep_going ? &place : nullptr, view);
   }
   report_->nodes.push_back(std::move(entry));
-  if (!options.keep_going ||
-      std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return !f.unsupported; }))
-    return faults;
+  const auto fatal = [](const Fault& f) { return !f.unsupported && !f.absent; };
+  if (!options.keep_going || std::any_of(faults.begin(), faults.end(), fatal)) return faults;
+  for (Fault& f : faults) f.unsupported = true;
   keep(group(faults), *report_);
   return {};
 }
@@ -350,6 +370,14 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
               node_name(node),
               place.opset,
               {plugin.id + ": " + text}};
+      if (status == O2FX_E_IO && l.absent) {
+        f.absent = true;
+        f.diagnostic.notes.push_back(
+            std::string(file_.directory.empty()
+                            ? "give the model as a path, with the file beside it"
+                            : "put the file beside the model") +
+            ", or keep the node as an opaque one with --keep-going");
+      }
       if (f.plugin)
         f.diagnostic.notes.push_back("this is a fault of plugin " + plugin.id + " " +
                                      plugin.version);
@@ -365,9 +393,11 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
     }();
     for (int k = 0; k < node.output_size(); k++) {
       const auto& known = ints[static_cast<size_t>(k)];
-      if (!known || node.output(k).empty()) continue;
+      if (node.output(k).empty()) continue;
       Value& v = builder.value(l.outputs[static_cast<size_t>(k)]);
-      if (v.source == ValueSource::kNode && !v.ints) v.ints = *known;
+      if (v.source != ValueSource::kNode) continue;
+      if (known && !v.ints) v.ints = *known;
+      if (!v.absent) v.absent = absent_behind(builder, view, v.type);
     }
     entry.provider = plugin.id + " " + plugin.version;
     entry.notes = l.notes;

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -41,6 +42,7 @@ struct Fault {
   std::string domain, op_type, node;
   int64_t opset = 0;
   std::vector<std::string> reasons;
+  bool absent = false;  ///< a value that the lowering needs lies in a file that does not exist
 };
 using Faults = std::vector<Fault>;
 
@@ -67,6 +69,10 @@ class Converter {
   /// The value of a tensor of the model; the same proto gives the same tensor.
   ValueId model_tensor(const onnx::TensorProto& tensor, const std::string& name);
   ValueId dense_tensor(const onnx::SparseTensorProto& tensor, const std::string& name);
+  /// In ONNX packing; throws ConversionError when they lie in a file that does not exist.
+  std::span<const uint8_t> bytes(TensorEntry& entry);
+  /// Null: the bytes are there.
+  std::shared_ptr<const Absent> absent(const TensorEntry& entry);
   void declare(const onnx::GraphProto& graph, Scope& scope);
   int use_count(const std::string& name) const;
 
@@ -106,7 +112,8 @@ class Converter {
                                                    const plugin::Plugin* plugin);
   void start(plugin::Plugin& plugin);
   fx::Module finish(const onnx::GraphProto& graph, const Scope& scope);
-  fx::TensorData data_of(const TensorEntry& entry, fx::Role role);
+  fx::TensorData data_of(TensorEntry& entry, fx::Role role);
+  bool stays(const TensorEntry& entry);
   void count_uses(const onnx::GraphProto& graph);
 
   read::ModelFile& file_;

@@ -44,6 +44,14 @@ fx::Role role_of(const TensorEntry& t) {
   return fx::Role::kBuffer;
 }
 
+// The model's own names, not ours: two inputs may share one, which says that their sizes are equal.
+void name_dims(fx::TypeText& text, const onnx::TypeProto& declared) {
+  if (!text.shape) return;
+  const auto& dims = declared.tensor_type().shape().dim();
+  for (int k = 0; k < dims.size() && k < static_cast<int>(text.shape->size()); k++)
+    if (!dims[k].dim_param().empty()) (*text.shape)[static_cast<size_t>(k)] = dims[k].dim_param();
+}
+
 bool matches(const std::vector<std::string>& globs, const std::string& name) {
   return std::any_of(globs.begin(), globs.end(), [&](const std::string& g) {
     return fnmatch(g.c_str(), name.c_str(), 0) == 0;
@@ -90,15 +98,18 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
   }
   size_t input = 0;
   for (const auto& i : graph.input())
-    if (input < m.inputs.size() && builder.program(0).formal_values[input] == scope.find(i.name()))
+    if (input < m.inputs.size() &&
+        builder.program(0).formal_values[input] == scope.find(i.name())) {
+      name_dims(m.inputs[input].type, i.type());
       m.inputs[input++].onnx_name = i.name();
+    }
   for (size_t k = 0; k < outputs.size(); k++) {
     const std::string& name = graph.output(static_cast<int>(k)).name();
     m.outputs.push_back(
         {identifier(name), name, type_text(builder.type(outputs[k]), builder.syms)});
   }
   m.programs = builder.finish(outputs, true);
-  const auto& entries = builder.tensors();
+  auto& entries = builder.tensors();
   for (size_t i = 0; i < entries.size(); i++) {
     const TensorEntry& e = entries[i];
     fx::Tensor t;
@@ -132,18 +143,20 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
   return m;
 }
 
-// Weightless: weights have no bytes; constants of the graph, which are small and whose values
-// matter, keep theirs.
-fx::TensorData Converter::data_of(const TensorEntry& e, fx::Role role) {
+// Weightless: whether a tensor keeps its value, since it is small, no weight, and there.
+bool Converter::stays(const TensorEntry& e) {
+  constexpr uint64_t kMaxBytes = 1024;
+  if (e.role == O2FX_ROLE_MUTATED) return false;
+  if (!e.proto && !e.sparse) return true;
+  return weights::packed_size(e.dtype, static_cast<uint64_t>(count(e))) <= kMaxBytes && !absent(e);
+}
+
+fx::TensorData Converter::data_of(TensorEntry& e, fx::Role role) {
   const bool weightless = options.weights == weights::Mode::kMeta;
-  if (weightless && role == fx::Role::kParameter) return {};
-  if (!e.proto) {
-    const auto* p = reinterpret_cast<const uint8_t*>(e.bytes->data());
-    return {std::make_shared<const std::string>(
-        weights::unpack(e.dtype, {p, e.bytes->size()}, static_cast<uint64_t>(count(e))))};
-  }
-  if (weightless && (e.role == O2FX_ROLE_MUTATED || read::weight_index(*e.proto) >= 0)) return {};
-  return store.data(*e.proto);
+  if (weightless && (role == fx::Role::kParameter || !stays(e))) return {};
+  if (e.proto && !weightless) return store.data(*e.proto);
+  return {std::make_shared<const std::string>(
+      weights::unpack(e.dtype, bytes(e), static_cast<uint64_t>(count(e))))};
 }
 
 }  // namespace onnx2fx::conversion

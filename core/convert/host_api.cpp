@@ -23,7 +23,9 @@ void log(o2fx_ctx ctx, int32_t level, o2fx_str msg) {
 o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_t line,
                       o2fx_str msg) {
   guarded(ctx, [&](Lowering& l) {
+    const bool absent = l.absent && status == O2FX_E_IO;
     l.fail(status, text_of(msg));
+    l.absent = absent;
     if (file) l.error_place = std::string(file) + ":" + std::to_string(line);
     return O2FX_OK;
   });

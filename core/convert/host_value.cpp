@@ -83,22 +83,44 @@ o2fx_status set_value_info(o2fx_ctx ctx, o2fx_value id, const o2fx_value_info* i
   });
 }
 
+static bool is_known(const Value& v) {
+  return v.ints && std::all_of(v.ints->begin(), v.ints->end(),
+                               [](const MaybeSym& s) { return s.has_value(); });
+}
+
+/// "input 1 'shape': ", if it is one.
+static std::string input_name(const Lowering& l, ValueId id) {
+  if (!l.node) return "";
+  for (size_t i = 0; i < l.node->inputs.size(); i++)
+    if (l.node->inputs[i] == id)
+      return "input " + std::to_string(i) + " '" + l.node->proto.input(static_cast<int>(i)) + "': ";
+  return "";
+}
+
+static o2fx_status fail_absent(Lowering& l, ValueId id, const Absent& absent) {
+  const bool itself = l.converter.builder.value(id).source == ValueSource::kTensor;
+  l.fail(O2FX_E_IO, input_name(l, id) + "expected its values at conversion time, got none: file '" +
+                        absent.file + "' of weight '" + absent.tensor + "'" +
+                        (itself ? "" : ", from which they are computed,") + " is missing");
+  l.absent = true;
+  return O2FX_E_IO;
+}
+
 o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
   return guarded(ctx, [&](Lowering& l) -> o2fx_status {
     Builder& b = l.converter.builder;
     const Value& v = b.value(id);
+    if (v.absent && !is_known(v)) return fail_absent(l, id, *v.absent);
     if (!is_constant(b, v)) return O2FX_ABSENT;
     int64_t* dims = l.arena.array<int64_t>(v.type.dims->size() + 1);
     for (size_t i = 0; i < v.type.dims->size(); i++) dims[i] = (*v.type.dims)[i]->literal();
     std::span<const uint8_t> bytes;
     if (v.source == ValueSource::kTensor) {
-      const TensorEntry& t = b.tensors()[v.tensor];
+      TensorEntry& t = b.tensors()[v.tensor];
       if (t.dtype == onnx::TensorProto::STRING)
         throw HostError(O2FX_E_MODEL, "tensor '" + t.name + "': expected numbers, got strings");
-      if (t.proto)
-        bytes = l.converter.store.bytes(*t.proto);
-      else
-        bytes = {reinterpret_cast<const uint8_t*>(t.bytes->data()), t.bytes->size()};
+      if (const auto absent = l.converter.absent(t)) return fail_absent(l, id, *absent);
+      bytes = l.converter.bytes(t);
     } else {
       const o2fx_str copy = l.arena.copy(packed_ints(v));
       bytes = {reinterpret_cast<const uint8_t*>(copy.data), copy.len};
@@ -133,6 +155,8 @@ o2fx_status int_list(o2fx_ctx ctx, o2fx_value id, uint32_t flags, o2fx_arg* out)
         dtype == onnx::TensorProto::FLOAT16 || dtype == onnx::TensorProto::BFLOAT16 ||
         dtype == onnx::TensorProto::STRING)
       return O2FX_ABSENT;
+    if (const Value& v = b.value(id); v.absent && !is_known(v))
+      return fail_absent(l, id, *v.absent);
     const auto all = b.ints(id, !(flags & O2FX_INTS_KNOWN_ONLY));
     if (!all) return O2FX_ABSENT;
     *out = list(l, *all, [&](const Sym& s) { return sym_arg(b, s); });

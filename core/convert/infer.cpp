@@ -2,7 +2,10 @@
 
 #include <onnx/defs/shape_inference.h>
 
+#include <string_view>
+
 #include "core/read/model_file.hpp"
+#include "core/weights/weights.hpp"
 
 namespace onnx2fx::conversion {
 
@@ -51,8 +54,9 @@ class Context final : public onnx::InferenceContext {
     if (!hasInput(i)) return nullptr;
     Value& v = builder_.value(node_.inputs[i]);
     if (v.source == ValueSource::kTensor)
-      if (const onnx::TensorProto* t = builder_.tensors()[v.tensor].proto)
-        return read::weight_index(*t) < 0 ? t : nullptr;
+      if (const onnx::TensorProto* t = builder_.tensors()[v.tensor].proto;
+          t && read::weight_index(*t) < 0)
+        return t;
     return v.ints ? literal_data(v) : nullptr;
   }
   const onnx::SparseTensorProto* getInputSparseData(size_t) const override { return nullptr; }
@@ -139,8 +143,18 @@ std::vector<Type> infer(Builder& builder, const NodeView& node, std::string* pro
   return r;
 }
 
-std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tensor) {
-  if (read::weight_index(tensor) >= 0) return {};
+bool is_small_integer(const onnx::TensorProto& tensor) {
+  constexpr uint64_t kMaxBytes = 1024;  // as many as the reader copies out of the model
+  const int32_t dtype = tensor.data_type();
+  if (dtype != onnx::TensorProto::INT64 && dtype != onnx::TensorProto::INT32 &&
+      dtype != onnx::TensorProto::BOOL)
+    return false;
+  return weights::packed_size(dtype, weights::element_count(tensor.dims())) <= kMaxBytes;
+}
+
+std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tensor,
+                                                   std::optional<std::span<const uint8_t>> bytes) {
+  if (!bytes && read::weight_index(tensor) >= 0) return {};
   const int32_t dtype = tensor.data_type();
   size_t n = 1;
   for (const int64_t d : tensor.dims()) {
@@ -149,8 +163,10 @@ std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tens
     if (n > 4096) return {};
   }
   std::vector<MaybeSym> r;
+  const std::string& own = tensor.raw_data();
+  const std::string_view raw =
+      bytes ? std::string_view(reinterpret_cast<const char*>(bytes->data()), bytes->size()) : own;
   const auto take = [&](size_t size, auto element) {
-    const std::string& raw = tensor.raw_data();
     if (raw.size() != n * size) return false;
     for (size_t i = 0; i < n; i++) r.push_back(Sym(element(raw.data() + i * size)));
     return true;
@@ -159,7 +175,7 @@ std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tens
     std::memcpy(&x, p, sizeof x);
     return static_cast<int64_t>(x);
   };
-  if (tensor.has_raw_data()) {
+  if (bytes || tensor.has_raw_data()) {
     const bool ok =
         dtype == onnx::TensorProto::INT64 ? take(8, [&](const char* p) { return as(p, int64_t{}); })
         : dtype == onnx::TensorProto::INT32

@@ -7,7 +7,9 @@
 #include <onnx/defs/schema.h>
 #include <onnx/onnx_pb.h>
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,8 +43,17 @@ void apply_shape_rules(Builder& builder, const NodeView& node, std::vector<Type>
 std::vector<std::optional<std::vector<MaybeSym>>> track(Builder& builder, const NodeView& node,
                                                         std::vector<Type>& outputs);
 
-/// The elements of a small constant integer tensor.
-std::optional<std::vector<MaybeSym>> constant_ints(const onnx::TensorProto& tensor);
+/// What keeps `track` from knowing an output of this type: an input whose elements lie in a missing
+/// file. Null: there is none, or the node is no shape arithmetic.
+std::shared_ptr<const Absent> absent_behind(Builder& builder, const NodeView& node,
+                                            const Type& output);
+
+/// Whether shape tracking reads such a tensor: int32, int64 or bool of at most 1 KiB.
+bool is_small_integer(const onnx::TensorProto& tensor);
+
+/// The elements of a small constant integer tensor; `raw`: its bytes, if they are not in the proto.
+std::optional<std::vector<MaybeSym>> constant_ints(
+    const onnx::TensorProto& tensor, std::optional<std::span<const uint8_t>> raw = {});
 
 }  // namespace onnx2fx::conversion
 

@@ -55,6 +55,7 @@ o2fx_status Lowering::fail(o2fx_status status, const std::string& text) {
   error = text;
   error_status = status;
   error_place.clear();
+  absent = false;
   return status;
 }
 

@@ -60,6 +60,7 @@ class Lowering {
   std::vector<const onnx::GraphProto*> graphs;          ///< ids: index + 1
   std::string error, error_place;
   o2fx_status error_status = O2FX_OK;
+  bool absent = false;  ///< it failed for want of a value that lies in a missing file
   Faults nested;
   std::vector<std::pair<std::string, std::string>> notes;
 

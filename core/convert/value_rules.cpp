@@ -410,4 +410,14 @@ std::vector<std::optional<Ints>> track(Builder& builder, const NodeView& node,
   return results;
 }
 
+std::shared_ptr<const Absent> absent_behind(Builder& builder, const NodeView& node,
+                                            const Type& output) {
+  const std::string& op = node.proto.op_type();
+  if (!trackable(output)) return nullptr;
+  if (!node.proto.domain().empty() || (op != "Split" && !rules().count(op))) return nullptr;
+  for (const ValueId id : node.inputs)
+    if (id && builder.value(id).absent) return builder.value(id).absent;
+  return nullptr;
+}
+
 }  // namespace onnx2fx::conversion

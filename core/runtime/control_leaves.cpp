@@ -76,8 +76,11 @@ c10::IValue loop(Arguments& x, const Context& context) {
 // (domain, operator, opset, ...): stands where --keep-going kept an operator that nothing lowers.
 c10::IValue opaque(Arguments& x, const Context&) {
   const std::string domain = x[0].toStringRef();
-  TORCH_CHECK(false, domain.empty() ? "ai.onnx" : domain, "::", x[1].toStringRef(), " (opset ",
-              x[2].toInt(), "): no plugin lowered this operator, it cannot be run");
+  TORCH_CHECK(
+      false, domain.empty() ? "ai.onnx" : domain, "::", x[1].toStringRef(), " (opset ",
+      x[2].toInt(),
+      "): this node was kept as an opaque one and cannot be run; the conversion's report says "
+      "why");
 }
 
 c10::IValue image_decoder(Arguments&, const Context&) {

@@ -184,6 +184,13 @@ void Store::check(const TensorProto& tensor) {
   if (!present && needed) impl_->missing(*ref, tensor);
 }
 
+std::optional<std::string> Store::absent_file(const TensorProto& tensor) {
+  const read::WeightRef* ref = reference(impl_->file, tensor);
+  if (!ref || ref->field != read::Field::kExternal) return {};
+  if (impl_->open(ref->location, impl_->where(tensor))) return {};
+  return ref->location;
+}
+
 Bytes Store::bytes(const TensorProto& tensor) {
   return impl_->at(tensor, [&] { return impl_->bytes(tensor); });
 }

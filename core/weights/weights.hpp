@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,6 +51,10 @@ class Store {
   /// the model's folder (no absolute path, no "..", no escape through symlinks). An absent file is
   /// no fault in meta mode, nor for floats in random mode. Throws ConversionError.
   void check(const onnx::TensorProto& tensor);
+
+  /// The file, as the model names it, that would hold the tensor's bytes but does not exist;
+  /// nullopt: the bytes are there. Throws ConversionError for a location that check() refuses.
+  std::optional<std::string> absent_file(const onnx::TensorProto& tensor);
 
   /// Bytes in ONNX raw_data packing, little-endian. Views the mapping where the payload is raw or a
   /// packed float/double field, else decodes. The span lives as long as the store. Throws

@@ -16,6 +16,7 @@ extern const std::string_view package_init_py;
 extern const std::string_view loader_py;
 extern const std::string_view leaves_py;
 extern const std::string_view targets_py;
+extern const std::string_view weightless_py;
 extern const std::string_view weights_py;
 }  // namespace onnx2fx::embedded
 
@@ -24,9 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 9> kFiles = {
-    "graph.json", "weights.safetensors", "report.json", "__init__.py", "_loader.py",
-    "_leaves.py", "_targets.py",         "_weights.py", "__pycache__"};
+constexpr std::array<std::string_view, 10> kFiles = {
+    "graph.json", "weights.safetensors", "report.json",    "__init__.py", "_loader.py",
+    "_leaves.py", "_targets.py",         "_weightless.py", "_weights.py", "__pycache__"};
 
 /// The folder without a trailing "/", absolute.
 fs::path normal(const fs::path& folder) {
@@ -147,6 +148,7 @@ void write_package(const fx::Module& module, Weights weights, const Bytes& bytes
     write_text(made.path() / "_loader.py", embedded::loader_py);
     write_text(made.path() / "_leaves.py", embedded::leaves_py);
     write_text(made.path() / "_targets.py", embedded::targets_py);
+    write_text(made.path() / "_weightless.py", embedded::weightless_py);
     write_text(made.path() / "_weights.py", embedded::weights_py);
     made.commit();
   } catch (const fs::filesystem_error& e) {

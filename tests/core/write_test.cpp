@@ -223,9 +223,9 @@ TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {
 TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
   fs::path out = folder_ / "new" / "out";
   write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out / "");
-  std::vector<std::string> files = {"__init__.py", "_leaves.py",         "_loader.py",
-                                    "_targets.py", "_weights.py",        "graph.json",
-                                    "report.json", "weights.safetensors"};
+  std::vector<std::string> files = {"__init__.py", "_leaves.py",     "_loader.py",
+                                    "_targets.py", "_weightless.py", "_weights.py",
+                                    "graph.json",  "report.json",    "weights.safetensors"};
   EXPECT_EQ(entries(out), files);
   EXPECT_EQ(read(out / "report.json"), "{\n  \"nodes\": 1\n}\n");
   std::string graph = read(out / "graph.json"), weights = read(out / "weights.safetensors");

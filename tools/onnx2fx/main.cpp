@@ -87,7 +87,7 @@ void print_warnings(const Report& report) {
         (o.domain.empty() ? "" : o.domain + ".") + o.op_type + ", opset " + std::to_string(o.opset);
     const std::string what = "kept " + std::to_string(o.nodes.size()) + " opaque node" +
                              (o.nodes.size() == 1 ? "" : "s");
-    std::cerr << format({Severity::kWarning, where, what, {}}) << "\n";
+    std::cerr << format({Severity::kWarning, where, what, o.reasons}) << "\n";
   }
 }
 

@@ -25,6 +25,13 @@ from .leaves import (
 )
 from .loader import PackageError
 from .sharding import shard_placement
+from .weightless import (
+    chosen_weights,
+    dynamic_shapes,
+    example_inputs,
+    fake_mode,
+    weightless_onnx_loader,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -40,9 +47,13 @@ __all__ = [
     "UnsupportedOperatorError",
     "bind",
     "convert_onnx_to_fx",
+    "dynamic_shapes",
+    "example_inputs",
+    "fake_mode",
     "load",
     "report",
     "shard_placement",
+    "weightless_onnx_loader",
 ]
 
 
@@ -57,7 +68,7 @@ def convert_onnx_to_fx(
     plugin_dirs: Iterable[str | os.PathLike[str]] = (),
     manifest: str | os.PathLike[str] | None = None,
     op_set: str | None = None,
-    weights: str = "reference",
+    weights: str | None = None,
     dialect: str = "nn",
     trainable: Iterable[str] = (),
     frozen: Iterable[str] = (),
@@ -71,11 +82,15 @@ def convert_onnx_to_fx(
       debug: prints the graph.
       plugin_dirs: folders of plugins beside the standard ones.
       manifest: file that says which plugin lowers what; op_set: the op set to take from it.
-      weights: "reference" (views of the mapped model file), "copy" (in memory, independent of it),
-        "meta" (none: see bind), "random".
+      weights: "reference" (views of the mapped model file, the default), "copy" (in memory,
+        independent of it), "random"; or none at all, see bind: "meta" (on the meta device), "fake"
+        (FakeTensors, of the active FakeTensorMode or a new one, see fake_mode). "meta" is the
+        default inside weightless_onnx_loader, where only "fake" may be asked for instead, and
+        "fake" under an active FakeTensorMode.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
-      keep_going: operators that nothing lowers stay as nodes that raise when they are run.
+      keep_going: nodes that cannot be lowered stay as nodes that raise when they are run: their
+        operator is unknown, or a value that it needs lies in a data file that is missing.
       training: the mode that the module starts in; the "aten" dialect keeps it for good.
 
     Raises:
@@ -85,12 +100,15 @@ def convert_onnx_to_fx(
     """
     from . import _native
 
+    weights = chosen_weights(weights)
+    allowed = ("reference", "copy", "meta", "fake", "random")
+    mode = weights if _one_of("weights", weights, allowed) in ("meta", "fake", "random") else None
     options = dict(
         plugin_dirs=[os.fspath(d) for d in plugin_dirs],
         builtin_directory=_builtin_plugins(),
         manifest=os.fspath(manifest) if manifest is not None else "",
         op_set=op_set or "",
-        weights=_one_of("weights", weights, ("reference", "copy", "meta", "random")),
+        weights="meta" if weights == "fake" else weights,
         dialect=_one_of("dialect", dialect, ("nn", "aten")),
         trainable=list(trainable),
         frozen=list(frozen),
@@ -103,7 +121,7 @@ def convert_onnx_to_fx(
         document,
         conversion.sources(),
         conversion,
-        mode=weights if weights in ("meta", "random") else None,
+        mode=mode,
         copy=weights == "copy",
     ) as tensors:
         module = _loader.build(document, tensors, training=training)
@@ -151,7 +169,7 @@ def print_graph(module: fx.GraphModule) -> None:
 def load(
     folder: str | os.PathLike[str], *, weights: str | None = None, training: bool = False
 ) -> fx.GraphModule:
-    """The GraphModule of an FX package. `weights`: "meta" or "random" for others than stored."""
+    """The GraphModule of an FX package. `weights`: "meta", "fake", "random" for others than stored."""
     module = _loader.load(folder, weights=weights, training=training)
     path = os.path.join(os.fspath(folder), "report.json")
     if os.path.exists(path):

@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 import torch
 from torch import fx, nn
 
-from . import matching, sharding, sources
+from . import matching, sharding, sources, weightless
 from .matching import BindError, Target, is_empty
 from .sources import Stored
 
@@ -40,7 +40,7 @@ def bind(
         an FX package,
         a state dict, whose tensors the module takes as they are,
         an init function ``init(path, tensor)``: called under no_grad for each parameter and each
-        buffer without values, with its attribute path and a tensor of its shape and dtype that
+        buffer without values but constants of the graph, with its attribute path and a tensor of its shape and dtype that
         holds its values, or zeros; fills that in place, or returns another. Of a DTensor it gets
         one.
         Keys are attribute paths, where the shape is the attribute's, or names of ONNX tensors that
@@ -50,7 +50,7 @@ def bind(
         keeps the keys that it lacks.
       strict: tensors that are missing (the source has none) or extra (the module has none) are an
         error. False: what is missing stays as it is, what is extra is ignored. Never missing:
-        num_batches_tracked (then 0) and constants that have their values.
+        num_batches_tracked (then 0) and constants of the graph, whose values the module keeps.
       cast: floating-point values may have another floating-point dtype; else dtypes are equal.
       copy: nothing is a view of the source; what it holds later does not matter.
       device: of what had no values; None: the CPU, or that of the DTensors' mesh.
@@ -64,7 +64,7 @@ def bind(
     targets = matching.targets_of(module)
     chosen = matching.Globs(only, targets)
     place = _device(targets, device)
-    with torch.no_grad():
+    with torch.no_grad(), weightless.outside_fake_mode():
         if callable(source) and not isinstance(source, nn.Module):
             values = _initialised([t for t in targets if chosen(*t.paths, t.name)], source)
         else:
@@ -77,6 +77,7 @@ def bind(
         new = [(target, _like(target.value, value, place)) for target, value in values]
         for target, value in new:
             _assign(target, value)
+        weightless.restore_constants(module)
     return module
 
 
@@ -147,7 +148,8 @@ def _initialised(
 ) -> list[tuple[Target, torch.Tensor]]:
     values, wrong = [], {}
     for target in targets:
-        if not isinstance(target.value, nn.Parameter) and not is_empty(target.value):
+        is_weight = isinstance(target.value, nn.Parameter) or is_empty(target.value)
+        if target.constant or not is_weight:
             continue
         given = _fresh(target.value)
         result = given if target.is_counter else init(target.path, given)

@@ -131,7 +131,8 @@ def opaque(
     """Stands where ``--keep-going`` kept an operator that nothing lowers."""
     operator = f"{domain or 'ai.onnx'}::{op_type}"
     raise UnsupportedOperatorError(
-        f"{operator} (opset {opset}): no plugin lowered this operator, it cannot be run",
+        f"{operator} (opset {opset}): this node was kept as an opaque one and cannot be run; "
+        "the conversion's report says why",
         [(domain, op_type, opset, (), ())],
     )
 

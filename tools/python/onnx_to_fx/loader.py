@@ -22,8 +22,8 @@ def _sibling(name: str) -> Any:
 
 
 _targets = _sibling("targets")
-_weights = _sibling("weights")
-PackageError, Weights, keep_tied = _targets.PackageError, _weights.Weights, _weights.keep_tied
+_weights, _weightless = _sibling("weights"), _sibling("weightless")
+PackageError, Weights = _targets.PackageError, _weights.Weights
 dtype_of, identifier, named = _targets.dtype_of, _targets.identifier, _targets.named
 split_path = _targets.split_path
 
@@ -188,7 +188,7 @@ class _Builder:
         self.tensors: dict[int, torch.Tensor] = {}
         self.modules: dict[int, nn.Module] = {}
         self.targets: dict[str, Callable[..., Any]] = {}
-        self.transposed = transposed_tensors(document)
+        self.transposed = _weights.transposed_tensors(document)
         taken = {split_path(e["path"])[0] for e in (*document["tensors"], *document["modules"])}
         taken |= self.programs.keys()
         self.mode_name = "training_mode"
@@ -199,7 +199,7 @@ class _Builder:
         root = _GraphBuilder(self, self.document["programs"][0])
         module = root.build(single=len(self.document["outputs"]) == 1)
         module.meta["onnx2fx"] = self._summary()
-        module.register_load_state_dict_pre_hook(keep_tied)
+        module.register_load_state_dict_pre_hook(_weightless.keep_tied)
         return module
 
     def _summary(self) -> dict[str, Any]:
@@ -238,7 +238,7 @@ class _Builder:
             value = self.load(entry)
             if index in self.transposed:
                 value = value.t()
-                if value.is_meta:
+                if _weightless.is_absent(value):
                     value = value.contiguous()  # fully_shard takes no other
             if entry["role"] == "parameter":
                 value = nn.Parameter(value, requires_grad=entry["requires_grad"])
@@ -285,8 +285,8 @@ class _Builder:
             missing.discard(use["attribute"])
         if "num_batches_tracked" in missing:
             missing.discard("num_batches_tracked")
-            device = self.tensor(entry["tensors"][0]["tensor"]).device
-            module.num_batches_tracked = torch.zeros((), dtype=torch.int64, device=device)
+            first = self.tensor(entry["tensors"][0]["tensor"])
+            module.num_batches_tracked = first.detach().new_zeros((), dtype=torch.int64)
         if missing:
             raise PackageError(f"module {entry['path']!r}: no tensor for {sorted(missing)}")
         return module
@@ -362,10 +362,14 @@ def build(
     collecting = gc.isenabled()
     gc.disable()  # else one pass over all that torch imported: longer than the build itself
     try:
-        return _Builder(document, tensors, baked).build().train(training)
+        with _weightless.outside_fake_mode():
+            module = _Builder(document, tensors, baked).build().train(training)
     finally:
         if collecting:
             gc.enable()
+    if isinstance(tensors, Weights):
+        tensors.describe(module)
+    return module
 
 
 def _source_path(folder: str, source: Mapping[str, Any]) -> str:
@@ -380,15 +384,13 @@ def _source_path(folder: str, source: Mapping[str, Any]) -> str:
 def load(
     folder: str | os.PathLike[str], *, weights: str | None = None, training: bool = False
 ) -> fx.GraphModule:
-    """The GraphModule of an FX package. `weights`: None as stored, "meta" or "random" instead."""
+    """The GraphModule of an FX package. `weights`: None as stored, else "meta", "fake", "random"."""
     document, files, stored = read_document(folder)
     with Weights(document, files, safetensors=stored, mode=weights) as tensors:
         return build(document, tensors, training=training)
 
 
-def read_document(
-    folder: str | os.PathLike[str],
-) -> tuple[dict[str, Any], list[str], str | None]:
+def read_document(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str], str | None]:
     """graph.json of a package, the paths of its sources, and weights.safetensors if it has one."""
     folder = os.fspath(folder)
     with open(os.path.join(folder, "graph.json"), "rb") as f:
@@ -397,9 +399,3 @@ def read_document(
     stored = os.path.join(folder, "weights.safetensors")
     files = [_source_path(folder, s) for s in document["sources"]]
     return document, files, stored if os.path.exists(stored) else None
-
-
-def transposed_tensors(document: Mapping[str, Any]) -> set[int]:
-    """Indices of the tensors that the module holds as ``.t()`` of what is stored."""
-    modules = document["modules"]
-    return {u["tensor"] for m in modules for u in m["tensors"] if u.get("transposed")}

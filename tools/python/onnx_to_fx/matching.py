@@ -5,13 +5,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import fnmatch
-import sys
 from typing import Any, Callable, Iterable, Mapping, Sequence, Union
 
 import torch
 from torch import nn
 
-from . import sharding
+from . import sharding, weightless
 from .sources import Stored
 
 Rename = Union[Mapping[str, "str | None"], Callable[[str], "str | None"]]
@@ -58,7 +57,7 @@ class Target:
     value: torch.Tensor
     name: str | None = None  # of the ONNX tensor; None: not known, or not the only one of this name
     transposed: bool = False  # the attribute is .t() of the ONNX tensor
-    constant: bool = False
+    constant: bool = False  # no weight: has its values, or gets them when all weights are there
 
     @property
     def path(self) -> str:
@@ -71,7 +70,7 @@ class Target:
 
     @property
     def is_required(self) -> bool:
-        return not self.is_counter and (not self.constant or is_empty(self.value))
+        return not self.is_counter and not self.constant
 
     def __str__(self) -> str:
         known = f" (ONNX {self.name!r})" if self.name not in (None, self.path) else ""
@@ -87,12 +86,15 @@ def targets_of(module: nn.Module) -> list[Target]:
                 target = found.setdefault(id(value), Target([], [], value))
                 target.paths.append(dot + name)
                 target.places.append((owner, name))
-                target.constant |= name in owner._non_persistent_buffers_set
+                transient = name in owner._non_persistent_buffers_set
+                target.constant |= transient and not is_empty(value)
     targets = list(found.values())
+    kept = module.meta.get("onnx2fx", {}).get("constants", ())
     entries = {t["path"]: t for t in module.meta.get("onnx2fx", {}).get("tensors", ())}
     names = collections.Counter(e["name"] for e in entries.values())
     for target in targets:
         target.paths.sort(key=lambda path: path not in entries)
+        target.constant |= target.path in kept
         if entry := entries.get(target.path):
             target.transposed = entry["transposed"]
             target.name = entry["name"] if names[entry["name"]] == 1 else None
@@ -122,9 +124,7 @@ class Globs:
 
 def is_empty(tensor: torch.Tensor) -> bool:
     """Has it no values?"""
-    part = sharding.local(tensor)
-    fake = sys.modules.get("torch._subclasses.fake_tensor")
-    return part.is_meta or (fake is not None and isinstance(part, fake.FakeTensor))
+    return weightless.is_absent(sharding.local(tensor))
 
 
 def dtype_name(tensor: torch.Tensor) -> str:

@@ -130,7 +130,7 @@ class _Document:
 
 
 def _of_document(document: Mapping[str, Any]) -> list[Stored]:
-    transposed = loader.transposed_tensors(document)
+    transposed = weights.transposed_tensors(document)
     return [
         Stored(t["path"], t["dtype"], tuple(t["shape"]), t["data"], t["name"], i in transposed)
         for i, t in enumerate(document["tensors"])

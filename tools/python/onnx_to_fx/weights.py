@@ -17,10 +17,11 @@ import zlib
 from typing import Any, Callable, Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import fx
 
 _targets = importlib.import_module(__name__.removesuffix("weights") + "targets")
 PackageError, dtype_of = _targets.PackageError, _targets.dtype_of
+_weightless = importlib.import_module(__name__.removesuffix("weights") + "weightless")
 
 _SMALL = 64 * 1024
 SAFETENSORS = {
@@ -57,7 +58,7 @@ class Weights:
       files: the path of each of document["sources"]; "" for one that `memory` has.
       memory: gives bytes that lie in no file: ``buffer(index)``, ``source_bytes(source, offset,
         length)``.
-      mode: "meta" or "random": all but constants so, whatever the document says.
+      mode: "meta", "fake" or "random": all weights so, whatever the document says.
       copy: no views; what the files hold later does not matter.
     """
 
@@ -73,6 +74,9 @@ class Weights:
     ) -> None:
         self._mode, self._copy = mode, copy
         self._absent = "random" if "random" in (mode, document["weights"]) else "meta"
+        self._fake_mode = _weightless.new_fake_mode() if mode == "fake" else None
+        weightless = (mode or document["weights"]) in ("meta", "fake")
+        self._constants: dict[str, torch.Tensor] | None = {} if weightless else None
         self._paths, self._sources, self._memory = files, document["sources"], memory
         self._files: dict[Any, _File | _Memory] = {}
         self._safetensors, self._keys = safetensors, {}
@@ -96,7 +100,13 @@ class Weights:
                 raise PackageError(
                     f"tensor {entry['path']!r}: expected {expected} bytes, got {flat.numel()}"
                 )
-            return flat.view(dtype).view(shape)
+            value = flat.view(dtype).view(shape)
+            if self._constants is None:
+                return value
+            self._constants[entry["path"]] = value
+        if self._fake_mode is not None:
+            with self._fake_mode:
+                return torch.empty(shape, dtype=dtype)
         if (self._mode or self._absent) == "meta":
             return torch.empty(shape, dtype=dtype, device="meta")
         return _random(entry["path"], dtype, shape)
@@ -134,8 +144,19 @@ class Weights:
         self._given.add(place)
         return block.view(dtype).view(tuple(shape))
 
+    def describe(self, module: fx.GraphModule) -> None:
+        """Notes in a module without weights what it needs to become a whole one."""
+        if self._fake_mode is not None:
+            module.meta["onnx2fx"]["fake_mode"] = self._fake_mode
+        if self._constants is not None:
+            _weightless.keep_constants(module, self._constants)
+
     def _is_read(self, entry: Mapping[str, Any]) -> bool:
-        return entry["data"] is not None and (not self._mode or entry["role"] == "constant")
+        data = entry["data"]
+        if data is None or not self._mode:
+            return data is not None
+        # of a weightless conversion, only what is no weight has bytes in memory
+        return entry["role"] == "constant" or (self._constants is not None and "memory" in data)
 
     def _bytes(self, entry: Mapping[str, Any], dtype: torch.dtype) -> torch.Tensor:
         data = entry["data"]
@@ -335,47 +356,7 @@ def safetensors_entries(
     return entries, metadata
 
 
-def keep_tied(
-    module: nn.Module,
-    state_dict: dict[str, Any],
-    prefix: str,
-    local_metadata: Mapping[str, Any],
-    strict: bool,
-    missing_keys: list[str],
-    unexpected_keys: list[str],
-    error_msgs: list[str],
-) -> None:
-    """Hook before load_state_dict: with ``assign=True`` tied parameters stay one parameter.
-
-    torch makes a Parameter of each key, unless the state dict holds one: so it gets one, under
-    every key of the tied parameter. A key that it lacks is reported as missing all the same.
-    Values that differ are an error.
-    """
-    if not local_metadata.get("assign_to_params_buffers", False):
-        return
-    tied: dict[int, list[str]] = {}
-    parameters = dict(module.named_parameters(remove_duplicate=False))
-    for path, parameter in parameters.items():
-        tied.setdefault(id(parameter), []).append(path)
-    for paths in tied.values():
-        given = [p for p in paths if isinstance(state_dict.get(prefix + p), torch.Tensor)]
-        if len(paths) == 1 or not given:
-            continue
-        first, parameter = state_dict[prefix + given[0]], parameters[paths[0]]
-        others = [p for p in given[1:] if not _same_values(state_dict[prefix + p], first)]
-        if others or first.shape != parameter.shape:
-            error_msgs += [
-                f"{prefix + p} is tied to {prefix + given[0]}: expected the same values, got others"
-                for p in others
-            ]
-            continue
-        if not isinstance(first, nn.Parameter):
-            first = nn.Parameter(first, requires_grad=parameter.requires_grad)
-        missing_keys += [prefix + p for p in paths if p not in given]
-        state_dict.update((prefix + p, first) for p in paths)
-
-
-def _same_values(a: torch.Tensor, b: torch.Tensor) -> bool:
-    if a is b or (a.data_ptr() == b.data_ptr() and a.stride() == b.stride()):
-        return True
-    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
+def transposed_tensors(document: Mapping[str, Any]) -> set[int]:
+    """Indices of the tensors that the module holds as ``.t()`` of what is stored."""
+    modules = document["modules"]
+    return {u["tensor"] for m in modules for u in m["tensors"] if u.get("transposed")}
