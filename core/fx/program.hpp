@@ -161,6 +161,7 @@ struct Tensor {
 struct Source {
   std::string path;  ///< as opened
   uint64_t size = 0;
+  int64_t mtime_ns = 0;  ///< time of its last change when it was opened, since 1970
 };
 
 /// One nn module, made by raise_modules.

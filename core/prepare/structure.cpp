@@ -8,6 +8,7 @@
 #include "core/prepare/place.hpp"
 #include "core/prepare/scope.hpp"
 #include "core/prepare/sort.hpp"
+#include "core/weights/overlap.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::prepare {
@@ -36,6 +37,7 @@ class Walk {
     graph(*file_.model.mutable_graph(), nullptr, {opsets}, file_.name);
     for (onnx::FunctionProto& function : *file_.model.mutable_functions()) this->function(function);
     call_cycles();
+    for (auto& [place, what] : ranges_.faults()) findings_.fault(place, what);
   }
 
  private:
@@ -57,6 +59,8 @@ class Walk {
     for (int i = 0; i < function.input_size(); ++i) {
       define(function.input(i), "input #" + std::to_string(i), scope, place);
     }
+    for (const onnx::AttributeProto& attribute : function.attribute_proto())
+      this->attribute(attribute, {opsets, &function}, place);
     nodes(*function.mutable_node(), scope, {opsets, &function}, place);
     for (int i = 0; i < function.output_size(); ++i) made(function.output(i), i, scope, place);
   }
@@ -98,7 +102,8 @@ class Walk {
 
   void check_tensor(const onnx::TensorProto& tensor, const std::string& place) {
     const std::string fault = weights::fault_of(file_, tensor);
-    if (!fault.empty()) findings_.fault(place, fault);
+    if (!fault.empty()) return findings_.fault(place, fault);
+    ranges_.add(file_, tensor, place);
   }
   void check_sparse(const onnx::SparseTensorProto& sparse, const std::string& place) {
     check_tensor(sparse.values(), place + ": values");
@@ -224,6 +229,7 @@ class Walk {
 
   read::ModelFile& file_;
   Findings& findings_;
+  weights::ExternalRanges ranges_;
   std::map<FunctionKey, const onnx::FunctionProto*> functions_;
   std::map<FunctionKey, std::vector<const onnx::FunctionProto*>> calls_;
 };

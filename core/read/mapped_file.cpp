@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,11 +14,28 @@
 namespace onnx2fx::read {
 namespace {
 
+int64_t mtime_ns(const struct stat& status) {
+  return int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
 class MappedFile final : public ByteSource {
  public:
   ~MappedFile() override {
     if (data) munmap(const_cast<uint8_t*>(data), size);
     if (fd >= 0) close(fd);
+  }
+
+  void check_unchanged() const override {
+    struct stat now {};
+    if (fstat(fd, &now) != 0)
+      throw ConversionError(path, std::string("cannot read file: ") + std::strerror(errno));
+    const auto got = static_cast<uint64_t>(now.st_size);
+    if (got == size && read::mtime_ns(now) == mtime_ns) return;
+    const std::string what =
+        got == size ? "it was written to"
+                    : "expected " + std::to_string(size) + " bytes, got " + std::to_string(got);
+    throw ConversionError(path, "the file changed during the conversion: " + what,
+                          {"convert again when nobody writes to it"});
   }
 };
 
@@ -45,6 +63,7 @@ std::shared_ptr<ByteSource> map_descriptor(int fd, const std::string& path,
                                      (S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe"));
   }
   file->size = static_cast<uint64_t>(status.st_size);
+  file->mtime_ns = mtime_ns(status);
   if (file->size == 0) return file;
   void* memory = mmap(nullptr, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (memory == MAP_FAILED) {
@@ -54,6 +73,13 @@ std::shared_ptr<ByteSource> map_descriptor(int fd, const std::string& path,
   // What is read lies far apart: no read-ahead into weights.
   madvise(memory, file->size, MADV_RANDOM);
   return file;
+}
+
+bool allow_more_files() {
+  struct rlimit limit {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 }  // namespace onnx2fx::read

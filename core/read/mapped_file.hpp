@@ -17,6 +17,10 @@ std::shared_ptr<ByteSource> map_file(const std::string& path, const std::string&
 std::shared_ptr<ByteSource> map_descriptor(int fd, const std::string& path,
                                            const std::string& where);
 
+/// Raises the process's soft limit of open files to its hard one; false: it is there already. A
+/// mapped file stays open, and a model may have a file for each of its weights.
+bool allow_more_files();
+
 }  // namespace onnx2fx::read
 
 #endif

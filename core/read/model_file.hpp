@@ -32,21 +32,28 @@ struct WeightRef {
            length = 0;      ///< in the model's own bytes; external: in the file, as the model says
   bool has_length = false;  ///< external: length was given
   std::string location;     ///< external only: as written, not validated
+  std::string checksum;     ///< external only: SHA-1 of the file, lower-case digits; "": none given
+  std::string fault;        ///< why the tensor cannot have this payload; "" if nothing is wrong
 };
 
-/// A read-only mapping of a file, or bytes in memory. A file that is cut short while it is mapped
-/// makes reads of the lost pages fail with SIGBUS: model files are not to be rewritten in place
-/// during a conversion.
+/// A read-only mapping of a file, or bytes in memory. A file that is replaced by another one stays
+/// mapped as it was. One that is rewritten in place is found by check_unchanged(); if it is cut
+/// short between that check and a read, the read fails with SIGBUS.
 class ByteSource {
  public:
   ByteSource() = default;
   virtual ~ByteSource() = default;
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
+
+  /// Throws ConversionError if the bytes are no longer those that were mapped.
+  virtual void check_unchanged() const {}
+
   const uint8_t* data = nullptr;
   uint64_t size = 0;
-  std::string path;  ///< empty: memory
-  int fd = -1;
+  std::string path;      ///< empty: memory
+  int fd = -1;           ///< of the mapped file itself, whatever lies at `path` by now
+  int64_t mtime_ns = 0;  ///< time of the file's last change when it was mapped
 };
 
 struct ModelFile {

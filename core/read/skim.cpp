@@ -10,7 +10,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "core/read/external_entries.hpp"
 
 namespace onnx2fx::read {
 namespace {
@@ -24,7 +25,8 @@ enum class Kind : uint8_t {
   kAttribute,
   kFunction,
   kSparse,
-  kTensor
+  kTensor,
+  kIndices  ///< of a sparse tensor: structure, which stays
 };
 
 enum Wire : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
@@ -52,8 +54,8 @@ Kind child_kind(Kind parent, uint32_t field) {
       return field == 5 ? Kind::kAttribute : Kind::kLeaf;
     case Kind::kFunction:
       return field == 7 ? Kind::kNode : field == 11 ? Kind::kAttribute : Kind::kLeaf;
-    case Kind::kSparse:  // its indices stay: they are structure
-      return field == 1 ? Kind::kTensor : Kind::kLeaf;
+    case Kind::kSparse:
+      return field == 1 ? Kind::kTensor : field == 2 ? Kind::kIndices : Kind::kLeaf;
     case Kind::kAttribute:
       return field == 5 || field == 10    ? Kind::kTensor
              : field == 6 || field == 11  ? Kind::kGraph
@@ -218,7 +220,8 @@ class Walker {
     if (depth > options_.max_depth) {
       fail(cursor, "messages are nested more than " + std::to_string(options_.max_depth) + " deep");
     }
-    if (kind == Kind::kTensor) return tensor(cursor, end, out);
+    if (kind == Kind::kTensor) return tensor(cursor, end, options_.keep, out);
+    if (kind == Kind::kIndices) return tensor(cursor, end, UINT64_MAX, out);
     const uint8_t* verbatim = cursor;  // start of a stretch that is copied as it is
     while (cursor < end) {
       const Item item = next(cursor, end);
@@ -239,9 +242,9 @@ class Walker {
     append(out, verbatim, end);
   }
 
-  void tensor(const uint8_t* cursor, const uint8_t* end, std::string& out) {
-    const uint8_t* const start = cursor;
+  void tensor(const uint8_t* cursor, const uint8_t* end, uint64_t keep, std::string& out) {
     WeightRef ref;
+    ExternalEntries entries;
     bool stripped = false, external = false, loose = false;
     int pieces = 0;
     while (cursor < end) {
@@ -249,7 +252,7 @@ class Walker {
       const bool payload = is_payload(item.number) && (item.wire != kBytes || item.size() > 0);
       if (payload && item.wire == kBytes) ++pieces;
       loose |= payload && item.wire != kBytes;  // a list written one element a tag: it stays
-      if (payload && item.wire == kBytes && item.size() > options_.keep) {
+      if (payload && item.wire == kBytes && item.size() > keep) {
         stripped = true;
         ref.field = static_cast<Field>(item.number);
         ref.offset = static_cast<uint64_t>(item.begin - base_);
@@ -257,7 +260,7 @@ class Walker {
         ref.has_length = true;
         behind(item.begin);
       } else if (item.wire == kBytes && item.number == kExternalData) {
-        external_entry(item, ref, stripped);
+        external_entry(item, entries);
       } else if (item.wire == kVarint && item.number == kDataLocation) {
         external = item.value == onnx::TensorProto::EXTERNAL;
       } else {
@@ -265,13 +268,15 @@ class Walker {
       }
     }
     pieces += loose;
-    if (stripped && pieces > 1) fail(start, "a tensor has its data in more than one piece");
-    if (external && pieces > 0) fail(start, "a tensor has both external data and data of its own");
-    if (external) ref.field = Field::kExternal;
+    // Entries of a tensor that is not external are leftovers: it was made internal again.
+    if (external) ref = entries.take();
+    if (external && pieces > 0)
+      ref.fault = "data: expected external data only, got data in the model, too";
+    if (stripped && !external && pieces > 1) ref.fault = "data: it stands in more than one piece";
     if (external || stripped) mark(std::move(ref), out);
   }
 
-  void external_entry(const Item& entry, WeightRef& ref, bool stripped) {
+  void external_entry(const Item& entry, ExternalEntries& entries) const {
     std::string key, value;
     const uint8_t* cursor = entry.begin;
     while (cursor < entry.end) {
@@ -279,26 +284,7 @@ class Walker {
       if (item.wire == kBytes && item.number == 1) key = item.text();
       if (item.wire == kBytes && item.number == 2) value = item.text();
     }
-    if (stripped) return;  // leftovers of a tensor that was made internal again
-    if (key == "location") {
-      ref.location = value;
-    } else if (key == "offset") {
-      ref.offset = number(entry, key, value);
-    } else if (key == "length") {
-      ref.length = number(entry, key, value);
-      ref.has_length = true;
-    }
-  }
-
-  uint64_t number(const Item& entry, const std::string& key, const std::string& value) const {
-    uint64_t result = 0;
-    const char* end = value.data() + value.size();
-    const auto [stop, error] = std::from_chars(value.data(), end, result);
-    if (error != std::errc() || stop != end) {
-      fail(entry.start,
-           "external data: " + key + ": expected a number, got '" + value.substr(0, 40) + "'");
-    }
-    return result;
+    entries.add(key, value);
   }
 
   void mark(WeightRef ref, std::string& out) {

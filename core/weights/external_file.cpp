@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -31,6 +33,7 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
   int release() { return std::exchange(fd_, -1); }
+  void reset(int fd) { fd_ = fd; }
 
  private:
   int fd_;
@@ -79,18 +82,39 @@ bool lies_in(const std::filesystem::path& file, const std::string& folder) {
   return at != file.end();
 }
 
-/// Opens by path and looks afterwards where that led to.
-int open_and_look(const std::string& location, const Folders& folders, const std::string& where) {
-  const std::string path = joined(folders.model, location);
-  Descriptor file(open(path.c_str(), kFlags));
+bool in_a_root(int fd, const Folders& folders) {
+  const std::filesystem::path real = real_path(fd);
+  return std::any_of(folders.roots.begin(), folders.roots.end(),
+                     [&](const std::string& root) { return lies_in(real, root); });
+}
+
+[[noreturn]] void refuse(const std::string& location, const std::string& why,
+                         const std::string& where) {
+  throw ConversionError(where, "external data " + quoted(location) + ": " + why,
+                        {"if that file is meant, allow its folder with --weights-root, in Python "
+                         "with weight_roots"});
+}
+
+/// Looks where the path leads before that is opened: to open a device may already do something.
+int look_and_open(const std::string& location, const Folders& folders, const std::string& where) {
+  const Descriptor file(open(joined(folders.model, location).c_str(), O_PATH | O_CLOEXEC));
   if (file.get() < 0) return -1;
-  const std::filesystem::path real = real_path(file.get());
-  bool inside = lies_in(real, folders.model);
-  for (const std::string& root : folders.roots) inside = inside || lies_in(real, root);
-  if (inside) return file.release();
-  throw ConversionError(where,
-                        "external data " + quoted(location) + ": leads out of the model's folder",
-                        {"if that file is meant, allow its folder with --weights-root"});
+  if (!lies_in(real_path(file.get()), folders.model) && !in_a_root(file.get(), folders))
+    refuse(location, "leads out of the model's folder", where);
+  return open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), kFlags);
+}
+
+/// A second name of a file may be one outside: whoever wrote the model's folder may link to any
+/// file that lies on the same disk.
+void check_links(int fd, const std::string& location, const Folders& folders,
+                 const std::string& where) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink < 2) return;
+  if (!in_a_root(fd, folders))
+    refuse(location,
+           "expected a file with one name, got one with " + std::to_string(status.st_nlink) +
+               " hard links",
+           where);
 }
 
 }  // namespace
@@ -120,21 +144,30 @@ std::string location_fault(const std::string& location) {
   return "";
 }
 
+void check_roots(const std::vector<std::string>& roots) {
+  for (const std::string& root : roots) {
+    std::error_code error;
+    if (std::filesystem::is_directory(root, error)) continue;
+    throw ConversionError("weights root " + quoted(root),
+                          "expected a folder, got " + (error ? error.message() : "a file"));
+  }
+}
+
 std::shared_ptr<read::ByteSource> open_external(const std::string& location, const Folders& folders,
                                                 const std::string& where) {
   Descriptor file(open_beneath(folders.model, location));
-  if (file.get() < 0 && is_absent(errno)) return nullptr;
+  if (file.get() < 0 && errno == EMFILE && read::allow_more_files())
+    file.reset(open_beneath(folders.model, location));
   // EXDEV: leads out of the folder, which a root may allow. Else: a kernel or sandbox without
   // openat2.
-  const bool look =
-      errno == EXDEV || errno == ENOSYS || errno == EPERM || errno == EINVAL || errno == EAGAIN;
-  const int fd = file.get() >= 0 ? file.release()
-                 : look          ? open_and_look(location, folders, where)
-                                 : -1;
-  if (fd < 0 && is_absent(errno)) return nullptr;
-  if (fd < 0)
+  const bool look = file.get() < 0 && (errno == EXDEV || errno == ENOSYS || errno == EPERM ||
+                                       errno == EINVAL || errno == EAGAIN);
+  if (look) file.reset(look_and_open(location, folders, where));
+  if (file.get() < 0 && is_absent(errno)) return nullptr;
+  if (file.get() < 0)
     throw ConversionError(where, "external data " + quoted(location) + ": " + std::strerror(errno));
-  return read::map_descriptor(fd, joined(folders.model, location),
+  check_links(file.get(), location, folders, where);
+  return read::map_descriptor(file.release(), joined(folders.model, location),
                               where + ": external data " + quoted(location));
 }
 

@@ -124,8 +124,6 @@ std::string expected(const std::string& what, const std::string& wanted, uint64_
 
 std::string reference_fault(const read::WeightRef& ref, int32_t dtype, uint64_t count) {
   if (dtype == TensorProto::STRING) return "data: strings cannot be stored as raw bytes";
-  if (ref.field == Field::kExternal && ref.location.empty())
-    return "external data: no location is given";
   if (ref.field == Field::kExternal && !ref.has_length) return "";
   const uint64_t size = packed_size(dtype, count);
   if (is_raw(ref.field)) {
@@ -169,6 +167,15 @@ std::vector<Present> present_fields(const TensorProto& t) {
   add(Field::kDoubleData, static_cast<size_t>(t.double_data_size()));
   add(Field::kUint64Data, static_cast<size_t>(t.uint64_data_size()));
   return all;
+}
+
+/// A payload left in place is the tensor's only one. A message that stands twice in the wire format
+/// is merged by protobuf, so that both kinds may meet.
+std::string reference_fault(const read::WeightRef& ref, const TensorProto& tensor, uint64_t count) {
+  if (!ref.fault.empty()) return ref.fault;
+  if (!present_fields(tensor).empty() || tensor.string_data_size() > 0)
+    return "data: it stands in more than one field";
+  return reference_fault(ref, tensor.data_type(), count);
 }
 
 std::string fields_fault(const TensorProto& tensor, uint64_t count) {
@@ -220,7 +227,7 @@ std::string fault_of(const read::ModelFile& file, const TensorProto& tensor) {
     const uint64_t count = element_count(tensor.dims());
     if (dtype != TensorProto::STRING) packed_size(dtype, count);
     const read::WeightRef* ref = reference(file, tensor);
-    return ref ? reference_fault(*ref, dtype, count) : fields_fault(tensor, count);
+    return ref ? reference_fault(*ref, tensor, count) : fields_fault(tensor, count);
   } catch (const ConversionError& error) {
     return error.diagnostics[0].what;
   }

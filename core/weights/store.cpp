@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <unordered_set>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/weights/checksum.hpp"
 #include "core/weights/external_file.hpp"
 #include "core/weights/payload.hpp"
 #include "core/weights/random_values.hpp"
@@ -35,6 +38,7 @@ struct Store::Impl {
   std::map<const read::WeightRef*, std::string>
       decoded;                           ///< payloads left in place that are not raw
   std::unordered_set<std::string> kept;  ///< payloads that came with the proto
+  std::map<const read::ByteSource*, std::string> checksums;  ///< of files, where one was asked for
 
   std::string where(const TensorProto& tensor) const {
     return file.name + ": " +
@@ -76,6 +80,17 @@ struct Store::Impl {
     return bytes;
   }
 
+  void check_checksum(const std::shared_ptr<read::ByteSource>& source, const read::WeightRef& ref,
+                      const std::string& where) {
+    std::string& got = checksums[source.get()];
+    if (got.empty()) got = sha1(*source);
+    if (got != ref.checksum)
+      throw ConversionError(
+          where,
+          "file " + quoted(ref.location) + ": checksum: expected " + ref.checksum + ", got " + got,
+          {"the file is not the one that the model was saved with"});
+  }
+
   struct Range {
     std::shared_ptr<read::ByteSource> source;  ///< null: the file is absent
     uint64_t offset = 0, length = 0;
@@ -86,6 +101,7 @@ struct Store::Impl {
     const std::string where = this->where(tensor);
     std::shared_ptr<read::ByteSource> source = open(ref.location, where);
     const uint64_t length = packed_size(tensor.data_type(), element_count(tensor.dims()));
+    if (source && !ref.checksum.empty()) check_checksum(source, ref, where);
     if (source && (ref.offset > source->size || length > source->size - ref.offset)) {
       throw ConversionError(where, "file " + quoted(ref.location) + ": expected " +
                                        std::to_string(length) + " bytes at offset " +
@@ -113,6 +129,7 @@ struct Store::Impl {
       return as_bytes(found->second);
     const Range range = locate(*ref, tensor);
     if (!range.source) missing(*ref, tensor);
+    range.source->check_unchanged();
     const Bytes stored{range.source->data + range.offset, range.length};
     if (is_raw(ref->field)) return clean(tensor, stored);
     return as_bytes(
@@ -153,7 +170,7 @@ struct Store::Impl {
     const auto [at, added] =
         source_index.emplace(source.get(), static_cast<uint32_t>(sources.size()));
     if (added) {
-      sources.push_back({source->path, source->size});
+      sources.push_back({source->path, source->size, source->mtime_ns});
       source_bytes.push_back(source);
     }
     return at->second;
@@ -171,7 +188,10 @@ Store::Store(const read::ModelFile& file, Mode mode, std::vector<std::string> ro
                      {},
                      {},
                      {},
-                     {}}) {}
+                     {},
+                     {}}) {
+  check_roots(impl_->folders.roots);
+}
 Store::~Store() = default;
 
 void Store::check(const TensorProto& tensor) {
@@ -251,6 +271,9 @@ std::vector<uint64_t> Store::sparse_places(const onnx::SparseTensorProto& sparse
     uint64_t& place = places[linear ? i : i / rank];
     place = linear ? static_cast<uint64_t>(index) : place * limit + static_cast<uint64_t>(index);
   }
+  if (std::adjacent_find(places.begin(), places.end(), std::greater_equal<>()) != places.end())
+    throw ConversionError("",
+                          "sparse tensor: indices: expected ascending ones, without duplicates");
   return places;
 }
 
@@ -262,7 +285,10 @@ const std::vector<fx::Source>& Store::sources() const { return impl_->sources; }
 
 Bytes Store::source_bytes(uint32_t source) {
   const read::ByteSource& bytes = *impl_->source_bytes.at(source);
+  bytes.check_unchanged();
   return {bytes.data, bytes.size};
 }
+
+int Store::source_descriptor(uint32_t source) const { return impl_->source_bytes.at(source)->fd; }
 
 }  // namespace onnx2fx::weights

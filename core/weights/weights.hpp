@@ -40,7 +40,7 @@ using External = std::function<std::shared_ptr<read::ByteSource>(const std::stri
 class Store {
  public:
   /// roots: folders outside the model's own that external data may resolve into (--weights-root).
-  /// The file must outlive the store.
+  /// The file must outlive the store. Throws ConversionError for a root that is no folder.
   Store(const read::ModelFile& file, Mode mode, std::vector<std::string> roots,
         External external = {});
   ~Store();
@@ -72,8 +72,11 @@ class Store {
   /// Files that data() has pointed into so far. A path that is empty is the model itself, given in
   /// memory.
   const std::vector<fx::Source>& sources() const;
-  /// The mapping of a source: for writers and the runtime.
+  /// The mapping of a source: for writers and the runtime. Throws ConversionError if the file has
+  /// changed since it was mapped.
   std::span<const uint8_t> source_bytes(uint32_t source);
+  /// Open as long as the store; -1: a model in memory.
+  int source_descriptor(uint32_t source) const;
 
  private:
   std::vector<uint64_t> sparse_places(const onnx::SparseTensorProto& sparse, uint64_t count);

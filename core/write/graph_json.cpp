@@ -78,7 +78,11 @@ Json object(const std::vector<std::pair<std::string, std::string>>& texts) {
 class GraphWriter {
  public:
   GraphWriter(const fx::Module& module, const GraphOptions& options)
-      : module_(module), options_(options) {}
+      : module_(module), options_(options) {
+    // In process the index is the one that Conversion knows the file by.
+    if (options.weights == Weights::kMemory)
+      for (uint32_t i = 0; i < module.sources.size(); ++i) index_of(i);
+  }
 
   // One line for each node, tensor, module: a diff of two packages can be read.
   std::string text() {
@@ -194,9 +198,9 @@ class GraphWriter {
     if (const fx::FileRange* range = std::get_if<fx::FileRange>(&t.data.where)) {
       if (options_.weights == Weights::kMeta || options_.weights == Weights::kRandom)
         return nullptr;
-      auto [place, added] = source_index_.try_emplace(range->source, sources_.size());
-      if (added) sources_.push_back(range->source);
-      return {{"source", place->second}, {"offset", range->offset}, {"length", range->length}};
+      return {{"source", index_of(range->source)},
+              {"offset", range->offset},
+              {"length", range->length}};
     }
     bool in_memory = !std::holds_alternative<std::monostate>(t.data.where);
     return in_memory ? Json{{"memory", memory_++}} : Json();
@@ -229,7 +233,7 @@ class GraphWriter {
     }
     j["relative"] =
         path.lexically_relative(fs::absolute(options_.folder).lexically_normal()).string();
-    j["mtime_ns"] = int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    j["mtime_ns"] = s.mtime_ns;  // not of what lies there by now
     return j;
   }
 
@@ -245,6 +249,12 @@ class GraphWriter {
     j["plugin"] = p.plugin;
     j["plugin_version"] = p.plugin_version;
     return j;
+  }
+
+  size_t index_of(uint32_t source) {
+    auto [place, added] = source_index_.try_emplace(source, sources_.size());
+    if (added) sources_.push_back(source);
+    return place->second;
   }
 
   size_t index_of(const fx::Provenance* p) {

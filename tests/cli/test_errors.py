@@ -417,12 +417,12 @@ EXTERNAL = {
     ),
     "offset that is no number": (
         external("long.bin", offset="four"),
-        "error: m.onnx: not an ONNX model: byte 54: external data: offset: expected a number, got 'four'\n",
+        "error: m.onnx: initializer 'w': external data: offset: expected decimal digits, below 2^64, got 'four'\n",
     ),
     "symbolic link": (
         external("link.bin"),
         "error: m.onnx: weight 'w': external data 'link.bin': leads out of the model's folder\n"
-        "  note: if that file is meant, allow its folder with --weights-root\n",
+        "  note: if that file is meant, allow its folder with --weights-root, in Python with weight_roots\n",
     ),
     "folder": (
         external("sub"),

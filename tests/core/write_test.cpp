@@ -141,7 +141,7 @@ TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {
   fx::Module m = linear();
   fs::path model = folder_ / "model.onnx";
   std::ofstream(model) << "bytes";
-  m.sources = {{"unused", 1}, {model.string(), 5}};
+  m.sources = {{"unused", 1, 0}, {model.string(), 5, 1760000000000000001}};
   m.tensors[0].data.where = fx::FileRange{1, 8, 48};
   Json reference = Json::parse(graph_json(m, {Weights::kReference, folder_ / "out" / "package"}));
   EXPECT_EQ(reference["tensors"][0]["data"].dump(), R"({"source":0,"offset":8,"length":48})");
@@ -150,11 +150,13 @@ TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {
   EXPECT_EQ(reference["sources"][0]["relative"], "../../model.onnx");
   EXPECT_EQ(reference["sources"][0]["path"], model.string());
   EXPECT_EQ(reference["sources"][0]["size"], 5);
-  EXPECT_GT(reference["sources"][0]["mtime_ns"].get<int64_t>(), 0);
+  EXPECT_EQ(reference["sources"][0]["mtime_ns"], 1760000000000000001);
 
   Json memory = Json::parse(graph_json(m, {Weights::kMemory, ""}));
   EXPECT_EQ(memory["tensors"][1]["data"].dump(), R"({"memory":0})");
-  EXPECT_TRUE(memory["sources"][0]["relative"].is_null());
+  ASSERT_EQ(memory["sources"].size(), 2u);
+  EXPECT_EQ(memory["tensors"][0]["data"]["source"], 1);
+  EXPECT_TRUE(memory["sources"][1]["relative"].is_null());
   EXPECT_EQ(memory_buffers(m).size(), 1u);
 
   m.tensors[0].data.where = {};

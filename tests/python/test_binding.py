@@ -121,6 +121,16 @@ def test_external_data_aligned_or_not(tmp_path, gap):
     check_equal(module, convert_onnx_to_fx(models.mlp(200)), X)
 
 
+def test_external_data_of_a_model_in_memory(tmp_path):
+    path = bindings.external(models.mlp(200), tmp_path)
+    proto, reference = onnx.load(path, load_external_data=False), convert_onnx_to_fx(path)
+    module = meta(proto)
+    with pytest.raises(ConversionError, match="w.data"):
+        bind(module, proto)
+    check_equal(bind(module, proto, directory=tmp_path), reference, X)
+    check_equal(bind(meta(proto, directory=tmp_path), proto), reference, X)
+
+
 def test_external_data_that_is_missing(tmp_path):
     path = bindings.external(models.mlp(), tmp_path)
     module = meta(path)

@@ -12,6 +12,7 @@
 
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/include/onnx2fx/version.hpp"
+#include "core/weights/weights.hpp"
 #include "core/write/graph_json.hpp"
 #include "core/write/report_json.hpp"
 
@@ -40,10 +41,13 @@ class Result {
     return nb::bytes(text.data(), text.size());
   }
 
-  std::vector<std::string> sources() const {
-    std::vector<std::string> paths;
-    for (const fx::Source& s : conversion_->module.sources) paths.push_back(s.path);
-    return paths;
+  // Of the mapped files themselves, whatever lies at their paths by now; -1: bytes in memory. They
+  // are open as long as this object is there.
+  std::vector<int> descriptors() const {
+    std::vector<int> all;
+    for (uint32_t i = 0; i < conversion_->module.sources.size(); ++i)
+      all.push_back(conversion_->store->source_descriptor(i));
+    return all;
   }
 
   Bytes buffer(size_t index) const {
@@ -95,6 +99,7 @@ Options options_of(const nb::kwargs& kwargs) {
   take(kwargs, "frozen", options.frozen);
   take(kwargs, "keep_going", options.keep_going);
   take(kwargs, "training", options.training);
+  take(kwargs, "weight_roots", options.weight_roots);
   take(kwargs, "weights", weights);
   take(kwargs, "dialect", dialect);
   options.weights = one_of<weights::Mode>("weights", weights,
@@ -107,9 +112,15 @@ Options options_of(const nb::kwargs& kwargs) {
   return options;
 }
 
+// Names in ONNX files are bytes; what is no UTF-8 becomes U+FFFD.
+nb::str text_of(const std::string& text) {
+  return nb::steal<nb::str>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
 nb::object tuple_of(const std::vector<std::string>& texts) {
   nb::list list;
-  for (const std::string& t : texts) list.append(t);
+  for (const std::string& t : texts) list.append(text_of(t));
   return nb::tuple(list);
 }
 
@@ -117,8 +128,8 @@ nb::list list_of(const std::vector<Diagnostic>& all) {
   static constexpr const char* kSeverity[] = {"error", "warning", "note"};
   nb::list list;
   for (const Diagnostic& d : all) {
-    list.append(nb::make_tuple(kSeverity[static_cast<size_t>(d.severity)], d.where, d.what,
-                               tuple_of(d.notes)));
+    list.append(nb::make_tuple(kSeverity[static_cast<size_t>(d.severity)], text_of(d.where),
+                               text_of(d.what), tuple_of(d.notes)));
   }
   return list;
 }
@@ -126,8 +137,8 @@ nb::list list_of(const std::vector<Diagnostic>& all) {
 nb::list list_of(const std::vector<UnsupportedOperator>& all) {
   nb::list list;
   for (const UnsupportedOperator& o : all) {
-    list.append(
-        nb::make_tuple(o.domain, o.op_type, o.opset, tuple_of(o.nodes), tuple_of(o.reasons)));
+    list.append(nb::make_tuple(text_of(o.domain), text_of(o.op_type), o.opset, tuple_of(o.nodes),
+                               tuple_of(o.reasons)));
   }
   return list;
 }
@@ -147,12 +158,12 @@ Result run(Convert&& convert) {
     nb::gil_scoped_release released;
     return Result(convert());
   } catch (const UnsupportedOperatorError& e) {
-    raise("UnsupportedOperatorError", nb::str(e.what()), list_of(e.operators),
+    raise("UnsupportedOperatorError", text_of(e.what()), list_of(e.operators),
           list_of(e.diagnostics));
   } catch (const PluginError& e) {
-    raise("PluginError", nb::str(e.what()), list_of(e.diagnostics));
+    raise("PluginError", text_of(e.what()), list_of(e.diagnostics));
   } catch (const ConversionError& e) {
-    raise("ConversionError", nb::str(e.what()), list_of(e.diagnostics));
+    raise("ConversionError", text_of(e.what()), list_of(e.diagnostics));
   }
 }
 
@@ -161,10 +172,11 @@ Result convert_file(const std::string& path, const nb::kwargs& kwargs) {
   return run([&] { return convert(path, options); });
 }
 
-Result convert_bytes(const nb::bytes& model, const nb::kwargs& kwargs) {
+Result convert_bytes(const nb::bytes& model, const std::string& directory,
+                     const nb::kwargs& kwargs) {
   Options options = options_of(kwargs);
   auto bytes = std::make_shared<const std::string>(model.c_str(), model.size());
-  return run([&] { return convert(std::move(bytes), "<memory>", "", options); });
+  return run([&] { return convert(std::move(bytes), "<memory>", directory, options); });
 }
 
 }  // namespace
@@ -176,7 +188,7 @@ NB_MODULE(_native, m) {
   nb::class_<Result>(m, "Result")
       .def("graph_json", &Result::graph_json)
       .def("report_json", &Result::report_json)
-      .def("sources", &Result::sources)
+      .def("descriptors", &Result::descriptors)
       .def("buffer", &Result::buffer)
       .def("source_bytes", &Result::source_bytes);
   m.def("convert_file", &onnx2fx::convert_file);

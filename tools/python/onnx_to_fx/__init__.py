@@ -69,6 +69,8 @@ def convert_onnx_to_fx(
     manifest: str | os.PathLike[str] | None = None,
     op_set: str | None = None,
     weights: str | None = None,
+    weight_roots: Iterable[str | os.PathLike[str]] = (),
+    directory: str | os.PathLike[str] | None = None,
     dialect: str = "nn",
     trainable: Iterable[str] = (),
     frozen: Iterable[str] = (),
@@ -87,6 +89,10 @@ def convert_onnx_to_fx(
         (FakeTensors, of the active FakeTensorMode or a new one, see fake_mode). "meta" is the
         default inside weightless_onnx_loader, where only "fake" may be asked for instead, and
         "fake" under an active FakeTensorMode.
+      weight_roots: folders outside the model's own that its external data may lie in, where
+        symbolic links lead there (a Hugging Face cache: "snapshots/..." to "blobs"), or as hard
+        links. Without them nothing outside the model's folder is read.
+      directory: the folder that external data of a model in memory lies in.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
       keep_going: nodes that cannot be lowered stay as nodes that raise when they are run: their
@@ -109,31 +115,35 @@ def convert_onnx_to_fx(
         manifest=os.fspath(manifest) if manifest is not None else "",
         op_set=op_set or "",
         weights="meta" if weights == "fake" else weights,
+        weight_roots=[os.fspath(d) for d in weight_roots],
         dialect=_one_of("dialect", dialect, ("nn", "aten")),
         trainable=list(trainable),
         frozen=list(frozen),
         keep_going=keep_going,
         training=training,
     )
-    conversion = _convert(_native, model, options)
+    conversion = _convert(_native, model, directory, options)
     document = json.loads(conversion.graph_json())
     with _loader.Weights(
         document,
-        conversion.sources(),
+        ["" if d < 0 else d for d in conversion.descriptors()],
         conversion,
         mode=mode,
         copy=weights == "copy",
     ) as tensors:
         module = _loader.build(document, tensors, training=training)
-    module.meta["onnx2fx"]["options"] = options  # for bind, which converts again
+    # for bind, which converts again
+    module.meta["onnx2fx"]["options"] = {**options, "directory": directory}
     module.meta["onnx2fx"]["report"] = conversion.report_json()
     if debug:
         print_graph(module)
     return module
 
 
-def _convert(native: Any, model: Any, options: dict[str, Any]) -> Any:
+def _convert(native: Any, model: Any, directory: Any, options: dict[str, Any]) -> Any:
     if isinstance(model, (str, os.PathLike)):
+        if directory is not None:
+            raise TypeError("directory: expected with a model in memory only, got a path as well")
         return native.convert_file(os.fspath(model), **options)
     if hasattr(model, "SerializeToString"):
         model = model.SerializeToString()
@@ -141,7 +151,7 @@ def _convert(native: Any, model: Any, options: dict[str, Any]) -> Any:
         raise TypeError(
             f"model: expected an onnx.ModelProto, a path or bytes, got {type(model).__name__}"
         )
-    return native.convert_bytes(bytes(model), **options)
+    return native.convert_bytes(bytes(model), os.fspath(directory or ""), **options)
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping, Sequence
+import os
+from typing import Any, Callable, Iterable, Sequence
 
 import torch
 from torch import fx, nn
@@ -24,6 +25,7 @@ def bind(
     cast: bool = False,
     copy: bool = False,
     device: torch.device | str | None = None,
+    directory: str | os.PathLike[str] | None = None,
 ) -> fx.GraphModule:
     """Gives the module's parameters and buffers the values of `source`; returns the module.
 
@@ -53,6 +55,8 @@ def bind(
         num_batches_tracked (then 0) and constants of the graph, whose values the module keeps.
       cast: floating-point values may have another floating-point dtype; else dtypes are equal.
       copy: nothing is a view of the source; what it holds later does not matter.
+      directory: the folder that external data of a model in memory lies in; None: that of the
+        conversion.
       device: of what had no values; None: the CPU, or that of the DTensors' mesh.
 
     Raises:
@@ -68,7 +72,7 @@ def bind(
         if callable(source) and not isinstance(source, nn.Module):
             values = _initialised([t for t in targets if chosen(*t.paths, t.name)], source)
         else:
-            opened = sources.source_of(source, module)
+            opened = sources.source_of(source, module, directory)
             stored = matching.renamed(opened.tensors, rename)
             found = matching.matched(
                 opened.label, targets, stored, chosen, strict=strict, cast=cast

@@ -52,8 +52,10 @@ class Source(Protocol):
         """
 
 
-def source_of(source: Any, module: torch.nn.Module) -> Source:
+def source_of(source: Any, module: torch.nn.Module, directory: Any = None) -> Source:
     """The tensors of what the caller of bind gave.
+
+    directory: of the external data of a model in memory; None: as the module's conversion had it.
 
     Raises:
       TypeError, ValueError: nothing that bind takes.
@@ -64,7 +66,7 @@ def source_of(source: Any, module: torch.nn.Module) -> Source:
     if isinstance(source, (str, os.PathLike)):
         return _of_path(os.fspath(source), module)
     if hasattr(source, "SerializeToString") or isinstance(source, (bytes, bytearray, memoryview)):
-        return _of_model(source, "<memory>", module)
+        return _of_model(source, "<memory>", module, directory)
     raise TypeError(
         "source: expected a path, an onnx.ModelProto, a state dict or an init function, got "
         + type(source).__name__
@@ -80,7 +82,7 @@ def _of_path(path: str, module: torch.nn.Module) -> Source:
         return _of_safetensors(path, _files_of_index(path))
     if _is_safetensors(path):
         return _of_safetensors(path, [path])
-    return _of_model(path, path, module)
+    return _of_model(path, path, module, None)
 
 
 # ---- sources that are files: entries like those of graph.json
@@ -94,7 +96,7 @@ class _Document:
         label: str,
         tensors: Sequence[Stored],
         sources: Sequence[Mapping[str, Any]],
-        files: Sequence[str],
+        files: Sequence[str | int],
         memory: Any = None,
         safetensors: str | None = None,
     ) -> None:
@@ -138,7 +140,7 @@ def _of_document(document: Mapping[str, Any]) -> list[Stored]:
     ]
 
 
-def _of_model(model: Any, label: str, module: torch.nn.Module) -> Source:
+def _of_model(model: Any, label: str, module: torch.nn.Module, directory: Any) -> Source:
     """Converts again, as the module was: only this tells which bytes each tensor is made of."""
     from . import _builtin_plugins, _convert, _native  # the package imports this module
 
@@ -150,10 +152,13 @@ def _of_model(model: Any, label: str, module: torch.nn.Module) -> Source:
         "weights": "reference",
         "keep_going": True,
     }
-    conversion = _convert(_native, model, options)
+    recorded = options.pop("directory", None)
+    in_memory = not isinstance(model, str)
+    directory = (recorded if directory is None else directory) if in_memory else None
+    conversion = _convert(_native, model, directory, options)
     document = json.loads(conversion.graph_json())
-    tensors = _of_document(document)
-    return _Document(label, tensors, document["sources"], conversion.sources(), conversion)
+    files = ["" if d < 0 else d for d in conversion.descriptors()]
+    return _Document(label, _of_document(document), document["sources"], files, conversion)
 
 
 def _of_package(folder: str) -> Source:

@@ -12,9 +12,15 @@ import json
 import math
 import mmap
 import os
+import stat
 import tempfile
 import zlib
 from typing import Any, Callable, Mapping, Sequence
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
 
 import torch
 from torch import fx
@@ -55,7 +61,8 @@ class Weights:
     there at the end of the ``with`` block.
 
     Args:
-      files: the path of each of document["sources"]; "" for one that `memory` has.
+      files: the path of each of document["sources"], or an open descriptor of it, which stays the
+        caller's and open until the end of the ``with`` block; "" for one that `memory` has.
       memory: gives bytes that lie in no file: ``buffer(index)``, ``source_bytes(source, offset,
         length)``.
       mode: "meta", "fake" or "random": all weights so, whatever the document says.
@@ -65,7 +72,7 @@ class Weights:
     def __init__(
         self,
         document: Mapping[str, Any],
-        files: Sequence[str | os.PathLike[str]] = (),
+        files: Sequence[str | os.PathLike[str] | int] = (),
         memory: Any = None,
         *,
         safetensors: str | os.PathLike[str] | None = None,
@@ -78,6 +85,7 @@ class Weights:
         weightless = (mode or document["weights"]) in ("meta", "fake")
         self._constants: dict[str, torch.Tensor] | None = {} if weightless else None
         self._paths, self._sources, self._memory = files, document["sources"], memory
+        _allow_files(2 * len(files))
         self._files: dict[Any, _File | _Memory] = {}
         self._safetensors, self._keys = safetensors, {}
         if safetensors is not None:
@@ -191,9 +199,11 @@ class Weights:
         if key not in self._files:
             if key == "safetensors":
                 self._files[key] = _File(self._safetensors)
-            elif self._paths[key]:
+            elif self._paths[key] != "":
                 source = self._sources[key]
-                self._files[key] = _File(self._paths[key], source["size"], source["mtime_ns"])
+                self._files[key] = _File(
+                    self._paths[key], source["size"], source["mtime_ns"], name=source["path"]
+                )
             else:
                 self._files[key] = _Memory(functools.partial(self._memory.source_bytes, key))
         return self._files[key]
@@ -228,7 +238,8 @@ class Weights:
             return None
         handle = tempfile.TemporaryFile()
         handle.truncate(end)
-        scratch = _File(handle)
+        self._temporary = handle
+        scratch = _File(handle.fileno())
         self._moving = concurrent.futures.ThreadPoolExecutor(2, "onnx2fx weights")
         self._moves = [
             self._moving.submit(_move, source, offset, handle.fileno(), at, length)
@@ -240,24 +251,32 @@ class Weights:
 class _File:
     """A file, mapped when first asked for: private and writable, so training never writes to it."""
 
-    def __init__(self, file: Any, size: int | None = None, mtime_ns: int | None = None) -> None:
-        self.handle = file if hasattr(file, "fileno") else open(file, "rb")
-        stat = os.fstat(self.handle.fileno())
-        self.size = stat.st_size
-        facts = ("size", size, stat.st_size), ("time of last change", mtime_ns, stat.st_mtime_ns)
+    def __init__(
+        self, file: Any, size: int | None = None, mtime_ns: int | None = None, name: str = ""
+    ) -> None:
+        self.name = name if isinstance(file, int) else os.fspath(file)
+        try:
+            self.handle = open(file, "rb", closefd=not isinstance(file, int), opener=_open_regular)
+        except OSError as e:
+            raise PackageError(
+                f"{self.name}: cannot open the file that holds the weights: {e.strerror}; "
+                "put it back, or convert the model again with --weights copy"
+            ) from e
+        now = os.fstat(self.handle.fileno())
+        self.size = now.st_size
+        facts = ("size", size, now.st_size), ("time of last change", mtime_ns, now.st_mtime_ns)
         for what, expected, got in facts:
             if expected is not None and expected != got:
                 raise PackageError(
-                    f"{os.fspath(file)}: {what}: expected {expected}, got {got}; "
+                    f"{self.name}: {what}: expected {expected}, got {got}; "
                     "convert the model again, or with --weights copy"
                 )
         self._map: mmap.mmap | None = None
 
     def check(self, offset: int, length: int) -> None:
         if offset < 0 or length < 0 or offset + length > self.size:
-            name = getattr(self.handle, "name", "")
             raise PackageError(
-                f"{name}: expected {length} bytes at {offset}, the file has {self.size}"
+                f"{self.name}: expected {length} bytes at {offset}, the file has {self.size}"
             )
 
     def copy(self, offset: int, length: int) -> torch.Tensor:
@@ -267,7 +286,7 @@ class _File:
         while done < length:  # one call moves 2 GiB at most
             n = os.preadv(self.handle.fileno(), [view[done:]], offset + done)
             if n == 0:
-                raise PackageError(f"{getattr(self.handle, 'name', '')}: the file became shorter")
+                raise PackageError(f"{self.name}: the file became shorter")
             done += n
         return torch.frombuffer(buffer, dtype=torch.uint8)
 
@@ -286,6 +305,26 @@ class _Memory:
 
     def copy(self, offset: int, length: int) -> torch.Tensor:
         return self.view(offset, length).clone()
+
+
+def _allow_files(count: int) -> None:
+    """A mapped file stays open, and a model may have one for each of its weights."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + len(os.listdir("/dev/fd")) + 64
+    if resource.RLIM_INFINITY != soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Opens a file for reading, and not a pipe, which would wait for its writer."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PackageError(f"{path}: expected a regular file, got a folder, device or pipe")
+    return descriptor
 
 
 def _map_private(descriptor: int) -> mmap.mmap:
