@@ -6,7 +6,7 @@ import os
 import pytest
 import torch
 from documents import call, document, floats, get_attr, inputs, ref, tensor
-from onnx_to_fx import PackageError, bind, loader
+from onnx_to_fx import BindError, PackageError, bind, loader
 
 
 def entry(dtype, shape, offset, length, **parts):
@@ -159,5 +159,5 @@ def test_weightless_package_is_bound_later(tmp_path):
         bound = bind(loader.load(empty), source)
         assert bound(torch.ones(2)).tolist() == [2, 3]
         assert bound.w.requires_grad
-    with pytest.raises(KeyError, match="1 tensors"):
+    with pytest.raises(BindError, match="1 missing"):
         bind(module, {})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping
 from torch import fx
 
 from . import loader as _loader
-from .binding import bind
+from .binding import BindError, bind
 from .leaves import (
     ConversionError,
     Diagnostic,
@@ -24,6 +24,7 @@ from .leaves import (
     UnsupportedOperatorError,
 )
 from .loader import PackageError
+from .sharding import shard_placement
 from .weightless import (
     chosen_weights,
     dynamic_shapes,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import onnx
 
 __all__ = [
+    "BindError",
     "ConversionError",
     "Diagnostic",
     "PackageError",
@@ -50,6 +52,7 @@ __all__ = [
     "fake_mode",
     "load",
     "report",
+    "shard_placement",
     "weightless_onnx_loader",
 ]
 
@@ -129,6 +132,8 @@ def convert_onnx_to_fx(
         copy=weights == "copy",
     ) as tensors:
         module = _loader.build(document, tensors, training=training)
+    # for bind, which converts again
+    module.meta["onnx2fx"]["options"] = {**options, "directory": directory}
     module.meta["onnx2fx"]["report"] = conversion.report_json()
     if debug:
         print_graph(module)

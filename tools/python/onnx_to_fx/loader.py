@@ -22,8 +22,8 @@ def _sibling(name: str) -> Any:
 
 
 _targets = _sibling("targets")
-PackageError, Weights = _targets.PackageError, _sibling("weights").Weights
-_weightless = _sibling("weightless")
+_weights, _weightless = _sibling("weights"), _sibling("weightless")
+PackageError, Weights = _targets.PackageError, _weights.Weights
 dtype_of, identifier, named = _targets.dtype_of, _targets.identifier, _targets.named
 split_path = _targets.split_path
 
@@ -188,9 +188,7 @@ class _Builder:
         self.tensors: dict[int, torch.Tensor] = {}
         self.modules: dict[int, nn.Module] = {}
         self.targets: dict[str, Callable[..., Any]] = {}
-        self.transposed = {
-            u["tensor"] for m in document["modules"] for u in m["tensors"] if u.get("transposed")
-        }
+        self.transposed = _weights.transposed_tensors(document)
         taken = {split_path(e["path"])[0] for e in (*document["tensors"], *document["modules"])}
         taken |= self.programs.keys()
         self.mode_name = "training_mode"
@@ -201,6 +199,7 @@ class _Builder:
         root = _GraphBuilder(self, self.document["programs"][0])
         module = root.build(single=len(self.document["outputs"]) == 1)
         module.meta["onnx2fx"] = self._summary()
+        module.register_load_state_dict_pre_hook(_weightless.keep_tied)
         return module
 
     def _summary(self) -> dict[str, Any]:
@@ -239,6 +238,8 @@ class _Builder:
             value = self.load(entry)
             if index in self.transposed:
                 value = value.t()
+                if _weightless.is_absent(value):
+                    value = value.contiguous()  # fully_shard takes no other
             if entry["role"] == "parameter":
                 value = nn.Parameter(value, requires_grad=entry["requires_grad"])
             self.tensors[index] = value
@@ -384,15 +385,17 @@ def load(
     folder: str | os.PathLike[str], *, weights: str | None = None, training: bool = False
 ) -> fx.GraphModule:
     """The GraphModule of an FX package. `weights`: None as stored, else "meta", "fake", "random"."""
+    document, files, stored = read_document(folder)
+    with Weights(document, files, safetensors=stored, mode=weights) as tensors:
+        return build(document, tensors, training=training)
+
+
+def read_document(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str], str | None]:
+    """graph.json of a package, the paths of its sources, and weights.safetensors if it has one."""
     folder = os.fspath(folder)
     with open(os.path.join(folder, "graph.json"), "rb") as f:
         document = json.load(f)
     check(document)
     stored = os.path.join(folder, "weights.safetensors")
-    with Weights(
-        document,
-        [_source_path(folder, s) for s in document["sources"]],
-        safetensors=stored if os.path.exists(stored) else None,
-        mode=weights,
-    ) as tensors:
-        return build(document, tensors, training=training)
+    files = [_source_path(folder, s) for s in document["sources"]]
+    return document, files, stored if os.path.exists(stored) else None

@@ -144,6 +144,8 @@ def restore_constants(module: fx.GraphModule) -> None:
     device = weights[0].device if weights else torch.device("cpu")
     transposed = {t["path"] for t in summary["tensors"] if t["transposed"]}
     for path, value in constants.items():
+        if not is_absent(_get(module, path)):
+            continue  # loaded, or bound
         _set(module, path, (value.t() if path in transposed else value).to(device, copy=True))
     for path, counter in counters.items():
         if is_absent(counter):
@@ -159,12 +161,66 @@ def _counters(module: nn.Module) -> dict[str, torch.Tensor]:
     }
 
 
+def _get(module: nn.Module, path: str) -> torch.Tensor:
+    owner, _, name = path.rpartition(".")
+    return getattr(module.get_submodule(owner), name)
+
+
 def _set(module: nn.Module, path: str, value: torch.Tensor) -> None:
     owner, _, name = path.rpartition(".")
     owner = module.get_submodule(owner)
     if isinstance(getattr(owner, name), nn.Parameter):
         value = nn.Parameter(value, requires_grad=False)
     setattr(owner, name, value)
+
+
+# ---- load_state_dict
+
+
+def keep_tied(
+    module: nn.Module,
+    state_dict: dict[str, Any],
+    prefix: str,
+    local_metadata: Mapping[str, Any],
+    strict: bool,
+    missing_keys: list[str],
+    unexpected_keys: list[str],
+    error_msgs: list[str],
+) -> None:
+    """Hook before load_state_dict: with ``assign=True`` tied parameters stay one parameter.
+
+    torch makes a Parameter of each key, unless the state dict holds one: so it gets one, under
+    every key of the tied parameter. A key that it lacks is reported as missing all the same.
+    Values that differ are an error.
+    """
+    if not local_metadata.get("assign_to_params_buffers", False):
+        return
+    tied: dict[int, list[str]] = {}
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    for path, parameter in parameters.items():
+        tied.setdefault(id(parameter), []).append(path)
+    for paths in tied.values():
+        given = [p for p in paths if isinstance(state_dict.get(prefix + p), torch.Tensor)]
+        if len(paths) == 1 or not given:
+            continue
+        first, parameter = state_dict[prefix + given[0]], parameters[paths[0]]
+        others = [p for p in given[1:] if not _same_values(state_dict[prefix + p], first)]
+        if others or first.shape != parameter.shape:
+            error_msgs += [
+                f"{prefix + p} is tied to {prefix + given[0]}: expected the same values, got others"
+                for p in others
+            ]
+            continue
+        if not isinstance(first, nn.Parameter):
+            first = nn.Parameter(first, requires_grad=parameter.requires_grad)
+        missing_keys += [prefix + p for p in paths if p not in given]
+        state_dict.update((prefix + p, first) for p in paths)
+
+
+def _same_values(a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a is b or (a.data_ptr() == b.data_ptr() and a.stride() == b.stride()):
+        return True
+    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
 
 
 # ---- inputs for torch.export

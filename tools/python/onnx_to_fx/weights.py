@@ -32,7 +32,7 @@ _weightless = importlib.import_module(__name__.removesuffix("weights") + "weight
 
 _SMALL = 64 * 1024
 _HEADER_LIMIT = 100_000_000  # bytes, that of the safetensors library
-_SAFETENSORS = {
+SAFETENSORS = {
     "F64": "float64",
     "F32": "float32",
     "F16": "float16",
@@ -69,7 +69,6 @@ class Weights:
         length)``.
       mode: "meta", "fake" or "random": all weights so, whatever the document says.
       copy: no views; what the files hold later does not matter.
-
     """
 
     def __init__(
@@ -124,6 +123,39 @@ class Weights:
         if (self._mode or self._absent) == "meta":
             return torch.empty(shape, dtype=dtype, device="meta")
         return _random(entry["path"], dtype, shape)
+
+    def part(
+        self, entry: Mapping[str, Any], offsets: Sequence[int], shape: Sequence[int]
+    ) -> torch.Tensor:
+        """The block of `shape` at `offsets` of a tensor; no byte outside its rows is read.
+
+        A view where the block is one aligned range, else a copy.
+        """
+        dtype, full = dtype_of(entry["dtype"]), entry["shape"]
+        if not math.prod(shape):
+            return torch.empty(tuple(shape), dtype=dtype)
+        data = entry["data"]
+        if "memory" in data:
+            file, place = None, (data["memory"],)
+            flat = self._memory.buffer(data["memory"])
+        else:
+            file, offset, length = self._range(data)
+            flat, place = file.view(offset, length), (id(file), offset, length)
+        expected = math.prod(full) * dtype.itemsize
+        if flat.numel() != expected:
+            raise PackageError(
+                f"tensor {entry['path']!r}: expected {expected} bytes, got {flat.numel()}"
+            )
+        block = flat.view(*full[:-1], full[-1] * dtype.itemsize) if full else flat
+        for dim, (start, size) in enumerate(zip(offsets, shape)):
+            scale = dtype.itemsize if dim == len(full) - 1 else 1
+            block = block.narrow(dim, start * scale, size * scale)
+        place = (*place, *offsets, *shape)
+        aligned = block.is_contiguous() and block.data_ptr() % dtype.itemsize == 0
+        if self._copy or not aligned or place in self._given:
+            block = block.clone(memory_format=torch.contiguous_format)
+        self._given.add(place)
+        return block.view(dtype).view(tuple(shape))
 
     def describe(self, module: fx.GraphModule) -> None:
         """Notes in a module without weights what it needs to become a whole one."""
@@ -390,12 +422,7 @@ def safetensors_entries(
     return entries, metadata
 
 
-def read_safetensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """All tensors of a file, as copies."""
-    file = _File(path)
-    return {
-        key: (file.copy(offset, length) if length else torch.empty(0, dtype=torch.uint8))
-        .view(dtype_of(_SAFETENSORS.get(name, name)))
-        .view(shape)
-        for key, (offset, length, name, shape) in safetensors_entries(path)[0].items()
-    }
+def transposed_tensors(document: Mapping[str, Any]) -> set[int]:
+    """Indices of the tensors that the module holds as ``.t()`` of what is stored."""
+    modules = document["modules"]
+    return {u["tensor"] for m in modules for u in m["tensors"] if u.get("transposed")}
