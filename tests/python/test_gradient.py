@@ -126,8 +126,8 @@ def test_a_value_that_the_graph_does_not_compute_is_refused():
             {"dx": [2]},
         )
     assert str(caught.value).splitlines()[0].endswith(
-        "node 'd' (ai.onnx.preview.training.Gradient, opset 1): value 'elsewhere': expected one that"
-        " the graph of this node computes from the values named, got none"
+        "node 'd' (ai.onnx.preview.training.Gradient, opset 1): value 'elsewhere': expected one"
+        " that the graph of this node computes from the values named, got none"
     )
 
 

@@ -1,4 +1,4 @@
-"""Operators with a seed: reproducible, whatever torch's own generator does; the others follow it."""
+"""Operators with a seed: reproducible, whatever torch's generator does; the others follow it."""
 
 import copy
 
@@ -244,7 +244,7 @@ def test_the_report_says_that_the_seed_is_kept():
     (node,) = report(convert_onnx_to_fx(model))["nodes"]
     assert node["notes"] == [
         {
-            "seed": "kept: a generator of the node's own; it starts afresh when the module is loaded, "
-            "its count of draws is part of the state_dict"
+            "seed": "kept: a generator of the node's own; it starts afresh when the module is "
+            "loaded, its count of draws is part of the state_dict"
         }
     ]

@@ -1,7 +1,7 @@
 """Builds a torch.fx.GraphModule from a graph.json document and its weights.
 
-Needs torch only: a copy lies in every FX package, as ``_loader``, with ``_leaves``, ``_random_leaves``,
-``_targets`` and ``_weights`` beside it.
+Needs torch only: a copy lies in every FX package, as ``_loader``, with ``_leaves``,
+``_random_leaves``, ``_targets`` and ``_weights`` beside it.
 """
 
 from __future__ import annotations
