@@ -217,8 +217,10 @@ class Weights:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        """Waits until what had to be moved is where the tensors look. What is a copy is of one state
-        of its file."""
+        """Waits until what had to be moved is where the tensors look.
+
+        What was copied is of one state of its file.
+        """
         if self._moving is not None:
             self._moving.shutdown(wait=True, cancel_futures=failure[0] is not None)
             for move in self._moves:
