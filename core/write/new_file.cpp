@@ -14,7 +14,7 @@
 namespace onnx2fx::write {
 namespace {
 
-constexpr uint64_t kBuffer = 256 * 1024;
+constexpr uint64_t kBuffer = 1 << 18;
 
 }  // namespace
 

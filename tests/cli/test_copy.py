@@ -67,7 +67,7 @@ def every_dtype(tmp_path):
     weights, expected, data = [], {}, b"odd"
     random = np.random.default_rng(0)
     for i, (name, dtype) in enumerate(RAW.items()):
-        count = (3, 4096, 20000)[i % 3]
+        count = (3, 65536, 20000)[i % 3]
         raw = random.integers(0, 2 if name == "BOOL" else 256, count * dtype.itemsize, np.uint8)
         tensor = external(name, getattr(TensorProto, name), [count], len(data), raw.nbytes)
         weights.append(tensor)
@@ -159,7 +159,7 @@ def test_weights_that_do_not_fit(tmp_path, before):
     done = copy(tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: out/weights.safetensors: expected to write {4096 + (1 << 20)} bytes, "
+        f"error: out/weights.safetensors: expected to write {(1 << 16) + (1 << 20)} bytes, "
         "got: File too large\n"
     )
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == files

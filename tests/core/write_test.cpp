@@ -208,7 +208,8 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
   std::string all = read(file);
   uint64_t length = 0;
   std::memcpy(&length, all.data(), 8);
-  EXPECT_EQ((8 + length) % 4096, 0u);
+  EXPECT_EQ((8 + length) % 64, 0u);
+  EXPECT_LT(length, 1024u);
   Json header = Json::parse(all.substr(8, length));
   EXPECT_EQ(
       header.dump(),
@@ -221,10 +222,14 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
   EXPECT_EQ(all.substr(all.size() - 3), std::string("\0\1\0", 3));
 }
 
-TEST_F(WriteTest, WholePagesComeFirst) {
+TEST_F(WriteTest, WholeBlocksComeFirst) {
   fx::Module m;
   const std::vector<std::tuple<std::string, std::string, int64_t>> tensors = {
-      {"a", "int64", 3}, {"b", "uint8", 4096}, {"c", "float32", 5}, {"d", "float32", 2048}};
+      {"a", "int64", 3},
+      {"b", "uint8", 65536},
+      {"c", "float32", 5},
+      {"d", "float32", 32768},
+      {"e", "int64", 0}};
   for (const auto& [path, dtype, count] : tensors) {
     const size_t size = static_cast<size_t>(count) * (dtype == "int64"   ? 8
                                                       : dtype == "uint8" ? 1
@@ -239,8 +244,8 @@ TEST_F(WriteTest, WholePagesComeFirst) {
   }
   write_safetensors(m, Weights::kCopy, in_memory, folder_ / "w", "w");
   const std::string all = read(folder_ / "w");
-  EXPECT_EQ(all.substr(4096), std::string(4096, 'b') + std::string(8192, 'd') +
-                                  std::string(24, 'a') + std::string(20, 'c'));
+  EXPECT_TRUE(all.substr(65536) == std::string(65536, 'b') + std::string(131072, 'd') +
+                                       std::string(24, 'a') + std::string(20, 'c'));
 }
 
 std::string letters(size_t count) {
