@@ -93,6 +93,27 @@ def _is_fake(tensor: torch.Tensor) -> bool:
 # ---- constants of the graph, which are no weights
 
 
+def read_as_numbers(document: Mapping[str, Any]) -> set[str]:
+    """Paths of the tensors whose elements the graph turns into Python numbers: they stay real."""
+    nodes = {n["name"]: n for n in document["programs"][0]["nodes"]}
+    found = set()
+    for node in nodes.values():
+        if node.get("target") != "aten::_local_scalar_dense":
+            continue
+        while node["op"] == "call_function" and isinstance(node["args"][0], dict):
+            node = nodes[node["args"][0]["node"]]  # through reshape, select
+        if node["op"] == "get_attr":
+            found.add(document["tensors"][node["tensor"]]["path"])
+    return found
+
+
+def with_value(value: torch.Tensor, mode: FakeTensorMode | None) -> torch.Tensor:
+    """The tensor itself, or (with a mode) a FakeTensor whose elements can still be read."""
+    if mode is None:
+        return value
+    return mode.fake_tensor_converter.from_real_tensor(mode, value, make_constant=True)
+
+
 def keep_constants(module: fx.GraphModule, values: Mapping[str, torch.Tensor]) -> None:
     """Notes, by path, what restore_constants brings back."""
     module.meta["onnx2fx"]["constants"] = dict(values)
@@ -205,22 +226,15 @@ def _same_values(a: torch.Tensor, b: torch.Tensor) -> bool:
 # ---- inputs for torch.export
 
 
-def dynamic_shapes(module: fx.GraphModule) -> dict[str, Any]:
-    """The symbolic dimensions of the model's inputs, as torch.export.export(dynamic_shapes=) wants.
+def dynamic_shapes(module: fx.GraphModule) -> dict[str, dict[int, Any]]:
+    """The symbolic dimensions of the model, as torch.export.export(dynamic_shapes=) wants them.
 
-    By input, each a dict axis -> Dim. One name is one Dim, so equal names stay equal sizes; a
-    dimension whose name is no identifier ("past + 1", or none at all) is Dim.DYNAMIC.
+    By input: axis -> Dim.DYNAMIC, so torch finds the range of each and which are equal, and
+    refuses a model that works at one size only. What the model fixes is not mentioned.
     """
-    dims: dict[str, Any] = {}
-
-    def dim(name: str) -> Any:
-        if not name.isidentifier():
-            return torch.export.Dim.DYNAMIC
-        return dims.setdefault(name, torch.export.Dim(name))
-
     return {
         port["name"]: {
-            axis: dim(size)
+            axis: torch.export.Dim.DYNAMIC
             for axis, size in enumerate(port.get("shape") or ())
             if isinstance(size, str)
         }

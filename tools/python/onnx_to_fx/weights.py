@@ -84,6 +84,7 @@ class Weights:
         self._fake_mode = _weightless.new_fake_mode() if mode == "fake" else None
         weightless = (mode or document["weights"]) in ("meta", "fake")
         self._constants: dict[str, torch.Tensor] | None = {} if weightless else None
+        self._numbers = _weightless.read_as_numbers(document) if weightless else set()
         self._paths, self._sources, self._memory = files, document["sources"], memory
         _allow_files(2 * len(files))
         self._files: dict[Any, _File | _Memory] = {}
@@ -112,6 +113,8 @@ class Weights:
             if self._constants is None:
                 return value
             self._constants[entry["path"]] = value
+            if entry["path"] in self._numbers:
+                return _weightless.with_value(value, self._fake_mode)
         if self._fake_mode is not None:
             with self._fake_mode:
                 return torch.empty(shape, dtype=dtype)
