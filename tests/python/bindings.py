@@ -108,7 +108,7 @@ def external(model: onnx.ModelProto, folder: pathlib.Path, gap: int = 0) -> str:
 
 
 def everywhere() -> onnx.ModelProto:
-    """Weights as raw and typed initializers, in a Constant, a sparse one, two branches, a function."""
+    """Weights raw, typed, sparse, in a Constant, in both branches of an If, in a function."""
     f = lambda n, seed: models.floats(n, n, seed=seed)  # noqa: E731
     typed = helper.make_tensor("typed", TensorProto.FLOAT, [20, 20], f(20, 2).flatten().tolist())
     sparse = helper.make_sparse_tensor(
@@ -156,7 +156,8 @@ def one_of_each_dtype() -> onnx.ModelProto:
     shapes |= {"scalar": (T.FLOAT, []), "empty": (T.FLOAT, [0, 4])}
     weights = []
     for name, (dtype, shape) in shapes.items():
-        array = np.arange(np.prod(shape)).reshape(shape).astype(helper.tensor_dtype_to_np_dtype(dtype))
+        array = np.arange(np.prod(shape)).reshape(shape)
+        array = array.astype(helper.tensor_dtype_to_np_dtype(dtype))
         weights.append(numpy_helper.from_array(array, name))
     nodes = [helper.make_node("Identity", [n], [f"y_{n}"]) for n in shapes]
     model = models.model(nodes, {}, {f"y_{n}": s for n, s in shapes.items()}, opset=23)

@@ -1,5 +1,6 @@
-"""bind: every source, what it checks, what it leaves alone; load_state_dict of weightless modules."""
+"""bind: every source, what it checks, what it leaves alone; load_state_dict without weights."""
 
+import contextlib
 import copy
 import json
 import os
@@ -14,7 +15,15 @@ import safetensors.torch
 import torch
 from bindings import arguments, exported, names, package, run, sharded, tensors
 from onnx import helper
-from onnx_to_fx import BindError, ConversionError, PackageError, bind, convert_onnx_to_fx, load
+from onnx_to_fx import (
+    BindError,
+    ConversionError,
+    PackageError,
+    bind,
+    convert_onnx_to_fx,
+    fake_mode,
+    load,
+)
 from torch import nn
 
 MODELS = [("mlp", "dynamo"), ("bert", "legacy"), ("bert", "dynamo"), ("gpt2", "dynamo")]
@@ -64,6 +73,8 @@ def source(kind, path, folder, reference):
         return sharded(reference, folder / "sharded") + "/model.safetensors.index.json"
     if kind == "paths":
         return {k: v.detach().clone() for k, v in tensors(reference).items()}
+    if kind == "state dict":
+        return reference.state_dict()
     assert kind == "names"
     turned = {t["path"]: t["transposed"] for t in reference.meta["onnx2fx"]["tensors"]}
     by_path = tensors(reference)
@@ -74,7 +85,7 @@ def source(kind, path, folder, reference):
 
 
 KINDS = ["file", "proto", "bytes", "package copy", "package reference", "safetensors"]
-KINDS += ["sharded", "index", "paths", "names"]
+KINDS += ["sharded", "index", "paths", "state dict", "names"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -463,25 +474,28 @@ def test_a_module_takes_its_own_tensors_in_another_order():
     assert module.b.tolist() == values["a"].tolist()
 
 
+@pytest.mark.parametrize("active", [False, True])
 @pytest.mark.parametrize("kind", ["file", "paths"])
-def test_fake_weights_are_replaced(kind):
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
+def test_fake_weights_are_replaced(kind, active):
     path = exported("gpt2")
-    module, reference = meta(path), convert_onnx_to_fx(path)
-    made = {}
-    with FakeTensorMode():
-        for owner in module.modules():
-            for name, p in owner._parameters.items():
-                if p is not None:
-                    fake = made.get(id(p))
-                    if fake is None:
-                        fake = nn.Parameter(torch.empty(p.shape), requires_grad=p.requires_grad)
-                        made[id(p)] = fake
-                    owner._parameters[name] = fake
-    bind(module, source(kind, path, None, reference))
+    reference = convert_onnx_to_fx(path)
+    module = convert_onnx_to_fx(path, weights="fake")
+    given = source(kind, path, None, reference)
+    with fake_mode(module) if active else contextlib.nullcontext():
+        bind(module, given)
     check_equal(module, reference, *arguments("gpt2"))
     assert tied_paths(module) == tied_paths(reference)
+
+
+def test_constants_of_the_graph_come_with_the_last_weight():
+    path = exported("gpt2")
+    module = meta(path)
+    some, last = [k for k in convert_onnx_to_fx(path).state_dict() if k != "ln_f.bias"], "ln_f.bias"
+    constants = [k for k, _ in module.named_buffers() if k not in some]
+    bind(module, path, only=some)
+    assert constants and all(module.get_buffer(k).is_meta for k in constants)
+    bind(module, convert_onnx_to_fx(path).state_dict(), only=last)
+    check_equal(module, convert_onnx_to_fx(path), *arguments("gpt2"))
 
 
 # ---- init functions
@@ -547,8 +561,6 @@ def test_load_state_dict_assigns_to_a_weightless_module(name, exporter):
         assert value.requires_grad == reference.state_dict(keep_vars=True)[key].requires_grad
     if name == "gpt2":
         assert tied_paths(module) == tied_paths(reference)
-    constants = {k: v for k, v in tensors(module).items() if v.is_meta}
-    bind(module, path, only=list(constants) or None)
     check_equal(module, reference, *arguments(name))
 
 

@@ -112,7 +112,7 @@ def batches(name):
 
 
 def train(rank, mesh, cases):
-    """For each case its losses on this process's part of the batch, and how parameters are spread."""
+    """For each case its losses on this process's part of the batch, and its placements."""
     results = []
     for name, path, source, how in cases:
         module = convert_onnx_to_fx(path, weights="meta")

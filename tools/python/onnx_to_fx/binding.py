@@ -42,9 +42,9 @@ def bind(
         an FX package,
         a state dict, whose tensors the module takes as they are,
         an init function ``init(path, tensor)``: called under no_grad for each parameter and each
-        buffer without values but constants of the graph, with its attribute path and a tensor of its shape and dtype that
-        holds its values, or zeros; fills that in place, or returns another. Of a DTensor it gets
-        one.
+        buffer without values, but not for constants of the graph, with its attribute path and a
+        tensor of its shape and dtype that holds its values, or zeros; fills that in place, or
+        returns another. For a DTensor it gets one.
         Keys are attribute paths, where the shape is the attribute's, or names of ONNX tensors that
         no other tensor of the module has, where it is the ONNX shape.
       only: glob or globs; what has neither a path nor an ONNX name that matches stays as it is.
@@ -75,7 +75,7 @@ def bind(
             opened = sources.source_of(source, module, directory)
             stored = matching.renamed(opened.tensors, rename)
             found = matching.matched(
-                opened.label, targets, stored, chosen, strict=strict, cast=cast
+                targets, stored, chosen, label=opened.label, strict=strict, cast=cast
             )
             values = _apart(targets, _read(opened, found, copy))
         new = [(target, _like(target.value, value, place)) for target, value in values]
@@ -96,9 +96,7 @@ def _device(targets: Sequence[Target], device: torch.device | str | None) -> tor
 
 
 def _read(
-    source: sources.Source,
-    found: Sequence[tuple[Target, list[Stored]]],
-    copy: bool,
+    source: sources.Source, found: Sequence[tuple[Target, list[Stored]]], copy: bool
 ) -> list[tuple[Target, torch.Tensor]]:
     """The values of each target as its attribute is, of DTensors this process's part."""
     whole = [s for t, all_stored in found for s in all_stored if _block(t, s) is None]
@@ -118,7 +116,7 @@ def _read(
     return values
 
 
-def _block(target: Target, s: Stored) -> Any:
+def _block(target: Target, s: Stored) -> sources.Block:
     """The part of the stored tensor that this process needs; None: all."""
     if not sharding.is_sharded(target.value) or sharding.is_sharded(s.data):
         return None
@@ -131,9 +129,7 @@ def _apart(
 ) -> list[tuple[Target, torch.Tensor]]:
     """Values that lie where another tensor of the module does are copied before that is written."""
     owned = {_storage(t.value): t for t in targets if not is_empty(t.value)}
-    return [
-        (t, v.clone() if owned.get(_storage(v), t) is not t else v) for t, v in values
-    ]
+    return [(t, v.clone() if owned.get(_storage(v), t) is not t else v) for t, v in values]
 
 
 def _storage(tensor: torch.Tensor) -> int:

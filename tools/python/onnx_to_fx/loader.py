@@ -373,12 +373,8 @@ def build(
 
 
 def _source_path(folder: str, source: Mapping[str, Any]) -> str:
-    relative = source.get("relative")
-    if relative:
-        path = os.path.normpath(os.path.join(folder, relative))
-        if os.path.exists(path):
-            return path
-    return source["path"]
+    path = os.path.normpath(os.path.join(folder, source.get("relative") or source["path"]))
+    return path if os.path.exists(path) else source["path"]
 
 
 def load(

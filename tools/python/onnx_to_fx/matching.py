@@ -78,6 +78,7 @@ class Target:
 
 
 def targets_of(module: nn.Module) -> list[Target]:
+    """Every parameter and buffer, in the order of their first place; tied ones once."""
     found: dict[int, Target] = {}
     for prefix, owner in module.named_modules(remove_duplicate=False):
         dot = prefix + "." if prefix else ""
@@ -139,6 +140,7 @@ def _text(dtype: str, shape: Sequence[int]) -> str:
 
 
 def renamed(tensors: Sequence[Stored], rename: Rename | None) -> dict[str, Stored]:
+    """By the key that the module is to know them by. Raises ValueError: two get the same."""
     if rename is None:
         return {s.key: s for s in tensors}
     new_key = rename if callable(rename) else lambda key: rename.get(key, key)
@@ -183,17 +185,21 @@ class _Keys:
 
 
 def matched(
-    label: str,
     targets: Sequence[Target],
     stored: Mapping[str, Stored],
     chosen: Globs,
     *,
+    label: str,
     strict: bool,
     cast: bool,
 ) -> list[tuple[Target, list[Stored]]]:
-    """The chosen targets, each with what the source has for it: several only where they may differ.
+    """The chosen targets, each with what the source has for it.
 
-    Nothing is left of a counter that the source lacks but an empty list.
+    Several: a tied weight that the source has in more than one place. None: a counter without a
+    value, which starts at zero. A target that keeps what it has is left out.
+
+    Raises:
+      BindError: with all that does not fit.
     """
     keys = _Keys(targets, stored)
     found = [(t, keys.find(t)) for t in targets]

@@ -6,14 +6,14 @@ import contextlib
 import dataclasses
 import json
 import os
-from typing import Any, Callable, Iterable, Iterator, Mapping, Protocol, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Protocol, Sequence
 
 import torch
 
 from . import loader, sharding, weights
 
 # Offsets and shape of a part of a stored tensor; None: all of it.
-Block = "tuple[tuple[int, ...], tuple[int, ...]] | None"
+Block = Optional[tuple[tuple[int, ...], tuple[int, ...]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +37,16 @@ class Stored:
     transposed: bool = False
 
 
-Read = Callable[[Stored, Any], torch.Tensor]
+Read = Callable[[Stored, Block], torch.Tensor]
 
 
 class Source(Protocol):
     label: str  # for messages
     tensors: Sequence[Stored]
 
-    def reading(self, whole: Iterable[Stored], copy: bool) -> contextlib.AbstractContextManager[Read]:
+    def reading(
+        self, whole: Iterable[Stored], copy: bool
+    ) -> contextlib.AbstractContextManager[Read]:
         """Gives ``read(stored, block)``: the values, as stored.
 
         `whole` are those that will be asked for with block None. Their values are there when the
@@ -222,7 +224,7 @@ def _files_of_index(path: str) -> list[str]:
 
 
 class _StateDict:
-    """The caller's own tensors: the module takes them as they are, as load_state_dict(assign=True)."""
+    """The caller's own tensors, which the module takes as they are."""
 
     label = "the state dict"
 
@@ -242,7 +244,7 @@ class _StateDict:
     def reading(self, whole: Iterable[Stored], copy: bool) -> Iterator[Read]:
         given: set[tuple[Any, ...]] = set()
 
-        def read(stored: Stored, block: Any) -> torch.Tensor:
+        def read(stored: Stored, block: Block) -> torch.Tensor:
             value = sharding.local(stored.data).detach()
             if block is not None:
                 for dim, (offset, size) in enumerate(zip(*block)):
