@@ -69,6 +69,8 @@ class Converter {
   ValueId dense_tensor(const onnx::SparseTensorProto& tensor, const std::string& name);
   void declare(const onnx::GraphProto& graph, Scope& scope);
   int use_count(const std::string& name) const;
+  /// Before the first use of a plugin: its init().
+  void start(plugin::Plugin& plugin);
 
   Builder builder;
   weights::Store& store;
@@ -104,7 +106,6 @@ class Converter {
   Fault unsupported(const Place& place, std::vector<std::string> reasons);
   std::shared_ptr<const fx::Provenance> provenance(const Place& place, const Scope& scope,
                                                    const plugin::Plugin* plugin);
-  void start(plugin::Plugin& plugin);
   fx::Module finish(const onnx::GraphProto& graph, const Scope& scope);
   fx::TensorData data_of(const TensorEntry& entry, fx::Role role);
   void count_uses(const onnx::GraphProto& graph);

@@ -7,6 +7,7 @@
 #include "core/convert/converter.hpp"
 #include "core/convert/names.hpp"
 #include "core/fx/passes.hpp"
+#include "core/plugin/weight_source.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -120,6 +121,7 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
   fx::drop_dead_nodes(m);
   for (fx::Tensor& t : m.tensors)
     t.data = data_of(entries[std::get<fx::FileRange>(t.data.where).offset], t.role);
+  for (const Diagnostic& w : store.settle()) report_->warnings.push_back(w);
   m.sources = store.sources();
   fx::assign_paths(m);
   if (options.dialect == fx::Dialect::kNn) fx::raise_modules(m);
@@ -132,18 +134,14 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
   return m;
 }
 
-// Weightless: weights have no bytes; constants of the graph, which are small and whose values
-// matter, keep theirs.
+// Weightless: what a lowering made of weights has no bytes either; its constants, which are small
+// and whose values matter, keep theirs.
 fx::TensorData Converter::data_of(const TensorEntry& e, fx::Role role) {
-  const bool weightless = options.weights == weights::Mode::kMeta;
-  if (weightless && role == fx::Role::kParameter) return {};
-  if (!e.proto) {
-    const auto* p = reinterpret_cast<const uint8_t*>(e.bytes->data());
-    return {std::make_shared<const std::string>(
-        weights::unpack(e.dtype, {p, e.bytes->size()}, static_cast<uint64_t>(count(e))))};
-  }
-  if (weightless && (e.role == O2FX_ROLE_MUTATED || read::weight_index(*e.proto) >= 0)) return {};
-  return store.data(*e.proto);
+  if (e.proto) return store.data(*e.proto, e.name);
+  if (options.weights == weights::Mode::kMeta && role == fx::Role::kParameter) return {};
+  const auto* p = reinterpret_cast<const uint8_t*>(e.bytes->data());
+  return {std::make_shared<const std::string>(
+      weights::unpack(e.dtype, {p, e.bytes->size()}, static_cast<uint64_t>(count(e))))};
 }
 
 }  // namespace onnx2fx::conversion
@@ -165,9 +163,18 @@ Conversion convert_file(std::shared_ptr<Model> model, const Options& options,
   }
   Conversion c;
   c.weights = options.weights;
-  c.store = std::make_shared<weights::Store>(model->file, options.weights, options.weight_roots);
+  conversion::Converter* running = nullptr;
+  std::vector<std::string> roots = options.weight_roots;
+  roots.insert(roots.end(), registry->weight_roots().begin(), registry->weight_roots().end());
+  weights::Sourcing sourcing = plugin::sourcing(
+      *registry, {options.seed, [&running](plugin::Plugin& p) { running->start(p); },
+                  [&c](Diagnostic d) { c.report.warnings.push_back(std::move(d)); }});
+  c.has_weight_rules = !sourcing.rules.empty();
+  c.store = std::make_shared<weights::Store>(model->file, options.weights, std::move(roots),
+                                             std::move(sourcing));
   c.model = model;
   conversion::Converter converter(model->file, *c.store, *registry, options);
+  running = &converter;
   c.module = converter.run(prepared, c.report);
   for (const Diagnostic& w : registry->warnings()) c.report.warnings.push_back(w);
   for (const plugin::Plugin* p : registry->loaded())

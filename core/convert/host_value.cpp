@@ -96,7 +96,7 @@ o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
       if (t.dtype == onnx::TensorProto::STRING)
         throw HostError(O2FX_E_MODEL, "tensor '" + t.name + "': expected numbers, got strings");
       if (t.proto)
-        bytes = l.converter.store.bytes(*t.proto);
+        bytes = l.converter.store.bytes(*t.proto, t.name);
       else
         bytes = {reinterpret_cast<const uint8_t*>(t.bytes->data()), t.bytes->size()};
     } else {

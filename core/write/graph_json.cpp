@@ -192,8 +192,6 @@ class GraphWriter {
   Json data(const fx::Tensor& t) {
     if (is_copied(t, options_.weights)) return {{"safetensors", t.path}};
     if (const fx::FileRange* range = std::get_if<fx::FileRange>(&t.data.where)) {
-      if (options_.weights == Weights::kMeta || options_.weights == Weights::kRandom)
-        return nullptr;
       auto [place, added] = source_index_.try_emplace(range->source, sources_.size());
       if (added) sources_.push_back(range->source);
       return {{"source", place->second}, {"offset", range->offset}, {"length", range->length}};

@@ -68,6 +68,7 @@ void add_convert_options(CLI::App& app, Options& o) {
   app.add_option("--weights-root", o.weight_roots,
                  "Folder outside the model's own that external data may lie in")
       ->type_name("DIR");
+  app.add_option("--seed", o.seed, "Of random weights (default 0)")->type_name("N");
   const Choices<fx::Dialect> dialects{{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}};
   app.add_option("--dialect", o.dialect, "nn: torch.nn modules (default); aten: ATen calls only")
       ->transform(one_of(dialects))

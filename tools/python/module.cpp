@@ -40,6 +40,9 @@ class Result {
     return nb::bytes(text.data(), text.size());
   }
 
+  /// Whether a manifest has rules, so that weights="meta" is not about every tensor.
+  bool has_weight_rules() const { return conversion_->has_weight_rules; }
+
   std::vector<std::string> sources() const {
     std::vector<std::string> paths;
     for (const fx::Source& s : conversion_->module.sources) paths.push_back(s.path);
@@ -95,6 +98,7 @@ Options options_of(const nb::kwargs& kwargs) {
   take(kwargs, "frozen", options.frozen);
   take(kwargs, "keep_going", options.keep_going);
   take(kwargs, "training", options.training);
+  take(kwargs, "seed", options.seed);
   take(kwargs, "weights", weights);
   take(kwargs, "dialect", dialect);
   options.weights = one_of<weights::Mode>("weights", weights,
@@ -177,6 +181,7 @@ NB_MODULE(_native, m) {
       .def("graph_json", &Result::graph_json)
       .def("report_json", &Result::report_json)
       .def("sources", &Result::sources)
+      .def("has_weight_rules", &Result::has_weight_rules)
       .def("buffer", &Result::buffer)
       .def("source_bytes", &Result::source_bytes);
   m.def("convert_file", &onnx2fx::convert_file);

@@ -55,6 +55,7 @@ def convert_onnx_to_fx(
     manifest: str | os.PathLike[str] | None = None,
     op_set: str | None = None,
     weights: str = "reference",
+    seed: int = 0,
     dialect: str = "nn",
     trainable: Iterable[str] = (),
     frozen: Iterable[str] = (),
@@ -69,7 +70,8 @@ def convert_onnx_to_fx(
       plugin_dirs: folders of plugins beside the standard ones.
       manifest: file that says which plugin lowers what; op_set: the op set to take from it.
       weights: "reference" (views of the mapped model file), "copy" (in memory, independent of it),
-        "meta" (none: see bind), "random".
+        "meta" (none: see bind), "random". The manifest's rules come first.
+      seed: of random weights; equal seeds and tensor names give equal numbers.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
       keep_going: operators that nothing lowers stay as nodes that raise when they are run.
@@ -93,6 +95,7 @@ def convert_onnx_to_fx(
         frozen=list(frozen),
         keep_going=keep_going,
         training=training,
+        seed=seed,
     )
     conversion = _convert(_native, model, options)
     document = json.loads(conversion.graph_json())
@@ -100,7 +103,7 @@ def convert_onnx_to_fx(
         document,
         conversion.sources(),
         conversion,
-        mode=weights if weights in ("meta", "random") else None,
+        mode="meta" if weights == "meta" and not conversion.has_weight_rules() else None,
         copy=weights == "copy",
     ) as tensors:
         module = _loader.build(document, tensors, training=training)
