@@ -119,7 +119,12 @@ struct Store::Impl {
     const char* remedy = folders.model.empty()
                              ? "the model came without a folder: name the one that holds its data"
                              : "put the file beside the model, or convert with --weights meta";
-    throw ConversionError(where(tensor), "file " + quoted(ref.location) + " is missing", {remedy});
+    std::vector<std::string> notes = {remedy};
+    if (const size_t colon = ref.location.find(':'); colon != std::string::npos && colon > 1)
+      notes.push_back("or is " + quoted(ref.location.substr(0, colon)) +
+                      " the scheme of a plugin? give it with --plugin-dir");
+    throw ConversionError(where(tensor), "file " + quoted(ref.location) + " is missing",
+                          std::move(notes));
   }
 
   static Want want(const TensorProto& tensor, const std::string& name, const read::WeightRef* ref) {

@@ -50,8 +50,9 @@ struct Entry {
 };
 using Entries = std::map<std::string, Entry, std::less<>>;
 
+/// The host names the first file; a shard is named here.
 std::string in_file(const o2fx_weight_file& file) {
-  return "file '" + std::string(view(file.location)) + "': ";
+  return file.index == 0 ? "" : "shard '" + std::string(view(file.location)) + "': ";
 }
 
 /// Refuses what nlohmann/json would let pass: a key that stands twice.
@@ -106,7 +107,10 @@ Entry entry_of(const Json& json, uint64_t start, const o2fx_weight_file& file,
   bool overflow = false;
   for (const int64_t d : e.dims)
     overflow |= __builtin_mul_overflow(size, static_cast<uint64_t>(d), &size);
-  if (e.dtype && (overflow || size != e.length))
+  if (overflow)
+    throw Invalid(where + "shape: expected a product that fits 64 bits, got " +
+                  json["shape"].dump());
+  if (e.dtype && size != e.length)
     throw Invalid(where + "data_offsets: expected " + std::to_string(size) + " bytes, got " +
                   std::to_string(e.length));
   return e;

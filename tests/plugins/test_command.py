@@ -74,7 +74,7 @@ def test_manifest_with_an_unknown_key(tmp_path, pack):
     assert refused(tmp_path, pack, "--manifest", tmp_path / "m.json") == (
         3,
         "error: DIR/m.json: /: unknown key 'op_set': expected one of '$schema', 'config_version', 'extends', 'plugin_dirs', "
-        "'plugins', 'on_conflict', 'op_sets', 'default_op_set'\n  note: did you mean 'op_sets'?\n",
+        "'plugins', 'on_conflict', 'op_sets', 'default_op_set', 'weights'\n  note: did you mean 'op_sets'?\n",
     )
 
 

@@ -1,10 +1,11 @@
 // Sources of weights that break the rules of the border: each is an error that names plugin, source
 // and tensor, whatever is opened is closed, and nothing crashes.
 #include <gtest/gtest.h>
+#include <onnx2fx/plugin.h>
 
+#include <array>
 #include <cstring>
 #include <functional>
-#include <onnx2fx/weights.hpp>
 
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/weights/weights.hpp"
@@ -28,8 +29,23 @@ struct Behaviour {
 };
 Behaviour* now = nullptr;
 
-void sum(Node& n) { n.output(n.call("aten::add.Tensor", {n.input(0), n.input(1)})); }
-constexpr o2fx_op kOps[] = {op("Sum", 1, lower<sum>, 0, "x")};
+/// x.Sum: aten::add.Tensor.
+o2fx_status sum(const o2fx_host_api* host, o2fx_ctx ctx, const void*) {
+  std::array<o2fx_arg, 2> args{};
+  for (uint32_t i = 0; i < 2; i++) {
+    args[i].tag = O2FX_T_VALUE;
+    args[i].u.v = host->input(ctx, i);
+  }
+  o2fx_emit call{};
+  call.struct_size = sizeof call;
+  call.target = O2FX_STR("aten::add.Tensor");
+  call.args = args.data();
+  call.n_args = 2;
+  o2fx_value result = 0;
+  if (const o2fx_status s = host->emit(ctx, &call, &result)) return s;
+  return host->set_output(ctx, 0, result);
+}
+constexpr o2fx_op kOps[] = {{O2FX_STR("x"), O2FX_STR("Sum"), 1, 0, 0, 0, sum, nullptr}};
 
 constexpr o2fx_str kSuffix[] = {O2FX_STR(".fake")};
 constexpr o2fx_weight_scheme kSchemes[] = {{O2FX_STR("fake"), kSuffix, 1}};
@@ -54,7 +70,14 @@ const o2fx_weights_ext kWeights = {
     }};
 
 o2fx_plugin table_of(const char* id) {
-  o2fx_plugin p = onnx2fx::plugin(id, "1.0.0", kOps, 1);
+  o2fx_plugin p{};
+  p.struct_size = sizeof p;
+  p.abi_major = O2FX_ABI_MAJOR;
+  p.id = {id, std::strlen(id)};
+  p.version = O2FX_STR("1.0.0");
+  p.ops = kOps;
+  p.n_ops = 1;
+  p.op_size = sizeof kOps[0];
   p.init = [](const o2fx_host_api*, o2fx_ctx) {
     now->begun++;
     return O2FX_OK;
@@ -260,7 +283,7 @@ TEST_F(WeightsBorder, RangeOfAFileThatNobodyOpened) {
 TEST_F(WeightsBorder, AnotherType) {
   static constexpr int64_t kDims[] = {2, 1};
   behaviour_.find = [](auto*, auto, auto*, o2fx_weight_answer* out) {
-    *out = {sizeof *out, O2FX_WEIGHT_RANGE, 0, 0, 4, kFloat16, 2, kDims};
+    *out = {sizeof *out, O2FX_WEIGHT_RANGE, 0, 0, 4, 10, 2, kDims};
     return O2FX_OK;
   };
   EXPECT_EQ(convert(),
@@ -270,7 +293,7 @@ TEST_F(WeightsBorder, AnotherType) {
 }
 TEST_F(WeightsBorder, DimsWithoutAnAddress) {
   behaviour_.find = [](auto*, auto, auto*, o2fx_weight_answer* out) {
-    *out = {sizeof *out, O2FX_WEIGHT_RANGE, 0, 0, 8, kFloat, 1, nullptr};
+    *out = {sizeof *out, O2FX_WEIGHT_RANGE, 0, 0, 8, 1, 1, nullptr};
     return O2FX_OK;
   };
   EXPECT_EQ(convert(), fault("find: dims: expected 1 of them, got NULL"));
@@ -278,7 +301,7 @@ TEST_F(WeightsBorder, DimsWithoutAnAddress) {
 TEST_F(WeightsBorder, RankBelowZero) {
   static constexpr int64_t kDims[] = {2};
   behaviour_.find = [](auto*, auto, auto*, o2fx_weight_answer* out) {
-    *out = {sizeof *out, O2FX_WEIGHT_RANGE, 0, 0, 8, kFloat, -1, kDims};
+    *out = {sizeof *out, O2FX_WEIGHT_RANGE, 0, 0, 8, 1, -1, kDims};
     return O2FX_OK;
   };
   EXPECT_EQ(convert(), fault("find: rank: expected 0 to 1024, got -1"));
@@ -296,7 +319,7 @@ TEST_F(WeightsBorder, AbsentWithTheNearestName) {
   behaviour_.find = [](auto*, auto, auto*, auto*) { return O2FX_ABSENT; };
   behaviour_.list = [](uint64_t index, o2fx_weight* out) {
     if (index > 1) return O2FX_ABSENT;
-    out->name = index ? o2fx_str O2FX_STR("W") : o2fx_str O2FX_STR("bias");
+    out->name = index ? o2fx_str{"W", 1} : o2fx_str{"bias", 4};
     return O2FX_OK;
   };
   EXPECT_EQ(convert(), "error: net.onnx: weight 'w': 'w.fake': no tensor 'w'; did you mean 'W'?" +
@@ -346,7 +369,7 @@ TEST_F(WeightsBorder, CtxThatWasKept) {
   behaviour_.find = [&](const o2fx_weights_host* h, o2fx_ctx, auto*, auto*) {
     o2fx_weight_file file{};
     file.struct_size = sizeof file;
-    return late = h->open_file(kept, O2FX_STR("w.fake"), &file);
+    return late = h->open_file(kept, {"w.fake", 6}, &file);
   };
   EXPECT_EQ(convert(), fault("a ctx was used outside its callback"));
   EXPECT_EQ(late, O2FX_E_INVALID);
@@ -354,7 +377,7 @@ TEST_F(WeightsBorder, CtxThatWasKept) {
 
 TEST_F(WeightsBorder, LogIsAWarningOfTheReport) {
   behaviour_.open = [](const o2fx_weights_host* h, o2fx_ctx c, auto*) {
-    h->log(c, 1, O2FX_STR("an old format"));
+    h->log(c, 1, {"an old format", 13});
     return O2FX_OK;
   };
   EXPECT_EQ(convert(), "");
