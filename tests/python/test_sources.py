@@ -134,7 +134,9 @@ def test_nothing_is_copied(scene):
     scene.package("--manifest", scene.manifest({"tensors": "enc.*", "location": "x.safetensors"}))
     document = json.loads((scene.folder / "out" / "graph.json").read_text())
     files = [pathlib.Path(s["path"]).name for s in document["sources"]]
-    used = {t["name"]: files[t["data"]["source"]] for t in document["tensors"] if "source" in t["data"]}
+    used = {
+        t["name"]: files[t["data"]["source"]] for t in document["tensors"] if "source" in t["data"]
+    }
     assert used == {"enc.w": "x.safetensors", "enc.b": "x.safetensors"}
     # A tensor of 1 KiB or less is kept with the graph; dec.w is one.
     assert {t["name"] for t in document["tensors"] if "safetensors" in t["data"]} == {"dec.w"}
@@ -193,15 +195,24 @@ def test_renamed_and_transposed(scene):
 
 
 def test_every_fault_in_one_error(scene):
-    held = {"enc.w": scene.other["enc.w"].T.copy(), "enc.b": scene.other["enc.b"].astype(np.float16)}
-    safetensors(scene.folder / "x.safetensors", {**held, "dec.W": scene.other["dec.w"]}, {"enc.b": "F16"})
+    held = {
+        "enc.w": scene.other["enc.w"].T.copy(),
+        "enc.b": scene.other["enc.b"].astype(np.float16),
+    }
+    safetensors(
+        scene.folder / "x.safetensors", {**held, "dec.W": scene.other["dec.w"]}, {"enc.b": "F16"}
+    )
     note = "\n  note: asked for by DIR/manifest.json at /weights/sources/0"
     where = "error: DIR/net.onnx: weight "
     lines = scene.refusal({"tensors": "*", "location": "x.safetensors"}).split("\nerror: ")
     assert sorted(("error: " + line.removeprefix("error: ")) for line in lines) == [
         where + "'dec.w': 'x.safetensors': no tensor 'dec.w'; did you mean 'dec.W'?" + note,
-        where + "'enc.b': 'x.safetensors': tensor 'enc.b': expected float32[32], got float16[32]" + note,
-        where + "'enc.w': 'x.safetensors': tensor 'enc.w': expected float32[16, 32], got float32[32, 16]" + note,
+        where
+        + "'enc.b': 'x.safetensors': tensor 'enc.b': expected float32[32], got float16[32]"
+        + note,
+        where
+        + "'enc.w': 'x.safetensors': tensor 'enc.w': expected float32[16, 32], got float32[32, 16]"
+        + note,
     ]
 
 
@@ -233,7 +244,9 @@ def framed(header, size=0):
             "tensor 'a': data_offsets: expected 8 bytes, got 4",
         ),
         (
-            framed('{"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 0]}}'),
+            framed(
+                '{"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 0]}}'
+            ),
             "tensor 'a': shape: expected a product that fits 64 bits, got [4294967296,4294967296]",
         ),
         (
@@ -266,7 +279,10 @@ def test_file_that_is_missing_or_outside(scene):
     inner = scene.folder / "inner"
     inner.mkdir()
     safetensors(scene.folder / "x.safetensors", scene.other)
-    document = {"config_version": "1.0", "weights": {"sources": [{**rule, "location": "../x.safetensors"}]}}
+    document = {
+        "config_version": "1.0",
+        "weights": {"sources": [{**rule, "location": "../x.safetensors"}]},
+    }
     (inner / "m.json").write_text(json.dumps(document))
     assert scene.refusal(manifest=inner / "m.json") == (
         "error: DIR/inner/m.json at /weights/sources/0: '../x.safetensors': expected a file inside the "
@@ -292,7 +308,10 @@ def test_weightless_but_for_some(scene):
     safetensors(scene.folder / "x.safetensors", scene.other)
     rule = {"tensors": "enc.w", "location": "x.safetensors"}
     in_process = scene.convert(rule, weights="meta")
-    for module in (in_process, scene.package("--manifest", scene.manifest(rule), "--weights", "meta")):
+    for module in (
+        in_process,
+        scene.package("--manifest", scene.manifest(rule), "--weights", "meta"),
+    ):
         assert torch.equal(tensor(module, "enc.w"), torch.from_numpy(scene.other["enc.w"]))
         assert tensor(module, "dec.w").is_meta
 
@@ -302,7 +321,10 @@ BIG = (300, 200)
 
 def drawn(scene, options, shape=BIG, name="w", **keywords):
     nodes = [helper.make_node("Identity", ["w"], ["v"]), helper.make_node("Add", ["x", "v"], ["y"])]
-    onnx.save(models.model(nodes, {"x": list(shape)}, {"y": list(shape)}, {name: models.floats(*shape)}), scene.model)
+    onnx.save(
+        models.model(nodes, {"x": list(shape)}, {"y": list(shape)}, {name: models.floats(*shape)}),
+        scene.model,
+    )
     rule = {"tensors": "*", "from": "random", "options": options}
     module = scene.convert(rule, **keywords)
     return next(iter([*module.parameters(), *module.buffers()])).detach().double()
@@ -314,11 +336,29 @@ def drawn(scene, options, shape=BIG, name="w", **keywords):
         ({"distribution": "normal", "mean": 2, "std": 0.5}, 2, 0.5, -1, 5),
         ({"distribution": "uniform", "low": -1, "high": 3}, 1, 4 / 12**0.5, -1, 3),
         ({"distribution": "truncated_normal"}, 0, 0.8796, -2, 2),
-        ({"distribution": "truncated_normal", "mean": 1, "std": 2, "low": 1, "high": 9}, 2.5957, 1.2055, 1, 9),
+        (
+            {"distribution": "truncated_normal", "mean": 1, "std": 2, "low": 1, "high": 9},
+            2.5957,
+            1.2055,
+            1,
+            9,
+        ),
         ({"distribution": "constant", "value": 0.25}, 0.25, 0, 0.25, 0.25),
-        ({"distribution": "kaiming_uniform"}, 0, (2 / 200) ** 0.5, -((6 / 200) ** 0.5), (6 / 200) ** 0.5),
+        (
+            {"distribution": "kaiming_uniform"},
+            0,
+            (2 / 200) ** 0.5,
+            -((6 / 200) ** 0.5),
+            (6 / 200) ** 0.5,
+        ),
         ({"distribution": "kaiming_normal", "mode": "fan_out", "gain": 1}, 0, 300**-0.5, -1, 1),
-        ({"distribution": "xavier_uniform"}, 0, (2 / 500) ** 0.5, -((6 / 500) ** 0.5), (6 / 500) ** 0.5),
+        (
+            {"distribution": "xavier_uniform"},
+            0,
+            (2 / 500) ** 0.5,
+            -((6 / 500) ** 0.5),
+            (6 / 500) ** 0.5,
+        ),
         ({"distribution": "xavier_normal", "gain": 2}, 0, 2 * (2 / 500) ** 0.5, -2, 2),
         ({}, 0, 200**-0.5, -((3 / 200) ** 0.5), (3 / 200) ** 0.5),
     ],
@@ -350,7 +390,9 @@ def test_equal_seeds_give_equal_numbers(scene):
 
 
 def test_seed_of_the_mode(scene):
-    zero, also, one = (scene.package("--weights", "random", *s) for s in ([], ["--seed", "0"], ["--seed", "1"]))
+    zero, also, one = (
+        scene.package("--weights", "random", *s) for s in ([], ["--seed", "0"], ["--seed", "1"])
+    )
     assert torch.equal(tensor(zero, "enc.w"), tensor(also, "enc.w"))
     assert not torch.equal(tensor(zero, "enc.w"), tensor(one, "enc.w"))
     in_process = convert_onnx_to_fx(scene.model, dialect="aten", weights="random", seed=1)
@@ -375,7 +417,7 @@ def test_other_float_types(scene, dtype):
     [
         (
             {"distribution": "cauchy"},
-            'options: distribution: expected one of normal, uniform, truncated_normal, constant, kaiming_uniform, '
+            "options: distribution: expected one of normal, uniform, truncated_normal, constant, kaiming_uniform, "
             'kaiming_normal, xavier_uniform, xavier_normal, got "cauchy"',
         ),
         ({"distribution": "constant"}, "options: expected the key 'value'"),
@@ -483,7 +525,9 @@ def test_rule_that_selects_nothing(scene):
 
 
 def test_tensors_of_subgraphs_and_constants(scene):
-    constant = helper.make_node("Constant", [], ["c"], value=onnx.numpy_helper.from_array(np.zeros(4, np.float32)))
+    constant = helper.make_node(
+        "Constant", [], ["c"], value=onnx.numpy_helper.from_array(np.zeros(4, np.float32))
+    )
     branch = helper.make_graph(
         [helper.make_node("Add", ["x", "inner"], ["t"])],
         "then",
@@ -491,13 +535,18 @@ def test_tensors_of_subgraphs_and_constants(scene):
         [models.port("t", [4])],
         [onnx.numpy_helper.from_array(np.zeros(4, np.float32), "inner")],
     )
-    other = helper.make_graph([helper.make_node("Identity", ["x"], ["e"])], "else", [], [models.port("e", [4])])
+    other = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["e"])], "else", [], [models.port("e", [4])]
+    )
     nodes = [
         constant,
         helper.make_node("If", ["p"], ["i"], then_branch=branch, else_branch=other),
         helper.make_node("Add", ["i", "c"], ["y"]),
     ]
     onnx.save(models.model(nodes, {"p": (TensorProto.BOOL, []), "x": [4]}, {"y": [4]}), scene.model)
-    safetensors(scene.folder / "x.safetensors", {"inner": np.full(4, 3, np.float32), "c": np.full(4, 5, np.float32)})
+    safetensors(
+        scene.folder / "x.safetensors",
+        {"inner": np.full(4, 3, np.float32), "c": np.full(4, 5, np.float32)},
+    )
     module = scene.convert({"tensors": ["inner", "c"], "location": "x.safetensors"})
     assert torch.equal(module(torch.tensor(True), torch.zeros(4)), torch.full((4,), 8.0))
