@@ -73,7 +73,8 @@ ValueId Converter::model_tensor(const onnx::TensorProto& tensor, const std::stri
   std::shared_ptr<const Absent> missing = in_file ? absent(t) : nullptr;
   const ValueId id = builder.add_tensor(std::move(t));
   Value& v = builder.value(id);
-  v.ints = in_file && !missing ? constant_ints(tensor, store.bytes(tensor)) : constant_ints(tensor);
+  v.ints = in_file && !missing ? constant_ints(tensor, store.bytes(tensor, name))
+                               : constant_ints(tensor);
   v.absent = std::move(missing);
   return model_tensors_[&tensor] = id;
 }
@@ -92,7 +93,7 @@ ValueId Converter::dense_tensor(const onnx::SparseTensorProto& tensor, const std
 }
 
 std::span<const uint8_t> Converter::bytes(TensorEntry& t) {
-  if (t.proto) return store.bytes(*t.proto);
+  if (t.proto) return store.bytes(*t.proto, t.name);
   if (!t.bytes) t.bytes = std::make_shared<const std::string>(store.dense(*t.sparse));
   return {reinterpret_cast<const uint8_t*>(t.bytes->data()), t.bytes->size()};
 }
@@ -102,7 +103,7 @@ std::shared_ptr<const Absent> Converter::absent(const TensorEntry& t) {
   if (t.proto) parts = {t.proto};
   if (t.sparse) parts = {&t.sparse->values(), &t.sparse->indices()};
   for (const onnx::TensorProto* part : parts)
-    if (auto file = store.absent_file(*part))
+    if (auto file = store.absent_file(*part, t.name))
       return std::make_shared<const Absent>(Absent{t.name, std::move(*file)});
   return nullptr;
 }

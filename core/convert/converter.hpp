@@ -79,6 +79,8 @@ class Converter {
   std::shared_ptr<const Absent> absent(const TensorEntry& entry);
   void declare(const onnx::GraphProto& graph, Scope& scope);
   int use_count(const std::string& name) const;
+  /// Before the first use of a plugin: its init().
+  void start(plugin::Plugin& plugin);
 
   Builder builder;
   weights::Store& store;
@@ -114,10 +116,9 @@ class Converter {
   Fault unsupported(const Place& place, std::vector<std::string> reasons);
   std::shared_ptr<const fx::Provenance> provenance(const Place& place, const Scope& scope,
                                                    const plugin::Plugin* plugin);
-  void start(plugin::Plugin& plugin);
   fx::Module finish(const onnx::GraphProto& graph, const Scope& scope);
   fx::TensorData data_of(TensorEntry& entry, fx::Role role);
-  bool stays(const TensorEntry& entry);
+  bool stays(const TensorEntry& entry, fx::Role role);
   void count_uses(const onnx::GraphProto& graph);
 
   read::ModelFile& file_;

@@ -7,6 +7,7 @@
 #include "core/convert/converter.hpp"
 #include "core/convert/names.hpp"
 #include "core/fx/passes.hpp"
+#include "core/plugin/weight_source.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -131,6 +132,7 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
   fx::drop_dead_nodes(m);
   for (fx::Tensor& t : m.tensors)
     t.data = data_of(entries[std::get<fx::FileRange>(t.data.where).offset], t.role);
+  for (const Diagnostic& w : store.settle()) report_->warnings.push_back(w);
   m.sources = store.sources();
   fx::assign_paths(m);
   if (options.dialect == fx::Dialect::kNn) fx::raise_modules(m);
@@ -144,17 +146,17 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
 }
 
 // Weightless: whether a tensor keeps its value, since it is small, no weight, and there.
-bool Converter::stays(const TensorEntry& e) {
+bool Converter::stays(const TensorEntry& e, fx::Role role) {
   constexpr uint64_t kMaxBytes = 1024;
-  if (e.role == O2FX_ROLE_MUTATED) return false;
+  if (role == fx::Role::kParameter || e.role == O2FX_ROLE_MUTATED) return false;
   if (!e.proto && !e.sparse) return true;
   return weights::packed_size(e.dtype, static_cast<uint64_t>(count(e))) <= kMaxBytes && !absent(e);
 }
 
 fx::TensorData Converter::data_of(TensorEntry& e, fx::Role role) {
   const bool weightless = options.weights == weights::Mode::kMeta;
-  if (weightless && (role == fx::Role::kParameter || !stays(e))) return {};
-  if (e.proto && !weightless) return store.data(*e.proto);
+  if (e.proto) return store.data(*e.proto, e.name, weightless && stays(e, role));
+  if (weightless && !stays(e, role)) return {};
   return {std::make_shared<const std::string>(
       weights::unpack(e.dtype, bytes(e), static_cast<uint64_t>(count(e))))};
 }
@@ -178,9 +180,18 @@ Conversion convert_file(const std::shared_ptr<Model>& model, const Options& opti
   }
   Conversion c;
   c.weights = options.weights;
-  c.store = std::make_shared<weights::Store>(model->file, options.weights, options.weight_roots);
+  conversion::Converter* running = nullptr;
+  std::vector<std::string> roots = options.weight_roots;
+  roots.insert(roots.end(), registry->weight_roots().begin(), registry->weight_roots().end());
+  weights::Sourcing sourcing = plugin::sourcing(
+      *registry, {options.seed, [&running](plugin::Plugin& p) { running->start(p); },
+                  [&c](Diagnostic d) { c.report.warnings.push_back(std::move(d)); }});
+  c.has_weight_rules = !sourcing.rules.empty();
+  c.store = std::make_shared<weights::Store>(model->file, options.weights, std::move(roots),
+                                             std::move(sourcing));
   c.model = model;
   conversion::Converter converter(model->file, *c.store, *registry, options);
+  running = &converter;
   c.module = converter.run(prepared, c.report);
   for (const Diagnostic& w : registry->warnings()) c.report.warnings.push_back(w);
   for (const plugin::Plugin* p : registry->loaded())

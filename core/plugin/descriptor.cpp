@@ -85,6 +85,23 @@ static void read_ops(const Json& ops, Descriptor& d, std::vector<Diagnostic>& fa
   }
 }
 
+static void read_schemes(const Json& weights, Descriptor& d, std::vector<Diagnostic>& faults) {
+  for (size_t i = 0; i < weights.size(); i++) {
+    DescribedScheme scheme{weights[i]["scheme"].get<std::string>(), {}};
+    if (weights[i].contains("suffixes"))
+      scheme.suffixes = weights[i]["suffixes"].get<std::vector<std::string>>();
+    const bool twice = std::any_of(d.schemes.begin(), d.schemes.end(),
+                                   [&](const DescribedScheme& s) { return s.name == scheme.name; });
+    if (twice)
+      faults.push_back(
+          {Severity::kError,
+           d.file,
+           pointer("/provides/weights", i) + ": scheme '" + scheme.name + "': already stated",
+           {}});
+    d.schemes.push_back(std::move(scheme));
+  }
+}
+
 Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults) {
   const Json json = read_json(file);
   std::vector<Diagnostic> own = check(json, descriptor_schema(), "manifest_version", file);
@@ -102,6 +119,7 @@ Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& fau
       for (const Json& r : p["requires"])
         d.requirements.push_back({r["plugin"].get<std::string>(), r.value("version", "")});
     if (json["provides"].contains("ops")) read_ops(json["provides"]["ops"], d, own);
+    if (json["provides"].contains("weights")) read_schemes(json["provides"]["weights"], d, own);
     std::sort(d.torch_targets.begin(), d.torch_targets.end());
     d.torch_targets.erase(std::unique(d.torch_targets.begin(), d.torch_targets.end()),
                           d.torch_targets.end());

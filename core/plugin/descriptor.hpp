@@ -20,6 +20,12 @@ struct DescribedOp {
   bool override_builtin = false;
 };
 
+/// One row of provides.weights.
+struct DescribedScheme {
+  std::string name;
+  std::vector<std::string> suffixes;  ///< ".safetensors": locations that mean it
+};
+
 struct Requirement {
   std::string id, version;  ///< version: a range; empty: any
 };
@@ -32,6 +38,7 @@ struct Descriptor {
   uint32_t abi_major = 0, abi_min_minor = 0;
   std::vector<Requirement> requirements;
   std::vector<DescribedOp> ops;
+  std::vector<DescribedScheme> schemes;    ///< of weight sources
   std::vector<std::string> torch_targets;  ///< of all rows
 };
 

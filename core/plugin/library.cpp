@@ -24,6 +24,7 @@
 
 #include "core/plugin/elf_image.hpp"
 #include "core/plugin/sha256.hpp"
+#include "core/plugin/weight_table.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -259,6 +260,7 @@ Descriptor describe(const o2fx_plugin& table) {
   for (const o2fx_op* op : rows(table))
     d.ops.push_back(
         {domain_of(text(op->domain)), text(op->op_type), op->since_opset, op->until_opset});
+  d.schemes = schemes(accepted_weights(table, "plugin " + d.id));
   return d;
 }
 
@@ -273,18 +275,36 @@ void require_agreement(const o2fx_plugin& table, const Descriptor& descriptor) {
     fault("id: expected '" + descriptor.id + "' as in the descriptor, got '" + own.id + "'");
   if (own.version != descriptor.version)
     fault("version: expected " + descriptor.version + " as in the descriptor, got " + own.version);
-  std::map<std::string, int> balance;
-  for (const DescribedOp& op : descriptor.ops)
-    balance[row_text(op.domain, op.op_type, op.since, op.until)]++;
-  for (const DescribedOp& op : own.ops)
-    balance[row_text(op.domain, op.op_type, op.since, op.until)]--;
-  std::string missing, extra;
-  for (const auto& [name, n] : balance) {
-    if (n > 0) missing += (missing.empty() ? "" : ", ") + name;
-    if (n < 0) extra += (extra.empty() ? "" : ", ") + name;
-  }
-  if (!missing.empty()) fault("ops: the descriptor promises what the library lacks: " + missing);
-  if (!extra.empty()) fault("ops: the library has what the descriptor does not say: " + extra);
+  const auto compare = [&](const char* what, auto row_texts) {
+    std::map<std::string, int> balance;
+    for (const std::string& row : row_texts(descriptor)) balance[row]++;
+    for (const std::string& row : row_texts(own)) balance[row]--;
+    std::string missing, extra;
+    for (const auto& [name, n] : balance) {
+      if (n > 0) missing += (missing.empty() ? "" : ", ") + name;
+      if (n < 0) extra += (extra.empty() ? "" : ", ") + name;
+    }
+    const std::string kind = what;
+    if (!missing.empty())
+      fault(kind + ": the descriptor promises what the library lacks: " + missing);
+    if (!extra.empty())
+      fault(kind + ": the library has what the descriptor does not say: " + extra);
+  };
+  compare("ops", [](const Descriptor& d) {
+    std::vector<std::string> all;
+    for (const DescribedOp& op : d.ops)
+      all.push_back(row_text(op.domain, op.op_type, op.since, op.until));
+    return all;
+  });
+  compare("weights", [](const Descriptor& d) {
+    std::vector<std::string> all;
+    for (const DescribedScheme& scheme : d.schemes) {
+      all.push_back(scheme.name);
+      for (const std::string& suffix : scheme.suffixes)
+        all.push_back(scheme.name + " (" + suffix + ")");
+    }
+    return all;
+  });
   if (!faults.empty()) throw PluginError(std::move(faults));
 }
 

@@ -66,6 +66,8 @@ class ManifestReader {
     if (json.contains("op_sets"))
       for (const auto& [name, set] : json["op_sets"].items())
         op_sets_[name] = op_set(set, file, pointer("/op_sets", name));
+    if (json.contains("weights"))
+      read_weights_section(json["weights"], file, manifest_.weights, faults_);
     if (json.contains("default_op_set")) {
       default_ = json["default_op_set"].get<std::string>();
       default_origin_ = file + ": /default_op_set";

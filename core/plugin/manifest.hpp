@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/plugin/json_document.hpp"
+#include "core/weights/source.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -55,6 +57,17 @@ struct PluginFolder {
   Origin origin;
 };
 
+/// Who serves a scheme, or the locations of a suffix.
+struct Loader {
+  std::string plugin;
+  Origin origin;
+};
+struct WeightsSection {
+  std::vector<std::string> roots;         ///< folders that files may also lie in
+  std::map<std::string, Loader> loaders;  ///< by scheme or ".suffix"
+  std::vector<weights::Rule> rules;       ///< scheme empty: the location's suffix decides
+};
+
 struct Manifest {
   std::string file;  ///< empty: none was given
   std::vector<PluginFolder> folders;
@@ -64,7 +77,12 @@ struct Manifest {
   bool conflicts_are_errors = true;
   std::string op_set_name;  ///< the one in force; empty: none
   OpSet op_set;             ///< what it and its ancestors say
+  WeightsSection weights;
 };
+
+/// The section "weights" of `file` goes into `to`: its rules before those that are there already.
+void read_weights_section(const Json& json, const std::string& file, WeightsSection& to,
+                          std::vector<Diagnostic>& faults);
 
 /// Reads `file` (empty: no manifest) and all that it extends, and settles the op set: `op_set`,
 /// else the manifest's default, else its only one. "onnx-N" always exists: domain "" up to opset N.

@@ -12,7 +12,9 @@
 #include "core/plugin/discovery.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/nearest.hpp"
+#include "core/plugin/scheme_choice.hpp"
 #include "core/plugin/version_range.hpp"
+#include "core/plugin/weight_table.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -202,18 +204,48 @@ struct Registry::Impl {
     std::unique_ptr<Answer>& slot = answers_[{domain, op_type, opset}];
     if (slot) return *slot;
     auto made = std::make_unique<Answer>();
-    std::vector<const Provider*> providers;
-    for (const Known& k : known_)
-      if (!k.status.starts_with("shadowed")) providers.push_back(&k);
     for (const Choice& c :
-         choose(providers, configuration_, domain, op_type, opset, made->why_not)) {
-      Known& known = *std::find_if(known_.begin(), known_.end(),
-                                   [&](const Known& k) { return &k == c.provider; });
+         choose(providers(), configuration_, domain, op_type, opset, made->why_not)) {
+      Known& known = known_as(*c.provider);
       load(known);
       made->candidates.push_back({&known.plugin, known.op_rows.at({domain, op_type, c.op->since})});
     }
     slot = std::move(made);
     return *slot;
+  }
+
+  std::vector<const Provider*> providers() const {
+    std::vector<const Provider*> all;
+    for (const Known& k : known_)
+      if (!k.status.starts_with("shadowed")) all.push_back(&k);
+    return all;
+  }
+  Known& known_as(const Provider& provider) {
+    return *std::find_if(known_.begin(), known_.end(),
+                         [&](const Known& k) { return &k == &provider; });
+  }
+
+  Plugin& weight_plugin(const std::string& scheme, const std::string& id) {
+    Known& known = known_as(
+        choose_scheme(providers(), configuration_, scheme, id, "weights of '" + scheme + "'"));
+    load(known);
+    return known.plugin;
+  }
+
+  std::vector<weights::Rule> weight_rules() const {
+    std::vector<weights::Rule> rules = configuration_.manifest.weights.rules;
+    for (weights::Rule& rule : rules) {
+      if (rule.scheme.empty()) {
+        const weights::Served served =
+            served_by_suffix(providers(), configuration_, rule.location, rule.origin);
+        rule.scheme = served.scheme;
+        rule.plugin = served.plugin;
+      }
+      rule.plugin =
+          choose_scheme(providers(), configuration_, rule.scheme, rule.plugin, rule.origin)
+              .descriptor.id;
+    }
+    return rules;
   }
 
   void load(Known& known) {
@@ -239,7 +271,14 @@ struct Registry::Impl {
     for (const o2fx_op* op : rows(known.table))
       known.op_rows[{domain_of(std::string(op->domain.data, op->domain.len)),
                      std::string(op->op_type.data, op->op_type.len), op->since_opset}] = op;
-    known.plugin = {d.id, d.version, d.library, d.file, &known.table, d.torch_targets, source};
+    known.plugin = {d.id,
+                    d.version,
+                    d.library,
+                    d.file,
+                    &known.table,
+                    accepted_weights(known.table, d.library.empty() ? d.id : d.library),
+                    d.torch_targets,
+                    source};
   }
 
   Plugin& add(const o2fx_plugin* table) {
@@ -288,6 +327,20 @@ std::optional<std::string> Registry::switched_off(std::string_view domain, std::
                               std::string(op_type), opset);
 }
 
+Plugin& Registry::weight_plugin(const std::string& scheme, const std::string& id) {
+  return impl_->weight_plugin(scheme, id);
+}
+
+weights::Served Registry::served(const std::string& location) const {
+  return served_in_model(impl_->providers(), impl_->configuration_, location);
+}
+
+std::vector<weights::Rule> Registry::weight_rules() const { return impl_->weight_rules(); }
+
+const std::vector<std::string>& Registry::weight_roots() const {
+  return impl_->configuration_.manifest.weights.roots;
+}
+
 std::vector<ProvidedOp> Registry::ops() const {
   std::vector<ProvidedOp> all;
   for (const Impl::Known& k : impl_->known_)
@@ -303,9 +356,12 @@ std::vector<ProvidedOp> Registry::ops() const {
 
 std::vector<ListedPlugin> Registry::plugins() const {
   std::vector<ListedPlugin> all;
-  for (const Impl::Known& k : impl_->known_)
+  for (const Impl::Known& k : impl_->known_) {
+    std::vector<std::string> schemes;
+    for (const DescribedScheme& s : k.descriptor.schemes) schemes.push_back(s.name);
     all.push_back({k.descriptor.id, k.descriptor.version, k.descriptor.file, k.descriptor.library,
-                   k.descriptor.ops.size(), k.status});
+                   k.descriptor.ops.size(), std::move(schemes), k.status});
+  }
   return all;
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/weights/source.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -25,6 +26,7 @@ struct Plugin {
   std::string library;                 ///< absolute path; empty: registered in process
   std::string descriptor;              ///< path of the JSON file; empty: registered in process
   const o2fx_plugin* table = nullptr;  ///< a zero-padded copy of the plugin's own
+  o2fx_weights_ext weights{};          ///< likewise; struct_size 0: it has no sources
   std::vector<std::string> torch_targets;
   const o2fx_plugin* source = nullptr;  ///< the plugin's own table: one for all registries
   bool initialised = false;             ///< see begin_use
@@ -54,6 +56,7 @@ struct ProvidedOp {
 struct ListedPlugin {
   std::string id, version, descriptor, library;
   size_t n_ops = 0;
+  std::vector<std::string> schemes;  ///< of weight sources
   std::string status;  ///< "ok", "shadowed by PATH", "disabled by FILE at /plugins/disable/0", ...
 };
 
@@ -82,6 +85,16 @@ class Registry {
   /// does not forbid it.
   std::optional<std::string> switched_off(std::string_view domain, std::string_view op_type,
                                           int64_t opset) const;
+
+  /// The plugin that serves weights of this scheme; loads its library. id: which one, if that is
+  /// settled. Throws PluginError: nobody does, several do, or the library is refused.
+  Plugin& weight_plugin(const std::string& scheme, const std::string& id);
+  /// Who serves a location that a model names; scheme empty: it is a plain file's name.
+  weights::Served served(const std::string& location) const;
+  /// The manifest's rules, each with its scheme. Throws PluginError for one that nobody serves.
+  std::vector<weights::Rule> weight_rules() const;
+  /// Folders of the manifest that weight files may lie in.
+  const std::vector<std::string>& weight_roots() const;
 
   /// (domain, op_type) pairs that any enabled plugin provides: for "did you mean".
   std::vector<ProvidedOp> ops() const;

@@ -8,7 +8,7 @@
 #include "core/weights/checksum.hpp"
 #include "core/weights/external_file.hpp"
 #include "core/weights/payload.hpp"
-#include "core/weights/random_values.hpp"
+#include "core/weights/supply.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::weights {
@@ -24,39 +24,62 @@ Bytes as_bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
+/// What random mode draws anew, so that a file may be absent.
+bool is_random(int32_t dtype) {
+  return dtype == TensorProto::FLOAT || dtype == TensorProto::DOUBLE ||
+         dtype == TensorProto::FLOAT16 || dtype == TensorProto::BFLOAT16;
+}
+
+/// Stored as its carrier is, so that the module can point into a file.
+bool is_whole(int32_t dtype) { return packed_size(dtype, 8) == 8 * element_size(carrier(dtype)); }
+
 }  // namespace
 
 struct Store::Impl {
   const read::ModelFile& file;
   Mode mode;
   Folders folders;
-  External external;
+  Supply supply;
+  std::string place;  ///< of the tensor at hand, for messages
   std::map<std::string, std::shared_ptr<read::ByteSource>> opened;  ///< by location; null: absent
   std::vector<fx::Source> sources;
   std::vector<std::shared_ptr<read::ByteSource>> source_bytes;
   std::map<const read::ByteSource*, uint32_t> source_index;
   std::map<const read::WeightRef*, std::string>
-      decoded;                           ///< payloads left in place that are not raw
-  std::unordered_set<std::string> kept;  ///< payloads that came with the proto
+      decoded;                                      ///< payloads left in place that are not raw
+  std::unordered_set<std::string> kept;             ///< payloads that came with the proto
+  std::map<const TensorProto*, Supplied> supplied;  ///< values that sources gave
   std::map<const read::ByteSource*, std::string> checksums;  ///< of files, where one was asked for
 
-  std::string where(const TensorProto& tensor) const {
+  Impl(const read::ModelFile& f, Mode m, std::vector<std::string> roots, Sourcing sourcing)
+      : file(f),
+        mode(m),
+        folders{f.directory, std::move(roots)},
+        supply(std::move(sourcing), f, folders.roots,
+               [this](const std::string& location) { return open(location, place); }) {}
+
+  std::string where(const std::string& name) const {
     return file.name + ": " +
-           (tensor.name().empty() ? std::string("tensor without a name")
-                                  : "weight '" + tensor.name() + "'");
+           (name.empty() ? std::string("tensor without a name") : "weight '" + name + "'");
   }
+  std::string where(const TensorProto& tensor) const { return where(tensor.name()); }
 
   /// Runs `f`; faults without a place get the tensor's.
   template <class F>
-  auto at(const TensorProto& tensor, F&& f) const {
+  auto at(const std::string& name, F&& f) {
+    const auto placed = [&](std::vector<Diagnostic> all) {
+      for (Diagnostic& d : all) {
+        if (d.where.empty()) d.where = where(name);
+      }
+      return all;
+    };
+    place = where(name);
     try {
       return f();
+    } catch (const PluginError& error) {
+      throw PluginError(placed(error.diagnostics));
     } catch (const ConversionError& error) {
-      std::vector<Diagnostic> all = error.diagnostics;
-      for (Diagnostic& d : all) {
-        if (d.where.empty()) d.where = where(tensor);
-      }
-      throw ConversionError(all);
+      throw ConversionError(placed(error.diagnostics));
     }
   }
 
@@ -68,14 +91,11 @@ struct Store::Impl {
   /// Null: absent.
   std::shared_ptr<read::ByteSource> open(const std::string& location, const std::string& where) {
     if (const auto found = opened.find(location); found != opened.end()) return found->second;
-    std::shared_ptr<read::ByteSource> bytes =
-        external ? external(location, folders.model) : nullptr;
-    if (!bytes) {
-      const std::string fault = location_fault(location);
-      if (!fault.empty())
-        throw ConversionError(where, "external data " + quoted(location) + ": " + fault);
-      if (!folders.model.empty()) bytes = open_external(location, folders, where);
-    }
+    const std::string fault = location_fault(location);
+    if (!fault.empty())
+      throw ConversionError(where, "external data " + quoted(location) + ": " + fault);
+    std::shared_ptr<read::ByteSource> bytes;
+    if (!folders.model.empty()) bytes = open_external(location, folders, where);
     opened.emplace(location, bytes);
     return bytes;
   }
@@ -115,13 +135,78 @@ struct Store::Impl {
     const char* remedy = folders.model.empty()
                              ? "the model came without a folder: name the one that holds its data"
                              : "put the file beside the model, or convert with --weights meta";
-    throw ConversionError(where(tensor), "file " + quoted(ref.location) + " is missing", {remedy});
+    std::vector<std::string> notes = {remedy};
+    if (const size_t colon = ref.location.find(':'); colon != std::string::npos && colon > 1)
+      notes.push_back("or is " + quoted(ref.location.substr(0, colon)) +
+                      " the scheme of a plugin? give it with --plugin-dir");
+    throw ConversionError(where(tensor), "file " + quoted(ref.location) + " is missing",
+                          std::move(notes));
   }
 
-  Bytes bytes(const TensorProto& tensor) {
+  static Want want(const TensorProto& tensor, const std::string& name, const read::WeightRef* ref) {
+    return {name,
+            tensor.data_type(),
+            {tensor.dims().begin(), tensor.dims().end()},
+            packed_size(tensor.data_type(), element_count(tensor.dims())),
+            ref};
+  }
+
+  /// The values that a rule's file or a served location of the model gives; nullopt: they are the
+  /// model's own.
+  std::optional<Supplied> values(const TensorProto& tensor, const std::string& name) {
+    if (const auto found = supplied.find(&tensor); found != supplied.end()) return found->second;
+    const Want wanted = want(tensor, name, reference(file, tensor));
+    std::optional<Supplied> found = supply.values_by_rule(name, wanted, where(name));
+    if (!found) found = at_location(tensor, wanted);
+    if (found) supplied.emplace(&tensor, *found);
+    return found;
+  }
+
+  std::optional<Supplied> at_location(const TensorProto& tensor, const Want& wanted) {
+    if (!wanted.ref || wanted.ref->field != read::Field::kExternal) return std::nullopt;
+    const Served served = supply.served(wanted.ref->location);
+    if (served.scheme.empty()) return std::nullopt;
+    const std::optional<Supplied> found = supply.by_location(served, wanted);
+    if (!found) missing(*wanted.ref, tensor);
+    return found;
+  }
+
+  std::optional<std::string> absent_file(const TensorProto& tensor, const std::string& name) {
+    const read::WeightRef* ref = reference(file, tensor);
+    if (!ref || ref->field != read::Field::kExternal) return std::nullopt;
+    const Served served = supply.served(ref->location);
+    if (open(served.location, place)) return std::nullopt;
+    const Want wanted = want(tensor, name, ref);
+    if (served.scheme.empty() && supply.values_by_rule(name, wanted, place)) return std::nullopt;
+    return ref->location;
+  }
+
+  static Bytes bytes_of(const Supplied& supplied, uint64_t size) {
+    if (supplied.memory) return as_bytes(*supplied.memory);
+    supplied.file->check_unchanged();
+    return {supplied.file->data + supplied.offset, size};
+  }
+
+  void require_bytes(const TensorProto& tensor) const {
     check_tensor(tensor);
     if (tensor.data_type() == TensorProto::STRING)
       throw ConversionError("", "strings have no bytes");
+  }
+
+  Bytes bytes(const TensorProto& tensor, const std::string& name) {
+    require_bytes(tensor);
+    if (supply.has_sources()) {
+      const std::optional<Supplied> found = values(tensor, name);
+      if (found && (found->file || found->memory)) {
+        const uint64_t size = packed_size(tensor.data_type(), element_count(tensor.dims()));
+        return clean(tensor, bytes_of(*found, size));
+      }
+    }
+    return own_bytes(tensor);
+  }
+
+  /// Those that the model says.
+  Bytes own_bytes(const TensorProto& tensor) {
     const uint64_t count = element_count(tensor.dims());
     const read::WeightRef* ref = reference(file, tensor);
     if (!ref) return clean(tensor, as_bytes(*kept.insert(decode_fields(tensor, count)).first));
@@ -142,21 +227,51 @@ struct Store::Impl {
     return copy.empty() ? bytes : as_bytes(*kept.insert(copy).first);
   }
 
-  /// Stored as its carrier is, so that the module can point into the file.
-  bool in_place(const TensorProto& tensor, const read::WeightRef& ref) const {
-    if (!is_raw(ref.field)) return false;
-    return packed_size(tensor.data_type(), 8) == 8 * element_size(carrier(tensor.data_type()));
+  fx::TensorData data(const TensorProto& tensor, const std::string& name, bool stays) {
+    const bool weightless = mode == Mode::kMeta && !stays;
+    if (weightless && !supply.has_sources()) return {};
+    require_bytes(tensor);
+    if (!supply.has_sources()) return mode == Mode::kMeta ? copied(tensor, name) : own_data(tensor);
+    const read::WeightRef* ref = reference(file, tensor);
+    const Want wanted = want(tensor, name, ref);
+    std::optional<Supplied> found = supply.by_rule(name, wanted, where(name));
+    if (!found && weightless) found = supply.by_scheme("meta", wanted);
+    if (!found && mode == Mode::kMeta) return copied(tensor, name);
+    if (!found && mode == Mode::kRandom) found = supply.by_scheme("random", wanted);
+    if (!found) found = at_location(tensor, wanted);
+    if (found) return module_data(tensor, *found);
+    if (!ref || !is_raw(ref->field)) return own_data(tensor);
+    const Range range = locate(*ref, tensor);
+    if (!range.source) missing(*ref, tensor);
+    found = supply.by_scheme("onnx", wanted);
+    if (!found) throw ConversionError("", "onnx: expected its bytes, got none");
+    return module_data(tensor, *found);
   }
 
-  fx::TensorData data(const TensorProto& tensor) {
-    if (mode == Mode::kMeta) return {};
-    if (mode == Mode::kRandom && is_random(tensor.data_type())) {
-      check_tensor(tensor);
-      return {std::make_shared<const std::string>(random_values(tensor))};
+  /// Independent of any file.
+  fx::TensorData copied(const TensorProto& tensor, const std::string& name) {
+    return {std::make_shared<const std::string>(
+        unpack(tensor.data_type(), bytes(tensor, name), element_count(tensor.dims())))};
+  }
+
+  fx::TensorData module_data(const TensorProto& tensor, const Supplied& found) {
+    if (!found.file && !found.memory) return {};
+    const int32_t dtype = tensor.data_type();
+    const uint64_t count = element_count(tensor.dims());
+    const Bytes stored = bytes_of(found, packed_size(dtype, count));
+    const Bytes packed = clean(tensor, stored);
+    if (is_whole(dtype) && packed.data() == stored.data()) {
+      if (found.memory) return {found.memory};
+      return {fx::FileRange{index_of(found.file), found.offset, stored.size()}};
     }
+    return {std::make_shared<const std::string>(unpack(dtype, packed, count))};
+  }
+
+  /// Without any source: what the model says.
+  fx::TensorData own_data(const TensorProto& tensor) {
     const read::WeightRef* ref = reference(file, tensor);
-    const Bytes packed = bytes(tensor);
-    if (ref && in_place(tensor, *ref)) {
+    const Bytes packed = own_bytes(tensor);
+    if (ref && is_raw(ref->field) && is_whole(tensor.data_type())) {
       const Range range = locate(*ref, tensor);
       if (packed.data() == range.source->data + range.offset) {
         return {fx::FileRange{index_of(range.source), range.offset, range.length}};
@@ -178,18 +293,8 @@ struct Store::Impl {
 };
 
 Store::Store(const read::ModelFile& file, Mode mode, std::vector<std::string> roots,
-             External external)
-    : impl_(new Impl{file,
-                     mode,
-                     {file.directory, std::move(roots)},
-                     std::move(external),
-                     {},
-                     {},
-                     {},
-                     {},
-                     {},
-                     {},
-                     {}}) {
+             Sourcing sourcing)
+    : impl_(std::make_unique<Impl>(file, mode, std::move(roots), std::move(sourcing))) {
   check_roots(impl_->folders.roots);
 }
 Store::~Store() = default;
@@ -204,15 +309,14 @@ void Store::check(const TensorProto& tensor) {
   if (!present && needed) impl_->missing(*ref, tensor);
 }
 
-std::optional<std::string> Store::absent_file(const TensorProto& tensor) {
-  const read::WeightRef* ref = reference(impl_->file, tensor);
-  if (!ref || ref->field != read::Field::kExternal) return {};
-  if (impl_->open(ref->location, impl_->where(tensor))) return {};
-  return ref->location;
+std::optional<std::string> Store::absent_file(const TensorProto& tensor, const std::string& name) {
+  return impl_->at(name, [&] { return impl_->absent_file(tensor, name); });
 }
 
-Bytes Store::bytes(const TensorProto& tensor) {
-  return impl_->at(tensor, [&] { return impl_->bytes(tensor); });
+Bytes Store::bytes(const TensorProto& tensor) { return bytes(tensor, tensor.name()); }
+
+Bytes Store::bytes(const TensorProto& tensor, const std::string& name) {
+  return impl_->at(name, [&] { return impl_->bytes(tensor, name); });
 }
 
 std::vector<std::string> Store::strings(const TensorProto& tensor) {
@@ -226,7 +330,7 @@ std::vector<std::string> Store::strings(const TensorProto& tensor) {
 
 std::string Store::dense(const onnx::SparseTensorProto& sparse) {
   const TensorProto& values = sparse.values();
-  return impl_->at(values, [&] {
+  return impl_->at(values.name(), [&] {
     const uint64_t count = element_count(sparse.dims());
     const uint64_t size = packed_size(values.data_type(), 1);
     if (carrier(values.data_type()).empty() || packed_size(values.data_type(), 8) != 8 * size) {
@@ -235,7 +339,8 @@ std::string Store::dense(const onnx::SparseTensorProto& sparse) {
     if (packed_size(values.data_type(), count) > kMaxDense) {
       throw ConversionError("", "sparse tensor is too large to be made dense");
     }
-    const Bytes given = impl_->bytes(values);
+    impl_->require_bytes(values);
+    const Bytes given = impl_->own_bytes(values);
     const std::vector<uint64_t> places = sparse_places(sparse, count);
     std::string out(count * size, '\0');
     for (size_t i = 0; i < places.size(); ++i)
@@ -257,7 +362,8 @@ std::vector<uint64_t> Store::sparse_places(const onnx::SparseTensorProto& sparse
                                   "] or int64[" + std::to_string(n) + ", " + std::to_string(rank) +
                                   "]");
   }
-  const Bytes bytes = impl_->bytes(indices);
+  impl_->require_bytes(indices);
+  const Bytes bytes = impl_->own_bytes(indices);
   std::vector<uint64_t> places(n, 0);
   for (uint64_t i = 0; i < wanted; ++i) {
     int64_t index = 0;
@@ -277,9 +383,13 @@ std::vector<uint64_t> Store::sparse_places(const onnx::SparseTensorProto& sparse
   return places;
 }
 
-fx::TensorData Store::data(const TensorProto& tensor) {
-  return impl_->at(tensor, [&] { return impl_->data(tensor); });
+fx::TensorData Store::data(const TensorProto& tensor) { return data(tensor, tensor.name()); }
+
+fx::TensorData Store::data(const TensorProto& tensor, const std::string& name, bool stays) {
+  return impl_->at(name, [&] { return impl_->data(tensor, name, stays); });
 }
+
+std::vector<Diagnostic> Store::settle() { return impl_->supply.settle(); }
 
 const std::vector<fx::Source>& Store::sources() const { return impl_->sources; }
 

@@ -3,7 +3,6 @@
 #ifndef ONNX2FX_CORE_WEIGHTS_WEIGHTS_HPP_
 #define ONNX2FX_CORE_WEIGHTS_WEIGHTS_HPP_
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,8 +10,10 @@
 #include <vector>
 
 #include "core/fx/program.hpp"
+#include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/options.hpp"
 #include "core/read/model_file.hpp"
+#include "core/weights/source.hpp"
 
 namespace onnx2fx::weights {
 
@@ -32,17 +33,13 @@ uint64_t element_count(const google::protobuf::RepeatedField<int64_t>& dims);
 /// field; "" if nothing. Opens no file and decodes no varints of payloads left in place.
 std::string fault_of(const read::ModelFile& file, const onnx::TensorProto& tensor);
 
-/// Serves external data that is no plain file ("xor:w.bin"). Gets the location as the model says it
-/// and the model's folder; null: not its kind, so it is taken as the name of a file.
-using External = std::function<std::shared_ptr<read::ByteSource>(const std::string& location,
-                                                                 const std::string& directory)>;
-
 class Store {
  public:
   /// roots: folders outside the model's own that external data may resolve into (--weights-root).
+  /// sourcing: rules and sources besides the model; without, tensors are read as the model says.
   /// The file must outlive the store. Throws ConversionError for a root that is no folder.
   Store(const read::ModelFile& file, Mode mode, std::vector<std::string> roots,
-        External external = {});
+        Sourcing sourcing = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -53,22 +50,33 @@ class Store {
   void check(const onnx::TensorProto& tensor);
 
   /// The file, as the model names it, that would hold the tensor's bytes but does not exist;
-  /// nullopt: the bytes are there. Throws ConversionError for a location that check() refuses.
-  std::optional<std::string> absent_file(const onnx::TensorProto& tensor);
+  /// nullopt: the bytes are there, or a rule's source has them. name: as for bytes(). Throws
+  /// ConversionError for a location that check() refuses.
+  std::optional<std::string> absent_file(const onnx::TensorProto& tensor, const std::string& name);
 
   /// Bytes in ONNX raw_data packing, little-endian. Views the mapping where the payload is raw or a
   /// packed float/double field, else decodes. The span lives as long as the store. Throws
   /// ConversionError when the file is absent ("weight 'w': file 'model.data' is missing").
+  /// name: of the tensor in the module, for rules; else its own. A rule whose source has a file
+  /// counts here too, so that what is computed from values at conversion time agrees with the
+  /// module; random numbers and meta do not count.
   std::span<const uint8_t> bytes(const onnx::TensorProto& tensor);
+  std::span<const uint8_t> bytes(const onnx::TensorProto& tensor, const std::string& name);
   std::vector<std::string> strings(const onnx::TensorProto& tensor);
   /// The dense form of a sparse tensor in the same packing; values not listed are zero. STRING is
   /// refused.
   std::string dense(const onnx::SparseTensorProto& tensor);
 
-  /// For the module: a FileRange into sources() where the stored bytes are the carrier's own (raw,
-  /// same dtype), else unpacked bytes in memory. none in meta mode. In random mode floats are drawn
-  /// anew (random_values.hpp); other tensors, tables and indices, are the model's own.
+  /// For the module, by the first rule that selects `name`, else by the mode: a FileRange into
+  /// sources() where the stored bytes are the carrier's own (raw, same dtype), else unpacked bytes
+  /// in memory; none from the source "meta". In random mode floats are drawn anew; other tensors,
+  /// tables and indices, are the model's own. stays: meta mode leaves this tensor its value, as a
+  /// copy.
   fx::TensorData data(const onnx::TensorProto& tensor);
+  fx::TensorData data(const onnx::TensorProto& tensor, const std::string& name, bool stays = false);
+  /// The end of the conversion; only source_bytes() may follow. Closes the sources. Throws
+  /// ConversionError with all that rules ask for and sources lack; returns warnings.
+  std::vector<Diagnostic> settle();
   /// Files that data() has pointed into so far. A path that is empty is the model itself, given in
   /// memory.
   const std::vector<fx::Source>& sources() const;

@@ -196,8 +196,6 @@ class GraphWriter {
   Json data(const fx::Tensor& t) {
     if (is_copied(t, options_.weights)) return {{"safetensors", t.path}};
     if (const fx::FileRange* range = std::get_if<fx::FileRange>(&t.data.where)) {
-      if (options_.weights == Weights::kMeta || options_.weights == Weights::kRandom)
-        return nullptr;
       return {{"source", index_of(range->source)},
               {"offset", range->offset},
               {"length", range->length}};

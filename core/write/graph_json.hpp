@@ -16,8 +16,8 @@ namespace onnx2fx::write {
 enum class Weights : uint8_t {
   kReference,  ///< file ranges stay where they are; bytes in memory go to weights.safetensors
   kCopy,       ///< all in weights.safetensors
-  kMeta,       ///< only bytes in memory, in weights.safetensors
-  kRandom,     ///< the same, the rest filled by the loader
+  kMeta,       ///< as kReference; the loader puts what has no bytes on meta
+  kRandom,     ///< as kReference; the loader fills what has no bytes
   kMemory      ///< in process: file ranges, and buffers handed over (memory_buffers)
 };
 

@@ -1,6 +1,6 @@
 /* onnx2fx_describe LIBRARY OUT.onnx2fx.json [PROVIDES.json]
  *
- * Writes a plugin's descriptor from the op table in the library itself, so that the two cannot
+ * Writes a plugin's descriptor from the tables in the library itself, so that the two cannot
  * drift. What a table does not say is taken from PROVIDES.json, one object per line:
  *
  *     {"domain": "com.acme", "op": "Rope", "torch_targets": ["acme::rope"]}
@@ -171,6 +171,23 @@ static void put_row(FILE *out, const o2fx_op *op) {
   fprintf(out, "}");
 }
 
+static void put_weights(FILE *out, const o2fx_plugin *p) {
+  const o2fx_weights_ext *w = p->get_extension ? p->get_extension(O2FX_EXT_WEIGHTS) : NULL;
+  uint64_t i, k;
+  if (!w) return;
+  fprintf(out, ",\n    \"weights\": [");
+  for (i = 0; i < w->n_schemes; i++) {
+    fprintf(out, "%s\n      {\"scheme\": ", i ? "," : "");
+    put_string(out, w->schemes[i].name);
+    for (k = 0; k < w->schemes[i].n_suffixes; k++) {
+      fprintf(out, k ? ", " : ", \"suffixes\": [");
+      put_string(out, w->schemes[i].suffixes[k]);
+    }
+    fprintf(out, k ? "]}" : "}");
+  }
+  fprintf(out, "\n    ]");
+}
+
 static void put_plugin(FILE *out, const o2fx_plugin *p, const char *library) {
   int i;
   fprintf(out, "{\n  \"manifest_version\": \"1.0\",\n  \"plugin\": {\n    \"id\": ");
@@ -212,7 +229,9 @@ int main(int argc, char **argv) {
     fprintf(out, "%s\n      ", i ? "," : "");
     put_row(out, (const o2fx_op *)((const char *)p->ops + (size_t)i * p->op_size));
   }
-  fprintf(out, "%s]\n  }\n}\n", p->n_ops ? "\n    " : "");
+  fprintf(out, "%s]", p->n_ops ? "\n    " : "");
+  put_weights(out, p);
+  fprintf(out, "\n  }\n}\n");
   if (fclose(out)) fail(argv[2], "cannot be written");
   for (k = 0; k < n_extras; k++)
     if (!extras[k].used) {

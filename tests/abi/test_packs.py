@@ -45,6 +45,7 @@ PACKS = [
     ("sdk/template", "example_pack", "com.example.pack", ["Ramp", "Rope", "ScaledTanh"]),
     ("sdk/template_c", "example_pack", "com.example.pack", ["Halve"]),
     ("tests/plugins/rope", "rope", "com.acme.rope-pack", ["Halve", "Rope"]),
+    ("tests/plugins/xor", "xor", "com.acme.xor", []),
 ]
 
 
@@ -57,6 +58,11 @@ def test_builds_from_the_sdk_folder_alone(tmp_path, source, library, plugin_id, 
     cmake("-S", tmp_path / "pack", "-B", tmp_path / "build", f"-DONNX2FX_SDK={sdk}")
     cmake("--build", tmp_path / "build")
     check_pack(tmp_path / "build", library, plugin_id, ops)
+
+
+def test_descriptor_of_a_source_of_weights():
+    descriptor = json.loads((BUILD / "tests" / "plugins" / "libraries" / "xor.onnx2fx.json").read_text())
+    assert descriptor["provides"] == {"ops": [], "weights": [{"scheme": "xor", "suffixes": [".xorstore"]}]}
 
 
 def test_builds_from_an_installed_sdk(tmp_path):

@@ -53,8 +53,8 @@ void set_entry(TensorProto& t, const std::string& key, const std::string& value)
 struct Fixture {
   explicit Fixture(const TensorProto& t, const std::string& directory = "",
                    Mode mode = Mode::kReference, std::vector<std::string> roots = {},
-                   External hook = {})
-      : file(read(t, directory)), store(file, mode, std::move(roots), std::move(hook)) {}
+                   Sourcing sourcing = {})
+      : file(read(t, directory)), store(file, mode, std::move(roots), std::move(sourcing)) {}
 
   static read::ModelFile read(const TensorProto& t, const std::string& directory) {
     onnx::ModelProto model;
@@ -299,29 +299,6 @@ TEST(Weights, MetaModeHasNoData) {
   EXPECT_EQ(f.bytes(), bytes_of<float>({1}));
 }
 
-TEST(Weights, RandomModeDrawsFloats) {
-  Fixture f(external("absent.bin", {4, 3}), "", Mode::kRandom);
-  f.store.check(f.weight());
-  const std::string drawn = text(f.store.data(f.weight()));
-  ASSERT_EQ(drawn.size(), 48u);
-  EXPECT_EQ(drawn, text(f.store.data(f.weight())));
-  for (size_t i = 0; i < 12; ++i) {
-    float value = 0;
-    std::memcpy(&value, &drawn[i * 4], 4);
-    EXPECT_TRUE(value >= -1 && value < 1 && value != 0) << value;
-  }
-  TensorProto half = tensor(TensorProto::FLOAT16, {1});
-  half.add_int32_data(0);
-  Fixture scale(half, "", Mode::kRandom);
-  uint16_t bits = 0;
-  std::memcpy(&bits, text(scale.store.data(scale.weight())).data(), 2);
-  EXPECT_TRUE(bits >= 0x3800 && bits < 0x3e00) << bits;  // 0.5 to 1.5
-  TensorProto table = tensor(TensorProto::INT64, {1});
-  table.add_int64_data(5);
-  Fixture integers(table, "", Mode::kRandom);
-  EXPECT_EQ(text(integers.store.data(integers.weight())), bytes_of<int64_t>({5}));
-}
-
 // --- external data
 
 TEST(External, FileIsMappedOnce) {
@@ -540,25 +517,6 @@ TEST(External, DamagedEntriesNeverCrash) {
     good += error.empty();
   }
   EXPECT_GT(good, 50);  // else nothing but the first check was tried
-}
-
-TEST(External, OtherKindsOfLocation) {
-  class Served final : public read::ByteSource {
-   public:
-    Served() {
-      data = reinterpret_cast<const uint8_t*>(bytes_.data());
-      size = bytes_.size();
-    }
-
-   private:
-    std::string bytes_ = bytes_of<float>({5, 6});
-  };
-  const External hook = [](const std::string& location,
-                           const std::string&) -> std::shared_ptr<read::ByteSource> {
-    return location == "xor:w.bin" ? std::make_shared<Served>() : nullptr;
-  };
-  EXPECT_EQ(Fixture(external("xor:w.bin", {2}), "", Mode::kReference, {}, hook).bytes(),
-            bytes_of<float>({5, 6}));
 }
 
 // --- sparse tensors

@@ -26,7 +26,7 @@ TEST(Descriptor, AcceptsOneWithAllItsKeys) {
     "plugin": {"id": "com.acme.pack", "version": "1.0.0-rc.1", "library": {"linux-x86_64": "l.so", "linux-aarch64": "a/l.so"},
                "abi": {"major": 1, "min_minor": 0, "built_minor": 2}, "license": "MIT"},
     "provides": {"ops": [{"domain": "com.acme", "op": "Rope", "since": 1, "until": 3, "torch_targets": ["acme::rope"]}],
-                 "weights": [{"scheme": "xor", "suffixes": [".x"], "modes": ["mmap"]}], "extensions": ["com.acme.x/1"]}})"),
+                 "weights": [{"scheme": "xor", "suffixes": [".x"]}], "extensions": ["com.acme.x/1"]}})"),
       "");
 }
 
@@ -122,7 +122,7 @@ TEST(Manifest, UnknownKey) {
   EXPECT_EQ(manifest_refusal(R"({"config_version": "1.0", "on_conflit": "first"})"),
             "error: DIR/m.json: /: unknown key 'on_conflit': expected one of '$schema', "
             "'config_version', 'extends', "
-            "'plugin_dirs', 'plugins', 'on_conflict', 'op_sets', 'default_op_set'\n"
+            "'plugin_dirs', 'plugins', 'on_conflict', 'op_sets', 'default_op_set', 'weights'\n"
             "  note: did you mean 'on_conflict'?");
 }
 TEST(Manifest, WrongChoice) {

@@ -51,6 +51,33 @@ def test_ops_and_plugins_load_nothing(pack):
     assert (code, out) == (0, f"com.acme.rope-pack 1.4.0 (2 ops): ok\n  {pack}/rope.onnx2fx.json\n")
 
 
+def test_sources_of_weights_are_listed(tmp_path):
+    for name in ("xor.so", "xor.onnx2fx.json"):
+        shutil.copy(LIBRARIES / name, tmp_path / name)
+    code, out, _ = onnx2fx("plugins", "--no-default-plugins", "--plugin-dir", tmp_path)
+    assert (code, out) == (0, f"com.acme.xor 1.0.0 (0 ops; weights: xor): ok\n  {tmp_path}/xor.onnx2fx.json\n")
+    code, out, _ = onnx2fx("plugins", "--json", "--no-default-plugins", "--plugin-dir", tmp_path)
+    assert json.loads(out)["plugins"][0]["weights"] == ["xor"]
+    assert onnx2fx("plugin", "check", tmp_path / "xor.so") == (
+        0,
+        f"ok: {tmp_path}/xor.so: com.acme.xor 1.0.0, ABI 1.0, needs host minor 0, 0 ops, weights of xor\n",
+        "",
+    )
+
+
+def test_descriptor_that_says_another_scheme(tmp_path):
+    shutil.copy(LIBRARIES / "xor.so", tmp_path)
+    text = (LIBRARIES / "xor.onnx2fx.json").read_text()
+    (tmp_path / "xor.onnx2fx.json").write_text(text.replace('"scheme": "xor"', '"scheme": "nor"'))
+    note = f"  note: the descriptor is {tmp_path}/xor.onnx2fx.json\n"
+    assert onnx2fx("plugin", "check", tmp_path / "xor.so") == (
+        3,
+        "",
+        f"error: {tmp_path}/xor.so: weights: the descriptor promises what the library lacks: nor, nor (.xorstore)\n{note}"
+        f"error: {tmp_path}/xor.so: weights: the library has what the descriptor does not say: xor, xor (.xorstore)\n{note}",
+    )
+
+
 def test_converts_with_a_pack(pack, tmp_path):
     code, _, errors = onnx2fx(model(tmp_path / "m.onnx", "com.acme.Halve"), "-o", tmp_path / "out", "--plugin-dir", pack)
     assert (code, errors) == (0, "")
@@ -74,7 +101,7 @@ def test_manifest_with_an_unknown_key(tmp_path, pack):
     assert refused(tmp_path, pack, "--manifest", tmp_path / "m.json") == (
         3,
         "error: DIR/m.json: /: unknown key 'op_set': expected one of '$schema', 'config_version', 'extends', 'plugin_dirs', "
-        "'plugins', 'on_conflict', 'op_sets', 'default_op_set'\n  note: did you mean 'op_sets'?\n",
+        "'plugins', 'on_conflict', 'op_sets', 'default_op_set', 'weights'\n  note: did you mean 'op_sets'?\n",
     )
 
 

@@ -70,6 +70,7 @@ void add_convert_options(CLI::App& app, Options& o) {
                  "Folder that the model's external data may lie in, too, through symbolic or hard "
                  "links; may be repeated. Without it, nothing outside the model's folder is read")
       ->type_name("DIR");
+  app.add_option("--seed", o.seed, "Of random weights (default 0)")->type_name("N");
   const Choices<fx::Dialect> dialects{{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}};
   app.add_option("--dialect", o.dialect, "nn: torch.nn modules (default); aten: ATen calls only")
       ->transform(one_of(dialects))

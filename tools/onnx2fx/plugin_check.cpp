@@ -78,9 +78,12 @@ int load_and_compare(const std::string& library, int out) {
   try {
     const o2fx_plugin table = plugin::accepted_table(plugin::load_library(library, ""), library);
     const plugin::Descriptor own = plugin::describe(table);
-    text = fmt::format("ok: {}: {} {}, ABI {}.{}, needs host minor {}, {} ops\n", library, own.id,
+    std::string weights;
+    for (const plugin::DescribedScheme& s : own.schemes)
+      weights += (weights.empty() ? ", weights of " : ", ") + s.name;
+    text = fmt::format("ok: {}: {} {}, ABI {}.{}, needs host minor {}, {} ops{}\n", library, own.id,
                        own.version, table.abi_major, table.abi_minor, table.abi_min_minor,
-                       own.ops.size());
+                       own.ops.size(), weights);
     const std::string descriptor = fs::path(library).replace_extension(".onnx2fx.json").string();
     if (fs::exists(descriptor)) {
       Faults faults;
@@ -116,7 +119,7 @@ bool drain(int in, int timeout_seconds, std::string& text) {
         std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
     pollfd p{in, POLLIN, 0};
     if (left <= 0 || poll(&p, 1, static_cast<int>(left)) <= 0) return false;
-    const ssize_t n = read(in, buffer.data(), buffer.size());
+    const ssize_t n = ::read(in, buffer.data(), buffer.size());
     if (n <= 0) return true;
     text.append(buffer.data(), static_cast<size_t>(n));
   }

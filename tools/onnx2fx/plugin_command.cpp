@@ -31,11 +31,14 @@ int list_plugins(const plugin::Options& options, bool json) {
       all.push_back({{"id", p.id},
                      {"version", p.version},
                      {"ops", p.n_ops},
+                     {"weights", p.schemes},
                      {"status", p.status},
                      {"library", p.library},
                      {"descriptor", p.descriptor}});
     else
-      fmt::print("{} {} ({} ops): {}\n  {}\n", p.id, p.version, p.n_ops, p.status, p.descriptor);
+      fmt::print("{} {} ({} ops{}): {}\n  {}\n", p.id, p.version, p.n_ops,
+                 p.schemes.empty() ? "" : fmt::format("; weights: {}", fmt::join(p.schemes, ", ")),
+                 p.status, p.descriptor);
   }
   if (json) fmt::print("{}\n", Json{{"plugins", all}}.dump(2));
   return 0;

@@ -43,6 +43,9 @@ class Result {
 
   const Conversion& conversion() const { return *conversion_; }
 
+  /// Whether a manifest has rules, so that weights="meta" is not about every tensor.
+  bool has_weight_rules() const { return conversion_->has_weight_rules; }
+
   Bytes buffer(size_t index) const {
     if (index >= buffers_.size()) throw nb::index_error("buffer");
     const std::string& bytes = *buffers_[index];
@@ -93,6 +96,7 @@ Options options_of(const nb::kwargs& kwargs) {
   take(kwargs, "keep_going", options.keep_going);
   take(kwargs, "training", options.training);
   take(kwargs, "weight_roots", options.weight_roots);
+  take(kwargs, "seed", options.seed);
   take(kwargs, "weights", weights);
   take(kwargs, "dialect", dialect);
   options.weights = one_of<weights::Mode>("weights", weights,
@@ -195,6 +199,7 @@ NB_MODULE(_native, m) {
       .def("graph_json", &Result::graph_json)
       .def("report_json", &Result::report_json)
       .def("descriptors", &onnx2fx::descriptors)
+      .def("has_weight_rules", &Result::has_weight_rules)
       .def("buffer", &Result::buffer)
       .def("source_bytes", &Result::source_bytes);
   m.def("convert_file", &onnx2fx::convert_file);

@@ -52,6 +52,7 @@ struct Conversion {
   fx::Module module;
   Report report;
   weights::Mode weights = weights::Mode::kReference;
+  bool has_weight_rules = false;  ///< a manifest had its word before the mode
   /// Bytes of a tensor of the module; empty when weightless. Lives as long as the Conversion.
   std::span<const uint8_t> bytes(const fx::TensorData& data) const;
 

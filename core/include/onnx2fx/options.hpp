@@ -34,7 +34,7 @@ enum class Mode : uint8_t {
   kReference,  ///< left in the model's own files
   kCopy,       ///< copied into the package
   kMeta,       ///< none: the module's parameters are on the meta device
-  kRandom      ///< random numbers of the right shape
+  kRandom      ///< random numbers of the right shape: see Options::seed
 };
 
 }  // namespace weights
@@ -43,7 +43,8 @@ struct Options {
   plugin::Options plugins;
   weights::Mode weights = weights::Mode::kReference;
   std::vector<std::string>
-      weight_roots;  ///< folders besides the model's own that may hold external data
+      weight_roots;   ///< folders besides the model's own that may hold external data
+  uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
   bool training = false;          ///< aten dialect: the mode baked into dropout and batch_norm
   bool keep_going = false;        ///< keep what cannot be lowered as onnx2fx::opaque nodes

@@ -27,9 +27,8 @@
  *  5. Lifetime, host to plugin: whatever is read through a ctx (strings, dims, constant bytes,
  *     lists, scratch) lives until the callback that got this ctx returns. Nothing needs copying
  *     before that, and nothing may be kept after.
- *  6. Lifetime, plugin to host: the plugin table and all it points to are constant and live as
- *     long as the library is mapped. Arguments are copied during the call. The only exception is
- *     o2fx_blob, which carries its own release().
+ *  6. Lifetime, plugin to host: the plugin table, its extensions and all that they point to are
+ *     constant and live as long as the library is mapped. Arguments are copied during the call.
  *  7. Threads: every host function is [ctx]: callable only inside the callback that got the ctx,
  *     on its thread. While a nested lowering runs (see lower_subgraph) only the innermost ctx may
  *     be used. Violations return O2FX_E_INVALID.
@@ -452,8 +451,8 @@ typedef struct o2fx_plugin {
    * get_extension, log, set_error, scratch. */
   o2fx_status(O2FX_CALL* init)(const o2fx_host_api*, o2fx_ctx);
   void(O2FX_CALL* deinit)(void);
-  /* What this plugin offers under an id (a C string), e.g. O2FX_EXT_WEIGHTS; NULL if nothing. Not
-   * before init. */
+  /* What this plugin offers under an id (a C string), e.g. O2FX_EXT_WEIGHTS; NULL if nothing. The
+   * answer is a constant, also before init. */
   const void*(O2FX_CALL* get_extension)(const char* id);
   /* ---- end of minor 0 ---- */
 } o2fx_plugin;
@@ -463,61 +462,115 @@ typedef struct o2fx_plugin {
  * nothing else. */
 O2FX_EXPORT const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void);
 
-/* ---- extension "onnx2fx.draft-weights/1", plugin side ---- */
+/* ---- extension "onnx2fx.weights/1" ---- */
 
-/* A draft: this host does not ask for it yet.
- * Serves the bytes of tensors that the model keeps elsewhere. Chosen by scheme ("xor" for location
- * "xor:w.bin") or by suffix, as the manifest says. The host resolves and opens the file, contained
- * in the model's folder; a plugin never opens paths that come from a model. In these callbacks the
- * ctx serves only get_extension, log, set_error and scratch. */
-#define O2FX_EXT_WEIGHTS "onnx2fx.draft-weights/1"
+/* Sources of weights. A plugin that has some answers get_extension(O2FX_EXT_WEIGHTS) with a
+ * constant o2fx_weights_ext. The host opens a source for each file that a model's external data
+ * names by a scheme ("xor" in "xor:w.bin"), and for each rule of a manifest that names the scheme.
+ * It opens every file itself, contained in the folder of the model or manifest; a plugin opens
+ * none. Bytes cross in two ways: as a range of such a file, which the host maps and nobody copies,
+ * or read into memory of the host. Order: open; list, find, read; close; all of it between init and
+ * deinit. Serial, unless the plugin sets O2FX_PLUGIN_CONCURRENT. */
+#define O2FX_EXT_WEIGHTS "onnx2fx.weights/1"
+
+/* A file that the host has opened and mapped. Lives until close(). */
+typedef struct o2fx_weight_file {
+  uint64_t struct_size;
+  o2fx_str location; /* as the model or manifest says it, without the scheme: for messages */
+  const void* data;  /* read-only; NULL if size is 0 */
+  uint64_t size;
+  int64_t fd;     /* borrowed and read-only, for pread; -1: a model given in memory */
+  uint32_t index; /* for o2fx_weight_answer */
+  uint32_t reserved;
+} o2fx_weight_file;
+
+/* What open() is asked to serve. Lives until open() returns. */
 typedef struct o2fx_weight_source {
   uint64_t struct_size;
-  o2fx_str scheme, location; /* location without the scheme, as the model says it: for messages and
-                                ids, not to be opened */
-  int64_t fd;    /* read-only; borrowed until close(): use pread, not read; -1: not a file */
-  uint64_t size; /* of the file */
+  o2fx_str scheme;
+  o2fx_str options;             /* of the manifest's rule: a JSON object, "{}" if it has none */
+  const o2fx_weight_file* file; /* index 0; NULL: none is named. Scheme "onnx": the model itself */
+  uint64_t seed;                /* the user's, for whatever is random; else 0 */
 } o2fx_weight_source;
-typedef struct o2fx_weight_info { /* one tensor: what the model wants, or what a source holds */
+
+/* Where the model itself says that the bytes of a tensor lie. */
+enum {
+  O2FX_STORED_NOWHERE = 0, /* it does not say, or a rule has asked for others */
+  O2FX_STORED_HERE = 1,    /* at `offset` of file 0 */
+  O2FX_STORED_BESIDE = 2   /* at `offset` of the file `location`, which open_file gives */
+};
+/* A tensor: what the module wants, or what a source holds. */
+typedef struct o2fx_weight {
   uint64_t struct_size;
-  o2fx_str name;
-  uint64_t offset, length; /* in the file, as the model says them; length 0 = not said */
-  uint64_t bytes;          /* product of dims times dtype: what get must deliver */
+  o2fx_str name; /* its key in the source: renaming by a rule is done */
   int32_t dtype, rank;
-  const int64_t* dims;
-} o2fx_weight_info;
-#define O2FX_W_DATA 1u /* bytes: a mapping or an owned buffer */
-#define O2FX_W_REF 2u  /* weightless: only ref; data stays NULL */
-typedef struct o2fx_blob {
+  const int64_t* dims; /* rank entries */
+  uint64_t size;       /* in bytes, ONNX raw_data packing: what a range or read() must give */
+  o2fx_str location;
+  uint64_t offset;
+  uint32_t stored; /* O2FX_STORED_*; list() leaves it and the two above zero */
+  uint32_t reserved;
+} o2fx_weight;
+
+enum {
+  O2FX_WEIGHT_RANGE = 1, /* length bytes at offset of file: nothing is copied */
+  O2FX_WEIGHT_READ = 2,  /* read() gives them */
+  O2FX_WEIGHT_META = 3   /* there are none: the tensor is on torch's meta device */
+};
+/* The host has zeroed it and set struct_size. */
+typedef struct o2fx_weight_answer {
   uint64_t struct_size;
-  const void* data; /* NULL with O2FX_W_REF */
-  uint64_t size, align;
-  o2fx_str ref; /* a stable id of the content, or a URI */
-  uint32_t is_mmap, reserved;
-  void* owner; /* the plugin's */
-  void(O2FX_CALL* release)(
-      struct o2fx_blob*); /* any thread, once, before close(); frees data, ref and owner */
-} o2fx_blob;
+  uint32_t kind; /* O2FX_WEIGHT_* */
+  uint32_t file; /* RANGE: o2fx_weight_file.index */
+  uint64_t offset, length;
+  int32_t dtype, rank; /* what the source holds; dtype 0: it does not know, `want` is taken on
+                          trust. The host refuses what is not exactly what was wanted */
+  const int64_t* dims; /* of the source, or scratch */
+} o2fx_weight_answer;
+
+/* Host to plugin, beside the ctx of the callback. Append only. All of it is [ctx]. */
+typedef struct o2fx_weights_host {
+  uint64_t struct_size;
+  /* As in o2fx_host_api. The host adds source and tensor. [ctx] */
+  void(O2FX_CALL* log)(o2fx_ctx, int32_t level, o2fx_str msg);
+  o2fx_status(O2FX_CALL* set_error)(o2fx_ctx, o2fx_status status, const char* file, int32_t line,
+                                    o2fx_str msg);
+  void*(O2FX_CALL* scratch)(o2fx_ctx, uint64_t size, uint64_t align);
+  /* Another file of this source: location is relative to the folder of file 0, and contained as
+   * file 0 is. The same location gives the same file. O2FX_ABSENT: there is none. [ctx] */
+  o2fx_status(O2FX_CALL* open_file)(o2fx_ctx, o2fx_str location, o2fx_weight_file* out);
+} o2fx_weights_host;
+
+/* A scheme: lower case, digits, '+', '.', '-', a letter first. Frozen. */
+typedef struct o2fx_weight_scheme {
+  o2fx_str name;
+  const o2fx_str* suffixes; /* of locations that mean this scheme where none is named: ".npz" */
+  uint64_t n_suffixes;
+} o2fx_weight_scheme;
+
+/* Plugin to host. Append only. */
 typedef struct o2fx_weights_ext {
   uint64_t struct_size;
-  uint32_t supports; /* O2FX_W_* */
-  uint32_t n_schemes;
-  const o2fx_str* schemes;
-  /* Start serving one file. *source is the plugin's; get may use it from several threads at once.
-   */
-  o2fx_status(O2FX_CALL* open)(const o2fx_host_api*, o2fx_ctx, const o2fx_weight_source*,
+  const o2fx_weight_scheme* schemes;
+  uint64_t n_schemes;
+  /* Start serving. *source is the plugin's own; NULL is as good as any. Options that are not known
+   * are an error. */
+  o2fx_status(O2FX_CALL* open)(const o2fx_weights_host*, o2fx_ctx, const o2fx_weight_source*,
                                void** source);
-  /* The index-th tensor of a source that knows its content (safetensors); O2FX_ABSENT past the end.
-   * NULL if it does not. */
-  o2fx_status(O2FX_CALL* list)(const o2fx_host_api*, o2fx_ctx, void* source, uint64_t index,
-                               o2fx_weight_info* out);
-  /* Bytes of one tensor; want is one O2FX_W_*. The host zeroed *out and set its struct_size. */
-  o2fx_status(O2FX_CALL* get)(const o2fx_host_api*, o2fx_ctx, void* source, const o2fx_weight_info*,
-                              uint32_t want, o2fx_blob* out);
-  /* The same into the host's memory of exactly info->bytes. NULL: the host calls get and copies. */
-  o2fx_status(O2FX_CALL* read_into)(const o2fx_host_api*, o2fx_ctx, void* source,
-                                    const o2fx_weight_info*, void* dst);
+  /* Once for each open() that returned O2FX_OK, and nothing of the source is used after. */
   void(O2FX_CALL* close)(void* source);
+  /* The index-th tensor of a source that knows its content, for messages; O2FX_ABSENT past the end.
+   * The name lives until close(). NULL: no source of this plugin knows. */
+  o2fx_status(O2FX_CALL* list)(const o2fx_weights_host*, o2fx_ctx, void* source, uint64_t index,
+                               o2fx_weight* out);
+  /* What the source holds for `want`. O2FX_ABSENT: nothing of that name. O2FX_DECLINE: nothing for
+   * tensors of this kind (random numbers for an index table): the next rule is asked, in the end
+   * the model. */
+  o2fx_status(O2FX_CALL* find)(const o2fx_weights_host*, o2fx_ctx, void* source,
+                               const o2fx_weight* want, o2fx_weight_answer* out);
+  /* All want->size bytes into `to`. Only after find() answered READ. NULL: it never does. */
+  o2fx_status(O2FX_CALL* read)(const o2fx_weights_host*, o2fx_ctx, void* source,
+                               const o2fx_weight* want, void* to);
 } o2fx_weights_ext;
 
 #ifdef __cplusplus
@@ -539,6 +592,8 @@ O2FX_SA(offsetof(o2fx_host_api, program_close) == 48 + 8 * 36, "minor 0 host tab
 O2FX_SA(sizeof(o2fx_host_api) == 48 + 8 * 37, "minor 0 host table changed");
 O2FX_SA(offsetof(o2fx_plugin, ops) == 56 && offsetof(o2fx_plugin, get_extension) == 88,
         "minor 0 plugin table changed");
-O2FX_SA(sizeof(o2fx_weight_source) == 56 && sizeof(o2fx_weight_info) == 64, "weights/1 changed");
-O2FX_SA(sizeof(o2fx_blob) == 72 && offsetof(o2fx_weights_ext, close) == 56, "weights/1 changed");
+O2FX_SA(sizeof(o2fx_weight_file) == 56 && sizeof(o2fx_weight_source) == 56, "weights/1 changed");
+O2FX_SA(sizeof(o2fx_weight) == 80 && sizeof(o2fx_weight_answer) == 48, "weights/1 changed");
+O2FX_SA(sizeof(o2fx_weights_host) == 40 && sizeof(o2fx_weight_scheme) == 32, "weights/1 changed");
+O2FX_SA(sizeof(o2fx_weights_ext) == 64, "weights/1 changed");
 #endif

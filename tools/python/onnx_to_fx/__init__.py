@@ -71,6 +71,7 @@ def convert_onnx_to_fx(
     weights: str | None = None,
     weight_roots: Iterable[str | os.PathLike[str]] = (),
     directory: str | os.PathLike[str] | None = None,
+    seed: int = 0,
     dialect: str = "nn",
     trainable: Iterable[str] = (),
     frozen: Iterable[str] = (),
@@ -88,11 +89,12 @@ def convert_onnx_to_fx(
         independent of it), "random"; or none at all, see bind: "meta" (on the meta device), "fake"
         (FakeTensors, of the active FakeTensorMode or a new one, see fake_mode). "meta" is the
         default inside weightless_onnx_loader, where only "fake" may be asked for instead, and
-        "fake" under an active FakeTensorMode.
+        "fake" under an active FakeTensorMode. The manifest's rules come first.
       weight_roots: folders outside the model's own that its external data may lie in, where
         symbolic links lead there (a Hugging Face cache: "snapshots/..." to "blobs"), or as hard
         links. Without them nothing outside the model's folder is read.
       directory: the folder that external data of a model in memory lies in.
+      seed: of random weights; equal seeds and tensor names give equal numbers.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
       keep_going: nodes that cannot be lowered stay as nodes that raise when they are run: their
@@ -107,8 +109,7 @@ def convert_onnx_to_fx(
     from . import _native
 
     weights = chosen_weights(weights)
-    allowed = ("reference", "copy", "meta", "fake", "random")
-    mode = weights if _one_of("weights", weights, allowed) in ("meta", "fake", "random") else None
+    _one_of("weights", weights, ("reference", "copy", "meta", "fake", "random"))
     options = dict(
         plugin_dirs=[os.fspath(d) for d in plugin_dirs],
         builtin_directory=_builtin_plugins(),
@@ -121,14 +122,16 @@ def convert_onnx_to_fx(
         frozen=list(frozen),
         keep_going=keep_going,
         training=training,
+        seed=seed,
     )
     conversion = _convert(_native, model, directory, options)
     document = json.loads(conversion.graph_json())
+    weightless = weights == "fake" or (weights == "meta" and not conversion.has_weight_rules())
     with _loader.Weights(
         document,
         ["" if d < 0 else d for d in conversion.descriptors()],
         conversion,
-        mode=mode,
+        mode=weights if weightless else None,
         copy=weights == "copy",
     ) as tensors:
         module = _loader.build(document, tensors, training=training)

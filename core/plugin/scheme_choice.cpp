@@ -1,0 +1,169 @@
+#include "core/plugin/scheme_choice.hpp"
+
+#include <algorithm>
+
+#include "core/plugin/nearest.hpp"
+
+namespace onnx2fx::plugin {
+namespace {
+
+using Providers = std::vector<const Provider*>;
+
+const DescribedScheme* find(const Provider& p, const std::string& scheme) {
+  const auto& all = p.descriptor.schemes;
+  const auto at = std::find_if(all.begin(), all.end(),
+                               [&](const DescribedScheme& s) { return s.name == scheme; });
+  return at == all.end() ? nullptr : &*at;
+}
+
+/// An embedder's own first, then the installation's, then others: a scheme of the installation is
+/// taken over by a loader of the manifest only.
+int rank(const Provider& p) { return p.in_process ? 0 : p.builtin ? 1 : 2; }
+
+const Provider& by_id(const Providers& providers, const std::string& id, const std::string& where) {
+  const auto at = std::find_if(providers.begin(), providers.end(),
+                               [&](const Provider* p) { return p->descriptor.id == id; });
+  if (at == providers.end())
+    throw PluginError(where, "expected the id of a plugin that was found, got '" + id + "'");
+  if (!(*at)->usable()) throw PluginError(where, "plugin '" + id + "' is " + (*at)->status);
+  return **at;
+}
+
+[[noreturn]] void nobody(const Providers& providers, const std::string& scheme,
+                         const std::string& where) {
+  std::vector<std::string> notes, known;
+  for (const Provider* p : providers) {
+    if (find(*p, scheme)) notes.push_back(p->descriptor.id + " is " + p->status);
+    if (p->usable())
+      for (const DescribedScheme& s : p->descriptor.schemes) known.push_back(s.name);
+  }
+  if (const auto near = nearest(scheme, known)) notes.push_back("did you mean '" + *near + "'?");
+  if (known.empty())
+    notes.emplace_back("the usual sources are in the installation's plugin onnx2fx.weights");
+  throw PluginError(where,
+                    "expected a plugin that serves weights of scheme '" + scheme + "', got none",
+                    std::move(notes));
+}
+
+[[noreturn]] void conflict(const Provider& a, const Provider& b, const std::string& key,
+                           const std::string& where) {
+  throw PluginError(
+      where,
+      "two plugins serve weights of '" + key + "': " + a.descriptor.id + " and " + b.descriptor.id,
+      {"settle it in the manifest: \"weights\": {\"loaders\": {\"" + key + "\": \"" +
+       a.descriptor.id + "\"}}"});
+}
+
+/// The best by rank; two of one rank are a conflict, unless the order of discovery counts.
+const Provider* best(const Providers& able, const Configuration& configuration,
+                     const std::string& key, const std::string& where) {
+  const Provider* first = nullptr;
+  const Provider* rival = nullptr;
+  for (const Provider* p : able) {
+    if (!first || rank(*p) < rank(*first)) {
+      first = p;
+      rival = nullptr;
+    } else if (rank(*p) == rank(*first) && !rival) {
+      rival = p;
+    }
+  }
+  if (rival && configuration.manifest.conflicts_are_errors) conflict(*first, *rival, key, where);
+  return first;
+}
+
+/// The longest of the suffixes that `location` ends with; empty: none.
+std::string longest(const std::vector<std::string>& suffixes, const std::string& location) {
+  std::string best;
+  for (const std::string& s : suffixes)
+    if (s.size() > best.size() && location.ends_with(s)) best = s;
+  return best;
+}
+
+/// Of a plugin that a loader names for a suffix: the scheme that declares the suffix, or its only
+/// one.
+std::string scheme_of(const Provider& p, const std::string& suffix, const std::string& where) {
+  const auto& all = p.descriptor.schemes;
+  for (const DescribedScheme& s : all)
+    if (std::find(s.suffixes.begin(), s.suffixes.end(), suffix) != s.suffixes.end()) return s.name;
+  if (all.size() == 1) return all[0].name;
+  throw PluginError(where, "expected a plugin with a scheme for '" + suffix + "', got '" +
+                               p.descriptor.id + "' without one");
+}
+
+weights::Served by_loader(const Providers& providers, const Configuration& configuration,
+                          const std::string& location) {
+  const auto& loaders = configuration.manifest.weights.loaders;
+  std::vector<std::string> suffixes;
+  for (const auto& [key, unused] : loaders)
+    if (key[0] == '.') suffixes.push_back(key);
+  const std::string suffix = longest(suffixes, location);
+  if (suffix.empty()) return {"", "", location};
+  const Loader& loader = loaders.at(suffix);
+  const Provider& p = by_id(providers, loader.plugin, loader.origin);
+  return {scheme_of(p, suffix, loader.origin), p.descriptor.id, location};
+}
+
+}  // namespace
+
+const Provider& choose_scheme(const Providers& providers, const Configuration& configuration,
+                              const std::string& scheme, const std::string& plugin,
+                              const std::string& wanted_by) {
+  if (!plugin.empty()) return by_id(providers, plugin, wanted_by);
+  const auto& loaders = configuration.manifest.weights.loaders;
+  if (const auto loader = loaders.find(scheme); loader != loaders.end()) {
+    const Provider& p = by_id(providers, loader->second.plugin, loader->second.origin);
+    if (!find(p, scheme))
+      throw PluginError(loader->second.origin, "expected a plugin that serves weights of scheme '" +
+                                                   scheme + "', got '" + p.descriptor.id + "'");
+    return p;
+  }
+  Providers able;
+  for (const Provider* p : providers)
+    if (p->usable() && find(*p, scheme)) able.push_back(p);
+  const Provider* chosen = best(able, configuration, scheme, wanted_by);
+  if (!chosen) nobody(providers, scheme, wanted_by);
+  return *chosen;
+}
+
+weights::Served served_by_suffix(const Providers& providers, const Configuration& configuration,
+                                 const std::string& location, const std::string& wanted_by) {
+  if (weights::Served found = by_loader(providers, configuration, location); !found.scheme.empty())
+    return found;
+  std::vector<std::string> suffixes;
+  for (const Provider* p : providers)
+    if (p->usable())
+      for (const DescribedScheme& s : p->descriptor.schemes)
+        suffixes.insert(suffixes.end(), s.suffixes.begin(), s.suffixes.end());
+  const std::string suffix = longest(suffixes, location);
+  if (suffix.empty())
+    throw PluginError(wanted_by, "expected the key 'from', as no plugin claims the suffix of '" +
+                                     location + "', got none");
+  Providers able;
+  for (const Provider* p : providers) {
+    const auto& all = p->descriptor.schemes;
+    if (p->usable() && std::any_of(all.begin(), all.end(), [&](const DescribedScheme& s) {
+          return std::find(s.suffixes.begin(), s.suffixes.end(), suffix) != s.suffixes.end();
+        }))
+      able.push_back(p);
+  }
+  const Provider& chosen = *best(able, configuration, suffix, wanted_by);
+  return {scheme_of(chosen, suffix, wanted_by), chosen.descriptor.id, location};
+}
+
+weights::Served served_in_model(const Providers& providers, const Configuration& configuration,
+                                const std::string& location) {
+  const size_t colon = location.find(':');
+  if (colon == std::string::npos || colon == 0)
+    return by_loader(providers, configuration, location);
+  const std::string scheme = location.substr(0, colon);
+  // Sources without a file: a model must not be able to ask for numbers that are nobody's.
+  const bool fileless = scheme == "onnx" || scheme == "meta" || scheme == "random";
+  const bool known = std::any_of(providers.begin(), providers.end(), [&](const Provider* p) {
+    return p->usable() && find(*p, scheme);
+  });
+  if (fileless || (!known && !configuration.manifest.weights.loaders.contains(scheme)))
+    return by_loader(providers, configuration, location);
+  return {scheme, "", location.substr(colon + 1)};
+}
+
+}  // namespace onnx2fx::plugin

@@ -1,0 +1,31 @@
+#include "core/include/onnx2fx/version.hpp"
+#include "plugins/weights/sources.hpp"
+
+namespace onnx2fx::sources {
+
+void require_no_options(const o2fx_weight_source& asked) {
+  if (view(asked.options) != "{}")
+    throw Invalid("options: expected none, got " + std::string(view(asked.options)));
+}
+
+void require_no_file(const o2fx_weight_source& asked) {
+  if (asked.file)
+    throw Invalid("location: expected none, got '" + std::string(view(asked.file->location)) + "'");
+}
+
+static std::unique_ptr<WeightSource> open(WeightsHost& host, const o2fx_weight_source& asked) {
+  const std::string_view scheme = view(asked.scheme);
+  if (scheme == "onnx") return open_onnx(host, asked);
+  if (scheme == "safetensors") return open_safetensors(host, asked);
+  if (scheme == "meta") return open_meta(host, asked);
+  return open_random(host, asked);
+}
+
+static constexpr o2fx_str kSafetensors[] = {str(".safetensors"), str(".safetensors.index.json")};
+static constexpr o2fx_weight_scheme kSchemes[] = {
+    scheme("onnx"), scheme("safetensors", kSafetensors, 2), scheme("meta"), scheme("random")};
+static constexpr o2fx_weights_ext kWeights = weights<open>(kSchemes);
+
+}  // namespace onnx2fx::sources
+
+ONNX2FX_WEIGHTS_PLUGIN("onnx2fx.weights", onnx2fx::kVersion, onnx2fx::sources::kWeights)
