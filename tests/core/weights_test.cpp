@@ -327,10 +327,10 @@ TEST(External, AbsentFile) {
   EXPECT_EQ(fault(t, folder.path(), Mode::kMeta), "");
   Fixture meta(t, folder.path(), Mode::kMeta);
   EXPECT_EQ(error_of([&] { meta.bytes(); }), wanted);
-  EXPECT_EQ(meta.store.absent_file(meta.weight()), "w.bin");
+  EXPECT_EQ(meta.store.absent_file(meta.weight(), "w"), "w.bin");
   folder.write("w.bin", bytes_of<float>({1, 2}));
   Fixture there(t, folder.path());
-  EXPECT_EQ(there.store.absent_file(there.weight()), std::nullopt);
+  EXPECT_EQ(there.store.absent_file(there.weight(), "w"), std::nullopt);
   EXPECT_TRUE(std::holds_alternative<std::monostate>(meta.store.data(meta.weight()).where));
 }
 
