@@ -283,12 +283,15 @@ fx::TensorData Store::data(const TensorProto& tensor) {
 
 const std::vector<fx::Source>& Store::sources() const { return impl_->sources; }
 
-Bytes Store::source_bytes(uint32_t source) {
+const read::ByteSource& Store::source(uint32_t source) const {
   const read::ByteSource& bytes = *impl_->source_bytes.at(source);
   bytes.check_unchanged();
-  return {bytes.data, bytes.size};
+  return bytes;
 }
 
-int Store::source_descriptor(uint32_t source) const { return impl_->source_bytes.at(source)->fd; }
+Bytes Store::source_bytes(uint32_t source) {
+  const read::ByteSource& bytes = this->source(source);
+  return {bytes.data, bytes.size};
+}
 
 }  // namespace onnx2fx::weights

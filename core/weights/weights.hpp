@@ -72,11 +72,11 @@ class Store {
   /// Files that data() has pointed into so far. A path that is empty is the model itself, given in
   /// memory.
   const std::vector<fx::Source>& sources() const;
-  /// The mapping of a source: for writers and the runtime. Throws ConversionError if the file has
-  /// changed since it was mapped.
+  /// A source itself: for writers, which copy out of its descriptor. Throws ConversionError if the
+  /// file has changed since it was mapped.
+  const read::ByteSource& source(uint32_t source) const;
+  /// The mapping of a source: for the runtime. Throws as source() does.
   std::span<const uint8_t> source_bytes(uint32_t source);
-  /// Open as long as the store; -1: a model in memory.
-  int source_descriptor(uint32_t source) const;
 
  private:
   std::vector<uint64_t> sparse_places(const onnx::SparseTensorProto& sparse, uint64_t count);

@@ -66,7 +66,8 @@ void add_convert_options(CLI::App& app, Options& o) {
       ->transform(one_of(modes))
       ->type_name("MODE");
   app.add_option("--weights-root", o.weight_roots,
-                 "Folder outside the model's own that external data may lie in")
+                 "Folder that the model's external data may lie in, too, through symbolic or hard "
+                 "links; may be repeated. Without it, nothing outside the model's folder is read")
       ->type_name("DIR");
   const Choices<fx::Dialect> dialects{{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}};
   app.add_option("--dialect", o.dialect, "nn: torch.nn modules (default); aten: ATen calls only")

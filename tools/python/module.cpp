@@ -41,14 +41,7 @@ class Result {
     return nb::bytes(text.data(), text.size());
   }
 
-  // Of the mapped files themselves, whatever lies at their paths by now; -1: bytes in memory. They
-  // are open as long as this object is there.
-  std::vector<int> descriptors() const {
-    std::vector<int> all;
-    for (uint32_t i = 0; i < conversion_->module.sources.size(); ++i)
-      all.push_back(conversion_->store->source_descriptor(i));
-    return all;
-  }
+  const Conversion& conversion() const { return *conversion_; }
 
   Bytes buffer(size_t index) const {
     if (index >= buffers_.size()) throw nb::index_error("buffer");
@@ -167,6 +160,19 @@ Result run(Convert&& convert) {
   }
 }
 
+// Of the mapped files themselves, whatever lies at their paths by now; -1: bytes in memory. They
+// are open as long as the result is there.
+std::vector<int> descriptors(const Result& result) {
+  const Conversion& c = result.conversion();
+  std::vector<int> all;
+  try {
+    for (uint32_t i = 0; i < c.module.sources.size(); ++i) all.push_back(c.store->source(i).fd);
+  } catch (const ConversionError& e) {
+    raise("ConversionError", text_of(e.what()), list_of(e.diagnostics));
+  }
+  return all;
+}
+
 Result convert_file(const std::string& path, const nb::kwargs& kwargs) {
   Options options = options_of(kwargs);
   return run([&] { return convert(path, options); });
@@ -188,7 +194,7 @@ NB_MODULE(_native, m) {
   nb::class_<Result>(m, "Result")
       .def("graph_json", &Result::graph_json)
       .def("report_json", &Result::report_json)
-      .def("descriptors", &Result::descriptors)
+      .def("descriptors", &onnx2fx::descriptors)
       .def("buffer", &Result::buffer)
       .def("source_bytes", &Result::source_bytes);
   m.def("convert_file", &onnx2fx::convert_file);

@@ -11,6 +11,7 @@ import importlib
 import json
 import math
 import mmap
+import operator
 import os
 import stat
 import tempfile
@@ -30,6 +31,7 @@ PackageError, dtype_of = _targets.PackageError, _targets.dtype_of
 _weightless = importlib.import_module(__name__.removesuffix("weights") + "weightless")
 
 _SMALL = 64 * 1024
+_HEADER_LIMIT = 100_000_000  # bytes, that of the safetensors library
 SAFETENSORS = {
     "F64": "float64",
     "F32": "float32",
@@ -215,12 +217,18 @@ class Weights:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        """Waits until what had to be moved is where the tensors look."""
+        """Waits until what had to be moved is where the tensors look.
+
+        What was copied is of one state of its file.
+        """
         if self._moving is not None:
             self._moving.shutdown(wait=True, cancel_futures=failure[0] is not None)
             for move in self._moves:
                 if not move.cancelled():
                     move.result()
+        if failure[0] is None:
+            for file in self._files.values():
+                file.check_unchanged()
 
     def _move_unaligned(self, entries: Sequence[Mapping[str, Any]]) -> _File | None:
         """Lays out the temporary file and starts to fill it; __exit__ waits for the end."""
@@ -274,7 +282,16 @@ class _File:
                     f"{self.name}: {what}: expected {expected}, got {got}; "
                     "convert the model again, or with --weights copy"
                 )
+        self._opened = now
         self._map: mmap.mmap | None = None
+
+    def check_unchanged(self) -> None:
+        now = os.fstat(self.handle.fileno())
+        if (now.st_size, now.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns):
+            raise PackageError(
+                f"{self.name}: the file was written to while its weights were read; "
+                "load them again when nobody writes to it"
+            )
 
     def check(self, offset: int, length: int) -> None:
         if offset < 0 or length < 0 or offset + length > self.size:
@@ -305,6 +322,9 @@ class _Memory:
 
     def __init__(self, view: Callable[[int, int], torch.Tensor]) -> None:
         self.view = view
+
+    def check_unchanged(self) -> None:
+        pass
 
     def copy(self, offset: int, length: int) -> torch.Tensor:
         return self.view(offset, length).clone()
@@ -379,22 +399,28 @@ def safetensors_entries(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, tuple[int, int, str, list[int]]], dict[str, str]]:
     """Key -> (offset in the file, length, dtype as written there, shape); the file's metadata."""
-    with open(path, "rb") as f:
+    with open(path, "rb", opener=_open_regular) as f:
         size = os.fstat(f.fileno()).st_size
         length = int.from_bytes(f.read(8), "little")
-        if size < 8 or length > size - 8:
+        if size < 8 or length > min(size - 8, _HEADER_LIMIT):
             raise PackageError(
                 f"{os.fspath(path)}: expected a safetensors file, got a header of {length} bytes"
             )
-        header = json.loads(f.read(length))
-    metadata = header.pop("__metadata__", {})
-    start = 8 + length
-    entries = {}
-    for key, e in header.items():
-        first, last = e["data_offsets"]
-        if not 0 <= first <= last <= size - start:
+        text = f.read(length)
+    start, entries = 8 + length, {}
+    try:
+        header = json.loads(text)
+        metadata = header.pop("__metadata__", {})
+        for key, e in header.items():
+            first, last = map(operator.index, e["data_offsets"])
+            entries[key] = (start + first, last - first, e["dtype"], e["shape"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+        raise PackageError(
+            f"{os.fspath(path)}: expected the header of a safetensors file, got {e!r}"
+        ) from e
+    for key, (offset, count, _, _) in entries.items():
+        if offset < start or count < 0 or offset + count > size:
             raise PackageError(f"{os.fspath(path)}: {key!r}: data_offsets lie outside the file")
-        entries[key] = (start + first, last - first, e["dtype"], e["shape"])
     return entries, metadata
 
 
