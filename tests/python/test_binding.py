@@ -498,6 +498,15 @@ def test_constants_of_the_graph_come_with_the_last_weight():
     check_equal(module, convert_onnx_to_fx(path), *arguments("gpt2"))
 
 
+def test_constants_of_the_source_come_before_those_of_the_graph():
+    path = exported("gpt2")
+    module, weights = meta(path), source("paths", path, None, convert_onnx_to_fx(path))
+    constant = next(k for k, _ in module.named_buffers() if k not in module.state_dict())
+    weights[constant] += 1
+    bind(module, weights)
+    assert torch.equal(module.get_buffer(constant), weights[constant])
+
+
 # ---- init functions
 
 

@@ -121,14 +121,16 @@ def keep_constants(module: fx.GraphModule, values: Mapping[str, torch.Tensor]) -
 
 
 def _after_load(module: fx.GraphModule, _: Any) -> None:
-    restore_constants(module)
+    restore_constants(module, transient=True)
 
 
-def restore_constants(module: fx.GraphModule) -> None:
+def restore_constants(module: fx.GraphModule, *, transient: bool = False) -> None:
     """Gives a weightless module whose weights have come (bound, loaded) all that is no weight.
 
     Constants of the graph get their values, on the device of the weights; counters of batches
-    start at zero. Does nothing while a weight is absent: a graph on two devices cannot be run.
+    start at zero. What has a value keeps it; but with `transient` not the constants that no state
+    dict holds, as after to_empty they are anything. Does nothing while a weight is absent: a graph
+    on two devices cannot be run.
     """
     summary = module.meta.get("onnx2fx", {})
     if "constants" not in summary:
@@ -144,8 +146,11 @@ def restore_constants(module: fx.GraphModule) -> None:
     device = weights[0].device if weights else torch.device("cpu")
     transposed = {t["path"] for t in summary["tensors"] if t["transposed"]}
     for path, value in constants.items():
-        if not is_absent(_get(module, path)):
-            continue  # loaded, or bound
+        owner, _, name = path.rpartition(".")
+        owner = module.get_submodule(owner)
+        stale = transient and name in owner._non_persistent_buffers_set
+        if not (stale or is_absent(getattr(owner, name))):
+            continue
         _set(module, path, (value.t() if path in transposed else value).to(device, copy=True))
     for path, counter in counters.items():
         if is_absent(counter):
@@ -159,11 +164,6 @@ def _counters(module: nn.Module) -> dict[str, torch.Tensor]:
         for path, tensor in module.named_buffers()
         if path.rpartition(".")[2] == "num_batches_tracked"
     }
-
-
-def _get(module: nn.Module, path: str) -> torch.Tensor:
-    owner, _, name = path.rpartition(".")
-    return getattr(module.get_submodule(owner), name)
 
 
 def _set(module: nn.Module, path: str, value: torch.Tensor) -> None:
