@@ -71,8 +71,11 @@ void write_package(const Conversion& c, const std::string& folder) {
     }
     return c.bytes(data);
   };
-  write::write_package(c.module, kWeights[static_cast<size_t>(c.weights)], bytes, write::report(c),
-                       folder);
+  // Where rules give some tensors weights, the package is no longer a weightless one.
+  const bool partly = c.weights == weights::Mode::kMeta && c.has_weight_rules;
+  const write::Weights weights =
+      partly ? write::Weights::kReference : kWeights[static_cast<size_t>(c.weights)];
+  write::write_package(c.module, weights, bytes, write::report(c), folder);
 }
 
 }  // namespace onnx2fx

@@ -273,7 +273,8 @@ TEST_F(SourcingTest, FilesOfTheManifestStayInItsFolderOrARoot) {
   data(link, 0);
   EXPECT_EQ(error_of([&] { link.settle(); }),
             "error: m.json at /weights/sources/0: external data 'link.shelf': leads out of the "
-            "model's folder\n  note: if that file is meant, allow its folder with --weights-root");
+            "model's folder\n  note: if that file is meant, allow its folder with --weights-root, "
+            "in Python with weight_roots");
 }
 
 }  // namespace

@@ -30,6 +30,13 @@ def external(name, values, location="m.data", offset=0) -> TensorProto:
     return tensor
 
 
+def externals(weights) -> list[TensorProto]:
+    """Name -> values, one after the other in one file."""
+    ends = np.cumsum([np.asarray(v).nbytes for v in weights.values()])
+    starts = [0, *ends[:-1]]
+    return [external(n, v, offset=at) for (n, v), at in zip(weights.items(), starts)]
+
+
 def model(nodes, tensors=(), x=("n", 4), opset=21) -> onnx.ModelProto:
     """x -> y."""
     made = models.model(nodes, {"x": list(x)}, {"y": None}, opset=opset)

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from absent import branch, external, graph_of, model, onnx2fx
+from absent import branch, external, externals, graph_of, model, onnx2fx
 from onnx import TensorProto, helper, numpy_helper
 from onnx_to_fx import (
     ConversionError,
@@ -70,7 +70,7 @@ def test_recurrent_layers():
     node = helper.make_node("LSTM", ["x", *shapes], ["y"], hidden_size=8)
     x = [5, "n", 4]
     full = model([node], [numpy_helper.from_array(v, n) for n, v in weights.items()], x=x)
-    absent = model([node], [external(n, v) for n, v in weights.items()], x=x)
+    absent = model([node], externals(weights), x=x)
     for given in (full, absent):
         module = convert_onnx_to_fx(given, weights="meta")
         assert module(torch.empty(5, 2, 4, device="meta")).shape == (5, 1, 2, 8)
@@ -260,8 +260,8 @@ def custom() -> onnx.ModelProto:
         helper.make_node("Mystery", ["h"], ["m"], name="mystery", domain="com.example"),
         helper.make_node("MatMul", ["m", "w2"], ["y"], name="last"),
     ]
-    weights = [external("w1", models.floats(4, 8)), external("b1", models.floats(8))]
-    return model(nodes, [*weights, external("w2", models.floats(8, 3))])
+    weights = {"w1": models.floats(4, 8), "b1": models.floats(8), "w2": models.floats(8, 3)}
+    return model(nodes, externals(weights))
 
 
 @pytest.mark.parametrize("weights", ["meta", "fake"])
