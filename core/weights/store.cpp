@@ -24,12 +24,6 @@ Bytes as_bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-/// What random mode draws anew, so that a file may be absent.
-bool is_random(int32_t dtype) {
-  return dtype == TensorProto::FLOAT || dtype == TensorProto::DOUBLE ||
-         dtype == TensorProto::FLOAT16 || dtype == TensorProto::BFLOAT16;
-}
-
 /// Stored as its carrier is, so that the module can point into a file.
 bool is_whole(int32_t dtype) { return packed_size(dtype, 8) == 8 * element_size(carrier(dtype)); }
 
@@ -298,16 +292,6 @@ Store::Store(const read::ModelFile& file, Mode mode, std::vector<std::string> ro
   check_roots(impl_->folders.roots);
 }
 Store::~Store() = default;
-
-void Store::check(const TensorProto& tensor) {
-  impl_->check_tensor(tensor);
-  const read::WeightRef* ref = reference(impl_->file, tensor);
-  if (!ref || ref->field != read::Field::kExternal) return;
-  const bool present = impl_->locate(*ref, tensor).source != nullptr;
-  const bool needed = impl_->mode == Mode::kReference || impl_->mode == Mode::kCopy ||
-                      (impl_->mode == Mode::kRandom && !is_random(tensor.data_type()));
-  if (!present && needed) impl_->missing(*ref, tensor);
-}
 
 std::optional<std::string> Store::absent_file(const TensorProto& tensor, const std::string& name) {
   return impl_->at(name, [&] { return impl_->absent_file(tensor, name); });

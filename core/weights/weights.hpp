@@ -44,14 +44,9 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// Checks length against dims x dtype and the file's bounds; opens external files, contained in
-  /// the model's folder (no absolute path, no "..", no escape through symlinks). An absent file is
-  /// no fault in meta mode, nor for floats in random mode. Throws ConversionError.
-  void check(const onnx::TensorProto& tensor);
-
   /// The file, as the model names it, that would hold the tensor's bytes but does not exist;
   /// nullopt: the bytes are there, or a rule's source has them. name: as for bytes(). Throws
-  /// ConversionError for a location that check() refuses.
+  /// ConversionError for a location that is refused.
   std::optional<std::string> absent_file(const onnx::TensorProto& tensor, const std::string& name);
 
   /// Bytes in ONNX raw_data packing, little-endian. Views the mapping where the payload is raw or a

@@ -72,8 +72,8 @@ struct Fixture {
 std::string fault(const TensorProto& t, const std::string& directory = "",
                   Mode mode = Mode::kReference, std::vector<std::string> roots = {}) {
   return error_of([&] {
-    Fixture(t, directory, mode, roots)
-        .store.check(Fixture::read(t, directory).model.graph().initializer(0));
+    Fixture f(t, directory, mode, roots);
+    f.store.data(f.weight());
   });
 }
 
@@ -254,7 +254,6 @@ TEST(Weights, PointingAtABigWeightDoesNotReadIt) {
   const uint64_t before = test::resident_kib();
   Store store(file, Mode::kReference, {});
   const TensorProto& weight = file.model.graph().initializer(0);
-  store.check(weight);
   EXPECT_EQ(std::get<fx::FileRange>(store.data(weight).where).length, uint64_t{64} << 20);
   EXPECT_EQ(store.sources()[0].path, path);
   EXPECT_LT(test::resident_kib(), before + 4096);
@@ -308,7 +307,7 @@ TEST(External, FileIsMappedOnce) {
   set_entry(t, "offset", "4");
   set_entry(t, "length", "8");
   Fixture f(t, folder.path());
-  f.store.check(f.weight());
+  f.store.data(f.weight());
   EXPECT_EQ(f.bytes(), bytes_of<float>({2, 3}));
   const auto range = std::get<fx::FileRange>(f.store.data(f.weight()).where);
   EXPECT_EQ(range.offset, 4u);
@@ -430,7 +429,7 @@ TEST(External, FileCutShortIsNotRead) {
   const TemporaryFolder folder;
   const std::string path = folder.write("w.bin", std::string(1 << 20, '\0'));
   Fixture f(external("w.bin", {1 << 18}), folder.path());
-  f.store.check(f.weight());
+  f.store.data(f.weight());
   const auto range = std::get<fx::FileRange>(f.store.data(f.weight()).where);
   ASSERT_EQ(truncate(path.c_str(), 4096), 0);
   const std::string wanted = "error: " + path +
@@ -444,7 +443,7 @@ TEST(External, FileWrittenToIsNotRead) {
   const TemporaryFolder folder;
   const std::string path = folder.write("w.bin", bytes_of<float>({1, 2}));
   Fixture f(external("w.bin", {2}), folder.path());
-  f.store.check(f.weight());
+  f.store.data(f.weight());
   struct stat status {};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   const struct timespec later[] = {status.st_atim, {status.st_mtim.tv_sec + 1, 0}};
@@ -460,7 +459,7 @@ TEST(External, FileReplacedStaysTheOneThatWasChecked) {
   const TemporaryFolder folder;
   folder.write("w.bin", bytes_of<float>({1, 2}));
   Fixture f(external("w.bin", {2}), folder.path());
-  f.store.check(f.weight());
+  f.store.data(f.weight());
   std::filesystem::rename(folder.write("new.bin", bytes_of<float>({3, 4})), folder / "w.bin");
   EXPECT_EQ(f.bytes(), bytes_of<float>({1, 2}));
 }
@@ -511,7 +510,6 @@ TEST(External, DamagedEntriesNeverCrash) {
     if (random() % 8 == 0) t.add_string_data("s");
     const std::string error = error_of([&] {
       Fixture f(t, folder.path());
-      f.store.check(f.weight());
       if (t.data_type() != TensorProto::STRING) f.store.data(f.weight());
     });
     good += error.empty();
