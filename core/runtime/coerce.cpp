@@ -104,7 +104,8 @@ c10::IValue list_of(std::vector<c10::IValue> items, F&& convert) {
   return list;
 }
 
-c10::IValue to_list(c10::IValue value, const c10::TypePtr& element, std::optional<int32_t> size) {
+c10::IValue to_list(const c10::IValue& value, const c10::TypePtr& element,
+                    std::optional<int32_t> size) {
   std::vector<c10::IValue> items;
   if (value.isList() || value.isTuple()) {
     items = elements(value);
@@ -193,7 +194,7 @@ c10::IValue coerce(c10::IValue value, const c10::TypePtr& type, std::optional<in
     case c10::TypeKind::BoolType:
       return to_bool(std::move(value));
     case c10::TypeKind::ListType:
-      return to_list(std::move(value), type->castRaw<c10::ListType>()->getElementType(), list_size);
+      return to_list(value, type->castRaw<c10::ListType>()->getElementType(), list_size);
     default:
       return value;
   }

@@ -43,6 +43,7 @@ c10::IValue row(const std::vector<std::optional<c10::IValue>>& values, const c10
   const int64_t width = static_cast<int64_t>(values.size());
   if (dtype.isNone()) {
     std::vector<std::string> texts;
+    texts.reserve(values.size());
     for (const auto& value : values) texts.push_back(value ? as_text_of(*value) : std::string());
     return make_strings({1, width}, std::move(texts));
   }
