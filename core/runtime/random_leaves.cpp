@@ -32,7 +32,7 @@ at::Tensor mixed(at::Tensor z) {
 }
 
 // Integers in [0, 2^bits).
-at::Tensor drawn(at::IntArrayRef size, int64_t bits, int64_t seed, at::Tensor draws) {
+at::Tensor drawn(at::IntArrayRef size, int64_t bits, int64_t seed, const at::Tensor& draws) {
   const at::Tensor key = mixed(mixed(at::full_like(draws, seed)).add(draws.mul(kGolden)));
   draws.add_(1);
   const at::Tensor places = at::arange(1, c10::multiply_integers(size) + 1, draws.options());

@@ -24,7 +24,7 @@ void add_block(State& state, const uint8_t* block) {
     w[i] = uint32_t{block[4 * i]} << 24 | uint32_t{block[4 * i + 1]} << 16 |
            uint32_t{block[4 * i + 2]} << 8 | block[4 * i + 3];
   for (size_t i = 16; i < 80; i++) w[i] = std::rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-  auto [a, b, c, d, e] = state;
+  uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
   const auto rounds = [&](size_t from, uint32_t constant, auto&& mix) {
     for (size_t i = from; i < from + 20; i++) {
       const uint32_t t = std::rotl(a, 5) + mix() + e + constant + w[i];

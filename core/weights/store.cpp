@@ -160,7 +160,7 @@ struct Store::Impl {
     if (!wanted.ref || wanted.ref->field != read::Field::kExternal) return std::nullopt;
     const Served served = supply.served(wanted.ref->location);
     if (served.scheme.empty()) return std::nullopt;
-    const std::optional<Supplied> found = supply.by_location(served, wanted);
+    std::optional<Supplied> found = supply.by_location(served, wanted);
     if (!found) missing(*wanted.ref, tensor);
     return found;
   }

@@ -128,7 +128,7 @@ std::optional<Supplied> Supply::by_rule(const std::string& name, const Want& wan
     if (rule.scheme == "onnx") return std::nullopt;
     if (!can_open(i)) return Supplied{};
     std::string fault;
-    const std::optional<Supplied> found = asked(i, name, want, rule.required, fault);
+    std::optional<Supplied> found = asked(i, name, want, rule.required, fault);
     if (found) return found;
     if (fault.empty()) continue;
     faults_.push_back({Severity::kError, where, fault, {"asked for by " + rule.origin}});

@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// What the kernel moves at a time from file to file: a third slower where blocks straddle it.
-constexpr uint64_t kBlock = 64 * 1024;
+constexpr uint64_t kBlock = uint64_t{64} << 10;
 
 struct Format {
   std::string_view torch;

@@ -103,7 +103,8 @@ Choose always(Draw draw) {
 }
 
 /// `spread`: from the fans to the standard deviation.
-Choose by_fans(const std::string& name, bool is_uniform, std::function<double(Fans)> spread) {
+Choose by_fans(const std::string& name, bool is_uniform,
+               const std::function<double(Fans)>& spread) {
   return [=](std::span<const int64_t> dims) {
     if (dims.size() < 2)
       throw Invalid(name + ": expected a weight of at least two dims, got " +
