@@ -51,9 +51,11 @@ function(onnx2fx_add_plugin name)
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   set(map "${ONNX2FX_SDK_CMAKE_DIR}/plugin.map")
   target_link_options(${name} PRIVATE "LINKER:--version-script=${map}" "LINKER:--exclude-libs,ALL")
-  # A sanitizer's runtime comes with the program, so its symbols are undefined in the library.
+  # A sanitizer's runtime comes with the program: its symbols are undefined in the library, which does not need it.
   get_directory_property(directory_options LINK_OPTIONS)
-  if(NOT directory_options MATCHES "-fsanitize=" AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize=")
+  if(directory_options MATCHES "-fsanitize=" OR CMAKE_CXX_FLAGS MATCHES "-fsanitize=")
+    target_link_options(${name} PRIVATE -fno-sanitize=all)
+  else()
     target_link_options(${name} PRIVATE "LINKER:-z,defs")
   endif()
   set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".so" POSITION_INDEPENDENT_CODE ON
