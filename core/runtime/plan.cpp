@@ -19,7 +19,7 @@ struct Target {
   Callable call;
 };
 
-Callable dispatched(c10::OperatorHandle handle) {
+Callable dispatched(const c10::OperatorHandle& handle) {
   return [handle](std::vector<c10::IValue>& arguments, const Context&) -> c10::IValue {
     handle.callBoxed(&arguments);
     if (arguments.size() == 1) return std::move(arguments[0]);

@@ -49,6 +49,7 @@ class ModuleSession final : public Session {
   std::vector<c10::IValue> forward(const std::vector<HostValue>& inputs) {
     c10::NoGradGuard no_grad;
     std::vector<c10::IValue> values;
+    values.reserve(inputs.size());
     for (const HostValue& input : inputs) values.push_back(to_ivalue(input));
     return module_.forward(std::move(values));
   }

@@ -229,17 +229,17 @@ c10::IValue string_normalize(Arguments& x, const Context&) {
 // At runs of whitespace, which leave nothing at either end; what is left after `most` splits stays
 // whole.
 std::vector<std::string> split_at_spaces(const std::string& text, int64_t most) {
-  constexpr const char* spaces = " \t\n\v\f\r\x1c\x1d\x1e\x1f";
+  constexpr const char* kSpaces = " \t\n\v\f\r\x1c\x1d\x1e\x1f";
   std::vector<std::string> parts;
-  size_t begin = text.find_first_not_of(spaces);
+  size_t begin = text.find_first_not_of(kSpaces);
   while (begin != std::string::npos) {
     if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
       parts.push_back(text.substr(begin));
       break;
     }
-    const size_t end = std::min(text.find_first_of(spaces, begin), text.size());
+    const size_t end = std::min(text.find_first_of(kSpaces, begin), text.size());
     parts.push_back(text.substr(begin, end - begin));
-    begin = text.find_first_not_of(spaces, end);
+    begin = text.find_first_not_of(kSpaces, end);
   }
   return parts;
 }

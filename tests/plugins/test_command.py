@@ -16,7 +16,8 @@ LIBRARIES = BUILD / "tests" / "plugins" / "libraries"
 
 
 def onnx2fx(*arguments, cwd=None, **variables):
-    environment = {"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent", **variables}
+    sanitizers = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+    environment = {"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent", **sanitizers, **variables}
     done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, env=environment, cwd=cwd)
     return done.returncode, done.stdout, done.stderr
 

@@ -144,6 +144,7 @@ std::vector<Literal> run_model(const std::string& text, const std::vector<Litera
   const auto session = runtime::open_library(ONNX2FX_TEST_RUNTIME)(
       converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
   std::vector<HostValue> values;
+  values.reserve(inputs.size());
   for (const Literal& input : inputs) values.push_back(to_host(input));
   std::vector<Literal> outputs;
   for (const HostValue& output : session->run(values)) outputs.push_back(from_host(output));

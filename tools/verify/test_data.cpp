@@ -159,6 +159,7 @@ std::vector<DataSet> read_data_sets(const std::string& model, const std::string&
     if (!given.contains(input.name())) inputs.push_back(&input.type());
   for (const auto& output : graph.output()) outputs.push_back(&output.type());
   std::vector<DataSet> sets;
+  sets.reserve(folders.size());
   for (const fs::path& path : folders)
     sets.push_back(
         {path.string(), read_values(path, "input", inputs), read_values(path, "output", outputs)});

@@ -63,6 +63,7 @@ std::vector<SetResult> check_model(const VerifyOptions& options, plugin::Registr
   const auto session = runtime::open_library(library)(
       converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
   std::vector<SetResult> results;
+  results.reserve(sets.size());
   for (const DataSet& set : sets)
     results.push_back({set.folder, session->check(set.inputs, set.outputs, options.tolerance)});
   return results;
