@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/convert/lowering.hpp"
-#include "core/convert/names.hpp"
+#include "core/border/lowering.hpp"
+#include "core/build/names.hpp"
 #include "core/convert/opaque.hpp"
 
 namespace onnx2fx::conversion {

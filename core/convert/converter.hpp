@@ -13,8 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/convert/builder.hpp"
-#include "core/convert/infer.hpp"
+#include "core/build/builder.hpp"
+#include "core/shapes/infer.hpp"
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/prepare/prepare.hpp"

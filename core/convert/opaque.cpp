@@ -2,7 +2,7 @@
 
 #include <deque>
 
-#include "core/convert/arguments.hpp"
+#include "core/border/arguments.hpp"
 
 namespace onnx2fx::conversion {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/convert/builder.hpp"
-#include "core/convert/infer.hpp"
+#include "core/build/builder.hpp"
+#include "core/shapes/infer.hpp"
 
 namespace onnx2fx::conversion {
 

@@ -1,0 +1,228 @@
+// Writes FX programs while nodes are being lowered: the values of a conversion, the stack of open
+// programs, captures, symbolic ints made into nodes where they are used, and the undo of a
+// transaction. Knows no ONNX operator and no plugin.
+#ifndef ONNX2FX_CORE_BUILD_BUILDER_HPP_
+#define ONNX2FX_CORE_BUILD_BUILDER_HPP_
+
+#include <onnx2fx/plugin.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/shapes/type.hpp"
+#include "core/fx/program.hpp"
+#include "core/fx/schema.hpp"
+
+namespace onnx {
+class SparseTensorProto;
+class TensorProto;
+class TypeProto;
+}  // namespace onnx
+
+namespace onnx2fx::conversion {
+
+using ValueId = uint64_t;
+
+/// Thrown inside the host; becomes a status and a text at the border.
+struct HostError : std::runtime_error {
+  HostError(o2fx_status s, const std::string& what) : std::runtime_error(what), status(s) {}
+  o2fx_status status;
+};
+
+enum class ValueSource : uint8_t {
+  kDead,    ///< of an undone transaction
+  kNode,    ///< result of an FX node of `program`
+  kTensor,  ///< initializer, Constant, or constant(): `tensor`
+  kList,    ///< written in place: `items`
+  kNone,    ///< the empty optional
+  kInts,    ///< an integer tensor of which only `ints` exists until somebody uses it as a tensor
+  kNumber   ///< a Python int: `ints` holds one Sym
+};
+
+/// A tensor whose bytes lie in a file that does not exist.
+struct Absent {
+  std::string tensor, file;
+};
+
+struct Value {
+  ValueSource source = ValueSource::kDead;
+  uint32_t program = 0, node = 0;  ///< kNode
+  uint32_t tensor = 0;             ///< kTensor
+  std::vector<ValueId> items;      ///< kList
+  Type type;
+  /// Elements of a small integer (or bool) tensor in C order, as far as they are known.
+  std::optional<std::vector<MaybeSym>> ints;
+  /// Why they are not: the small integer tensor that they are, or are computed from.
+  std::shared_ptr<const Absent> absent;
+  bool tainted = false;                           ///< comes from a node that could not be lowered
+  std::shared_ptr<onnx::TypeProto> proto;         ///< cache of infer
+  std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
+};
+
+/// The elements of a value whose `ints` are all literals, as ONNX packs them.
+std::string packed_ints(const Value& v);
+
+/// A tensor that the module may hold.
+struct TensorEntry {
+  std::string name;
+  int32_t dtype = 0;  ///< ONNX
+  std::vector<int64_t> dims;
+  const onnx::TensorProto* proto = nullptr;         ///< of the model
+  const onnx::SparseTensorProto* sparse = nullptr;  ///< of the model; `bytes` once they are needed
+  std::shared_ptr<const std::string> bytes;         ///< else made by a lowering; ONNX packing
+  int32_t role = O2FX_ROLE_DEFAULT;                 ///< strongest claim so far
+  std::string mutated_by;                           ///< node that claimed MUTATED
+  int uses = 0;                                     ///< in the model, by name
+};
+
+struct OpenProgram {
+  fx::Program program;  ///< nodes in order of emission; placeholders anywhere until laid out
+  std::vector<uint32_t> formals;  ///< nodes
+  std::vector<ValueId> formal_values;
+  struct Capture {
+    ValueId outer;
+    uint32_t node;
+  };
+  std::vector<Capture> captures;
+  enum class State : uint8_t { kOpen, kEnded, kClosed } state = State::kOpen;
+  fx::Argument result;
+  std::unordered_map<std::string, int> names;
+
+  // Caches; `log` holds what was added, newest last, for the undo.
+  std::unordered_map<ValueId, uint32_t> tensors;      ///< tensor index -> get_attr node (root only)
+  std::unordered_map<std::string, uint32_t> numbers;  ///< text of a Sym -> node
+  std::unordered_map<ValueId, uint32_t> materialised;  ///< kInts value -> node
+  std::unordered_map<AtomId, std::pair<uint32_t, int64_t>>
+      local_dims;  ///< atom -> placeholder node, axis
+  std::vector<std::function<void(OpenProgram&)>> log;
+};
+
+class Builder {
+ public:
+  Builder();
+
+  SymTable syms;
+
+  // ---- values
+  /// Throws HostError(E_INVALID) for a stale or foreign id.
+  Value& value(ValueId id);
+  const Type& type(ValueId id) { return value(id).type; }
+  /// False once the transaction that made it was undone.
+  bool alive(ValueId id) const {
+    return id && id < values_.size() && values_[id].source != ValueSource::kDead;
+  }
+  /// Is this program one of the first `depth` open ones?
+  bool visible(uint32_t program, size_t depth) const {
+    for (size_t i = 0; i < depth && i < stack_.size(); i++)
+      if (stack_[i] == program) return true;
+    return false;
+  }
+  ValueId add(Value v);
+  ValueId add_tensor(TensorEntry entry);
+  ValueId tensor_value(uint32_t tensor, Type type);
+  std::deque<TensorEntry>& tensors() { return tensors_; }
+  ValueId add_ints(std::vector<MaybeSym> ints, Type type);
+  ValueId add_number(const Sym& s);
+  ValueId add_list(std::vector<ValueId> items);
+  ValueId add_none();
+  /// The extent of an axis: a literal or a Sym of an atom bound to this value.
+  Sym dim(ValueId id, int64_t axis);
+  /// Elements of an integer tensor; unknown ones become element atoms if `read_data`. nullopt:
+  /// length unknown or, without read_data, an element unknown.
+  std::optional<std::vector<Sym>> ints(ValueId id, bool read_data);
+
+  // ---- programs
+  uint32_t current() const { return stack_.back(); }
+  size_t depth() const { return stack_.size(); }
+  OpenProgram& program(uint32_t index) { return programs_[index]; }
+  size_t n_programs() const { return programs_.size(); }
+  void begin(const std::string& name_hint);
+  ValueId placeholder(const std::string& name_hint, const Type& type);
+  uint32_t end(const o2fx_arg& result);
+  /// The captured outer values, in the order in which every program now takes them.
+  std::vector<ValueId> close(std::span<const uint32_t> programs);
+
+  // ---- nodes
+  /// Where the nodes emitted from now on come from.
+  void set_provenance(std::shared_ptr<const fx::Provenance> p, std::string name_base) {
+    provenance_ = std::move(p);
+    name_base_ = std::move(name_base);
+  }
+  const std::shared_ptr<const fx::Provenance>& provenance() const { return provenance_; }
+  const std::string& name_base() const { return name_base_; }
+  /// Checks and appends one call; returns its results (see o2fx_emit.n_unpack).
+  std::vector<ValueId> emit(const o2fx_emit& call);
+  /// Values that stand for others in the running lowering (a tensor's own copy).
+  std::map<ValueId, ValueId> replaced;
+  /// Node reference for a value in the current program: get_attr, capture, materialised ints...
+  fx::Argument argument(ValueId id);
+  fx::Argument argument(const o2fx_arg& a, int depth = 0);
+  fx::Argument argument(const Sym& s);
+  fx::Node* node_of(ValueId id);
+
+  /// A torch target outside the tables is accepted if this says so (a pack's torch_targets).
+  std::function<bool(const std::string&)> allow_target;
+
+  // ---- transactions
+  struct Mark {
+    size_t values, programs, undo;
+    std::vector<uint32_t> stack;
+    struct ProgramMark {
+      uint32_t program;
+      size_t nodes, captures, log;
+    };
+    std::vector<ProgramMark> open;
+    std::shared_ptr<const fx::Provenance> provenance;
+    std::string name_base;
+  };
+  Mark mark() const;
+  void rollback(const Mark& m);
+  /// To be undone by rollback.
+  void on_undo(std::function<void()> f) { undo_.push_back(std::move(f)); }
+
+  /// Lays out all programs that the root reaches: placeholders first, output last. `outputs` are
+  /// values of the root.
+  std::vector<fx::Program> finish(const std::vector<ValueId>& outputs, bool single);
+
+ private:
+  uint32_t append(uint32_t program, fx::Node node);
+  std::string unique_name(OpenProgram& p, const std::string& hint);
+  fx::NodeRef reference(size_t level, ValueId id);
+  fx::NodeRef capture(size_t level, ValueId id);
+  fx::NodeRef tensor_node(size_t level, ValueId id);
+  fx::NodeRef materialise(size_t level, ValueId id);
+  fx::Argument number(size_t level, const Sym& s);
+  fx::NodeRef atom_node(size_t level, AtomId a);
+  fx::NodeRef call_at(size_t level, const std::string& target, std::vector<fx::Argument> args,
+                      std::vector<fx::NamedArgument> kwargs = {});
+  fx::Argument argument_at(size_t level, ValueId id);
+  std::optional<ValueId> anchor_of(const Sym& s);
+  void check_arguments(const fx::Schema& schema, const o2fx_emit& call);
+  bool fits(const o2fx_arg& a, const fx::SchemaType& t, bool element);
+  std::string describe(const o2fx_arg& a);
+  void check_operands(const o2fx_emit& call, const std::string& target);
+  std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
+  std::vector<Type> result_types(const std::string& target, const fx::Schema* schema,
+                                 const o2fx_emit& call);
+
+  std::deque<Value> values_;
+  std::deque<TensorEntry> tensors_;
+  std::deque<OpenProgram> programs_;
+  std::vector<uint32_t> stack_;
+  std::vector<std::function<void()>> undo_;
+  std::shared_ptr<const fx::Provenance> provenance_;
+  std::string name_base_;
+};
+
+}  // namespace onnx2fx::conversion
+
+#endif

@@ -1,0 +1,378 @@
+// Builder::emit: one call is checked against the torch schema, folded if it is arithmetic on sizes,
+// appended.
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/build/builder.hpp"
+
+namespace onnx2fx::conversion {
+
+using fx::Argument;
+using fx::NodeRef;
+using fx::SchemaType;
+
+namespace {
+
+constexpr std::array kNumberTargets = {
+    "operator::add",  "operator::sub",  "operator::mul",     "operator::floordiv", "operator::mod",
+    "operator::neg",  "operator::lt",   "operator::le",      "operator::gt",       "operator::ge",
+    "operator::eq",   "operator::ne",   "operator::truediv", "operator::getitem",  "torch::sym_max",
+    "torch::sym_min", "torch::sym_not", "torch::sym_ite"};
+constexpr std::array kHigherOrder = {"higher_order::cond", "higher_order::while_loop",
+                                     "higher_order::scan"};
+
+template <class A>
+bool contains(const A& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string text_of(o2fx_str s) { return s.data ? std::string(s.data, s.len) : std::string(); }
+
+std::string type_name(uint32_t kind) {
+  static constexpr const char* kName[] = {"a value", "a tensor",        "a sequence", "an optional",
+                                          "a map",   "a sparse tensor", "an int",     "None",
+                                          "a tuple", "a float",         "a bool"};
+  return kind < std::size(kName) ? kName[kind] : "a value";
+}
+
+std::string signature(const fx::Schema& schema) {
+  std::string s = schema.name + "(";
+  for (size_t i = 0; i < schema.arguments.size(); i++) {
+    const fx::SchemaArgument& a = schema.arguments[i];
+    s += (i ? ", " : "") + fx::to_string(a.type) + " " + a.name;
+  }
+  return s + ")";
+}
+
+}  // namespace
+
+std::string Builder::describe(const o2fx_arg& a) {
+  static constexpr const char* kName[] = {"None",
+                                          "a bool",
+                                          "an int",
+                                          "a float",
+                                          "a string",
+                                          "a value",
+                                          "a program",
+                                          "a dtype",
+                                          "a device",
+                                          "a layout",
+                                          "a memory format",
+                                          "a list",
+                                          "the training flag",
+                                          "a device"};
+  if (a.tag == O2FX_T_VALUE) return type_name(value(a.u.v).type.kind);
+  return a.tag < std::size(kName) ? kName[a.tag] : "an unknown tag";
+}
+
+static bool value_fits(const Value& v, const SchemaType& t, bool element) {
+  using K = SchemaType::Kind;
+  if (t.kind == K::kAny) return true;
+  if (v.source == ValueSource::kNone) return element ? t.element_optional : t.optional;
+  const uint32_t kind = v.type.kind;
+  if (kind == O2FX_KIND_UNKNOWN || kind == O2FX_KIND_OPTIONAL) return true;
+  const bool string = v.type.dtype == onnx::TensorProto::STRING;
+  switch (t.kind) {
+    case K::kTensor:
+      return kind == O2FX_KIND_TENSOR && !string;
+    case K::kStrings:
+      return kind == O2FX_KIND_TENSOR && string;
+    case K::kInt:
+      return kind == O2FX_KIND_INT || kind == O2FX_KIND_BOOL;
+    case K::kFloat:
+    case K::kNumber:
+      return kind == O2FX_KIND_INT || kind == O2FX_KIND_FLOAT || kind == O2FX_KIND_BOOL;
+    case K::kBool:
+      return kind == O2FX_KIND_BOOL;
+    default:
+      return false;
+  }
+}
+
+bool Builder::fits(const o2fx_arg& a, const SchemaType& t, bool element) {
+  using K = SchemaType::Kind;
+  if (a.tag == O2FX_T_NONE) return t.kind == K::kAny || (element ? t.element_optional : t.optional);
+  if (t.list && !element) {
+    if (a.tag == O2FX_T_LIST)
+      return std::all_of(a.u.list, a.u.list + a.len,
+                         [&](const o2fx_arg& x) { return fits(x, t, true); });
+    if (a.tag == O2FX_T_INT) return t.kind == K::kInt && t.list_size > 0;
+    if (a.tag != O2FX_T_VALUE) return false;
+    const Value& v = value(a.u.v);
+    if (v.source == ValueSource::kNone) return t.optional;
+    return v.type.kind == O2FX_KIND_SEQUENCE || v.type.kind == O2FX_KIND_UNKNOWN;
+  }
+  switch (a.tag) {
+    case O2FX_T_VALUE:
+      return value_fits(value(a.u.v), t, element);
+    case O2FX_T_BOOL:
+      return t.kind == K::kBool || t.kind == K::kNumber || t.kind == K::kAny;
+    case O2FX_T_TRAINING:
+      return t.kind == K::kBool;
+    case O2FX_T_INT:
+      return t.kind == K::kInt || t.kind == K::kFloat || t.kind == K::kNumber || t.kind == K::kAny;
+    case O2FX_T_FLOAT:
+      return t.kind == K::kFloat || t.kind == K::kNumber || t.kind == K::kAny;
+    case O2FX_T_STR:
+      return t.kind == K::kStr || t.kind == K::kAny;
+    case O2FX_T_DTYPE:
+      return t.kind == K::kScalarType || t.kind == K::kAny;
+    case O2FX_T_DEVICE:
+    case O2FX_T_DEVICE_OF:
+      return t.kind == K::kDevice;
+    case O2FX_T_LAYOUT:
+      return t.kind == K::kLayout;
+    case O2FX_T_MEMORY_FORMAT:
+      return t.kind == K::kMemoryFormat;
+    case O2FX_T_PROGRAM:
+      return t.kind == K::kProgram;
+    case O2FX_T_LIST:
+      return t.kind == K::kAny;
+    default:
+      return false;
+  }
+}
+
+void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
+  const auto fail = [&](const std::string& what) {
+    throw HostError(O2FX_E_SCHEMA,
+                    schema.name + ": " + what + "; the schema is " + signature(schema));
+  };
+  std::vector<bool> given(schema.arguments.size());
+  if (call.n_args > schema.arguments.size())
+    fail("expected at most " + std::to_string(schema.arguments.size()) + " arguments, got " +
+         std::to_string(call.n_args));
+  const auto check = [&](size_t i, const o2fx_arg& a) {
+    const fx::SchemaArgument& formal = schema.arguments[i];
+    given[i] = true;
+    if (!fits(a, formal.type, false))
+      fail("argument '" + formal.name + "': expected " + fx::to_string(formal.type) + ", got " +
+           describe(a));
+  };
+  for (uint32_t i = 0; i < call.n_args; i++) {
+    if (schema.arguments[i].kw_only)
+      fail("argument '" + schema.arguments[i].name + "': expected it by keyword");
+    check(i, call.args[i]);
+  }
+  for (uint32_t i = 0; i < call.n_kwargs; i++) {
+    const std::string name = text_of(call.kwargs[i].name);
+    const std::optional<size_t> at = schema.find(name);
+    if (!at) fail("keyword '" + name + "': expected an argument of the schema");
+    if (given[*at]) fail("argument '" + name + "': given twice");
+    check(*at, call.kwargs[i].arg);
+  }
+  for (size_t i = 0; i < given.size(); i++)
+    if (!given[i] && !schema.arguments[i].has_default)
+      fail("argument '" + schema.arguments[i].name + "': expected a value, got none");
+}
+
+// Operands of a higher-order operator against the formals of its programs.
+void Builder::check_operands(const o2fx_emit& call, const std::string& target) {
+  const bool cond = target == "higher_order::cond", scan = target == "higher_order::scan";
+  const uint32_t n_programs = scan ? 1 : 2, first = cond ? 1 : 0;
+  const auto fail = [&](const std::string& what) {
+    throw HostError(O2FX_E_SCHEMA, target + ": " + what);
+  };
+  if (call.n_args != 4) fail("expected 4 arguments, got " + std::to_string(call.n_args));
+  std::vector<const o2fx_arg*> operands;
+  for (uint32_t i = 0; i < call.n_args; i++) {
+    const o2fx_arg& a = call.args[i];
+    if (i >= first && i < first + n_programs) {
+      if (a.tag != O2FX_T_PROGRAM)
+        fail("argument " + std::to_string(i) + ": expected a program, got " + describe(a));
+    } else if (!(cond && i == 0)) {
+      if (a.tag != O2FX_T_LIST)
+        fail("argument " + std::to_string(i) + ": expected a list, got " + describe(a));
+      for (uint32_t k = 0; k < a.len; k++) operands.push_back(&a.u.list[k]);
+    }
+  }
+  for (uint32_t i = first; i < first + n_programs; i++) {
+    argument(call.args[i]);  // refuses ids that are no closed program
+    const OpenProgram& p = programs_[call.args[i].u.v];
+    const size_t expected = p.formals.size() + p.captures.size();
+    if (expected != operands.size())
+      fail("program '" + p.program.name + "': expected " + std::to_string(expected) +
+           " operands, got " + std::to_string(operands.size()));
+    for (size_t k = 0; k < p.formal_values.size(); k++) {
+      if (operands[k]->tag != O2FX_T_VALUE) continue;
+      const Type& formal = value(p.formal_values[k]).type;
+      const Type& actual = value(operands[k]->u.v).type;
+      if (formal.dtype && actual.dtype && formal.dtype != actual.dtype)
+        fail("program '" + p.program.name + "', operand " + std::to_string(k) +
+             ": expected dtype " + std::to_string(formal.dtype) + ", got " +
+             std::to_string(actual.dtype));
+      if (!scan && formal.dims && actual.dims && formal.rank() != actual.rank())
+        fail("program '" + p.program.name + "', operand " + std::to_string(k) + ": expected rank " +
+             std::to_string(formal.rank()) + ", got " + std::to_string(actual.rank()));
+    }
+  }
+}
+
+// Arithmetic on ints makes no node: it becomes one where the result is used.
+std::optional<ValueId> Builder::fold_number(const std::string& target, const o2fx_emit& call) {
+  std::vector<Sym> x;
+  for (uint32_t i = 0; i < call.n_args; i++) {
+    const o2fx_arg& a = call.args[i];
+    if (a.tag == O2FX_T_INT) {
+      x.emplace_back(a.u.i);
+    } else if (a.tag == O2FX_T_VALUE && value(a.u.v).source == ValueSource::kNumber) {
+      x.push_back(*(*value(a.u.v).ints)[0]);
+    } else {
+      return {};
+    }
+  }
+  MaybeSym r;
+  if (x.size() == 1 && target == "operator::neg") r = syms.mul(x[0], Sym(-1));
+  if (x.size() == 2) {
+    if (target == "operator::add") r = syms.add(x[0], x[1]);
+    if (target == "operator::sub") r = syms.add(x[0], x[1], -1);
+    if (target == "operator::mul") r = syms.mul(x[0], x[1]);
+    if (target == "operator::floordiv") r = syms.floordiv(x[0], x[1]);
+    if (target == "operator::mod") r = syms.mod(x[0], x[1]);
+    if (target == "torch::sym_max") r = syms.max(x[0], x[1]);
+    if (target == "torch::sym_min") r = syms.min(x[0], x[1]);
+  }
+  return r ? std::optional(add_number(*r)) : std::nullopt;
+}
+
+static uint32_t scalar_kind(int32_t dtype) {
+  switch (dtype) {
+    case onnx::TensorProto::UNDEFINED:
+      return O2FX_KIND_UNKNOWN;
+    case onnx::TensorProto::BOOL:
+      return O2FX_KIND_BOOL;
+    case onnx::TensorProto::FLOAT:
+    case onnx::TensorProto::DOUBLE:
+    case onnx::TensorProto::FLOAT16:
+    case onnx::TensorProto::BFLOAT16:
+      return O2FX_KIND_FLOAT;
+    default:
+      return O2FX_KIND_INT;
+  }
+}
+
+std::vector<Type> Builder::result_types(const std::string& target, const fx::Schema* schema,
+                                        const o2fx_emit& call) {
+  using K = SchemaType::Kind;
+  Type number;
+  if (!schema) {
+    const bool comparison =
+        target.size() == 12 && target.rfind("operator::", 0) == 0;  // lt, le, gt, ge, eq, ne
+    if (comparison || target == "torch::sym_not")
+      number.kind = O2FX_KIND_BOOL;
+    else if (target == "operator::truediv")
+      number.kind = O2FX_KIND_FLOAT;
+    else if (target != "operator::getitem" && contains(kNumberTargets, target)) {
+      for (uint32_t i = 0; i < call.n_args; i++) {
+        const uint32_t kind = call.args[i].tag == O2FX_T_VALUE ? value(call.args[i].u.v).type.kind
+                              : call.args[i].tag == O2FX_T_FLOAT
+                                  ? static_cast<uint32_t>(O2FX_KIND_FLOAT)
+                                  : static_cast<uint32_t>(O2FX_KIND_INT);
+        if (i == 0 || kind == O2FX_KIND_FLOAT || kind == O2FX_KIND_SEQUENCE) number.kind = kind;
+      }
+    }
+    return {number};
+  }
+  std::vector<Type> r;
+  for (const SchemaType& t : schema->returns) {
+    Type type;
+    if (t.kind == K::kAny || t.optional)
+      type.kind = O2FX_KIND_UNKNOWN;
+    else if (t.list)
+      type.kind = O2FX_KIND_SEQUENCE;
+    else if (t.kind == K::kTensor || t.kind == K::kStrings)
+      type.kind = O2FX_KIND_TENSOR;
+    else if (t.kind == K::kInt)
+      type.kind = O2FX_KIND_INT;
+    else if (t.kind == K::kFloat)
+      type.kind = O2FX_KIND_FLOAT;
+    else if (t.kind == K::kBool)
+      type.kind = O2FX_KIND_BOOL;
+    else if (t.kind == K::kNumber && call.n_args && call.args[0].tag == O2FX_T_VALUE)
+      type.kind = scalar_kind(value(call.args[0].u.v).type.dtype);
+    if (t.kind == K::kStrings) type.dtype = onnx::TensorProto::STRING;
+    r.push_back(type);
+  }
+  return r;
+}
+
+std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
+  const std::string target = text_of(call.target);
+  if (call.n_unpack > 4096 || call.reserved)
+    throw HostError(O2FX_E_INVALID, "emit: reserved fields are not zero");
+  const fx::Schema* schema = nullptr;
+  const bool number = contains(kNumberTargets, target);
+  if (contains(kHigherOrder, target)) {
+    check_operands(call, target);
+  } else if (number) {
+    if (const auto folded = fold_number(target, call)) return {*folded};
+  } else if ((schema = fx::find_schema(target))) {
+    check_arguments(*schema, call);
+    if (target == "aten::sym_size.int" && call.args[1].tag == O2FX_T_INT)
+      return {add_number(dim(call.args[0].u.v, call.args[1].u.i))};
+    if (target == "aten::_local_scalar_dense")
+      if (const auto known = ints(call.args[0].u.v, false);
+          known && known->size() == 1 && type(call.args[0].u.v).dtype != onnx::TensorProto::BOOL)
+        return {add_number((*known)[0])};
+  } else if (!allow_target || !allow_target(target)) {
+    throw HostError(O2FX_E_SCHEMA,
+                    "torch op '" + target +
+                        "': expected an operator of the ATen table, a higher-order operator, "
+                        "or one declared as torch_targets in the plugin's descriptor");
+  }
+  fx::Node node;
+  node.target = target;
+  for (uint32_t i = 0; i < call.n_args; i++) node.args.push_back(argument(call.args[i]));
+  for (uint32_t i = 0; i < call.n_kwargs; i++)
+    node.kwargs.emplace_back(text_of(call.kwargs[i].name), argument(call.kwargs[i].arg));
+  std::string hint = text_of(call.name_hint);
+  node.name = unique_name(programs_[current()], hint.empty() ? name_base_ : hint);
+  node.onnx = provenance_;
+  const std::string name = node.name;
+  const std::vector<Type> types = result_types(target, schema, call);
+  const uint32_t at = append(current(), std::move(node));
+
+  const auto result = [&](uint32_t node_index, const Type& type) {
+    Value v;
+    v.source = ValueSource::kNode;
+    v.program = current();
+    v.node = node_index;
+    v.type = type;
+    const bool is_int = type.kind == O2FX_KIND_INT;
+    const ValueId id = add(std::move(v));
+    return is_int ? add_number(syms.number(id)) : id;
+  };
+  if (call.n_unpack == 0) {
+    Type type = types.size() == 1 ? types[0] : Type{};
+    if (types.size() != 1) type.kind = O2FX_KIND_TUPLE;
+    return {result(at, type)};
+  }
+  const bool one_list = types.size() == 1;
+  if (schema && one_list && !schema->returns[0].list &&
+      schema->returns[0].kind != SchemaType::Kind::kAny)
+    throw HostError(O2FX_E_SCHEMA,
+                    target + ": expected n_unpack = 0, as its result is no tuple or list, got " +
+                        std::to_string(call.n_unpack));
+  if (schema && !one_list && types.size() != call.n_unpack)
+    throw HostError(O2FX_E_SCHEMA, target +
+                                       ": expected n_unpack = " + std::to_string(types.size()) +
+                                       ", got " + std::to_string(call.n_unpack));
+  std::vector<ValueId> results;
+  for (uint32_t i = 0; i < call.n_unpack; i++) {
+    fx::Node item;
+    item.target = "operator::getitem";
+    item.args = {NodeRef{at}, static_cast<int64_t>(i)};
+    item.name = unique_name(programs_[current()], name);
+    item.onnx = provenance_;
+    Type type = schema && !one_list ? types[i] : Type{};
+    if (one_list && schema && schema->returns[0].kind == SchemaType::Kind::kTensor)
+      type.kind = O2FX_KIND_TENSOR;
+    if (contains(kHigherOrder, target)) type.kind = O2FX_KIND_TENSOR;
+    results.push_back(result(append(current(), std::move(item)), type));
+  }
+  return results;
+}
+
+}  // namespace onnx2fx::conversion

@@ -1,0 +1,14 @@
+// Identifiers for FX: any text -> a Python identifier that is no keyword and no builtin.
+#ifndef ONNX2FX_CORE_BUILD_NAMES_HPP_
+#define ONNX2FX_CORE_BUILD_NAMES_HPP_
+
+#include <string>
+
+namespace onnx2fx::conversion {
+
+/// Deterministic; not unique: callers add a number. "/fc1/Gemm" -> "fc1_Gemm", "input" -> "input_".
+std::string identifier(const std::string& text);
+
+}  // namespace onnx2fx::conversion
+
+#endif

@@ -1,0 +1,213 @@
+#include "core/shapes/sym.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace onnx2fx::conversion {
+namespace {
+
+constexpr size_t kMaxTerms = 32;
+constexpr size_t kMaxText = 400;
+
+int64_t python_floordiv(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+
+}  // namespace
+
+void Sym::add_term(const std::vector<AtomId>& factors, int64_t coefficient, bool* overflow) {
+  const auto at =
+      std::lower_bound(terms_.begin(), terms_.end(), factors,
+                       [](const Term& t, const std::vector<AtomId>& f) { return t.factors < f; });
+  if (at != terms_.end() && at->factors == factors) {
+    if (__builtin_add_overflow(at->coefficient, coefficient, &at->coefficient)) *overflow = true;
+    if (at->coefficient == 0) terms_.erase(at);
+  } else if (coefficient) {
+    terms_.insert(at, {factors, coefficient});
+  }
+}
+
+Sym SymTable::intern(const std::string& key, Atom atom) {
+  const auto [it, fresh] = by_key_.try_emplace(key, static_cast<AtomId>(atoms_.size()));
+  if (fresh) {
+    if (atom.name.empty()) atom.name = "u";
+    const int n = names_[atom.name]++;
+    if (n || atom.name == "u") {
+      const std::string base = atom.name;
+      int k = n;
+      do atom.name = base + (base == "u" ? "" : "_") + std::to_string(k++);
+      while (names_.count(atom.name));
+      names_[base] = k;
+      names_[atom.name] = 1;
+    }
+    atoms_.push_back(std::move(atom));
+  }
+  return Sym::atom(it->second);
+}
+
+Sym SymTable::dim(uint64_t value, int64_t axis, const std::string& name_hint) {
+  return intern("d" + std::to_string(value) + "." + std::to_string(axis),
+                {AtomKind::kDim, value, axis, {}, {}, name_hint});
+}
+Sym SymTable::element(uint64_t value, int64_t index) {
+  return intern("e" + std::to_string(value) + "." + std::to_string(index),
+                {AtomKind::kElement, value, index, {}, {}, {}});
+}
+Sym SymTable::number(uint64_t value) {
+  return intern("n" + std::to_string(value), {AtomKind::kNumber, value, 0, {}, {}, {}});
+}
+
+MaybeSym SymTable::add(const Sym& a, const Sym& b, int64_t sign) {
+  Sym r = a;
+  bool overflow = false;
+  for (const Sym::Term& t : b.terms()) {
+    int64_t c;
+    if (__builtin_mul_overflow(t.coefficient, sign, &c)) return {};
+    r.add_term(t.factors, c, &overflow);
+  }
+  if (overflow || r.terms().size() > kMaxTerms) return {};
+  return r;
+}
+
+MaybeSym SymTable::mul(const Sym& a, const Sym& b) {
+  Sym r;
+  bool overflow = false;
+  for (const Sym::Term& x : a.terms())
+    for (const Sym::Term& y : b.terms()) {
+      std::vector<AtomId> f;
+      std::merge(x.factors.begin(), x.factors.end(), y.factors.begin(), y.factors.end(),
+                 std::back_inserter(f));
+      int64_t c;
+      if (__builtin_mul_overflow(x.coefficient, y.coefficient, &c)) return {};
+      r.add_term(f, c, &overflow);
+    }
+  if (overflow || r.terms().size() > kMaxTerms) return {};
+  return r;
+}
+
+MaybeSym SymTable::product(const std::vector<MaybeSym>& all) {
+  MaybeSym p = Sym(1);
+  for (const MaybeSym& x : all) {
+    if (!x || !p) return {};
+    p = mul(*p, *x);
+  }
+  return p;
+}
+
+MaybeSym SymTable::divide_exact(const Sym& a, const Sym& b) {
+  if (b.terms().size() != 1) return a == b && !a.terms().empty() ? MaybeSym(Sym(1)) : MaybeSym();
+  const Sym::Term& d = b.terms()[0];
+  Sym r;
+  bool overflow = false;
+  for (const Sym::Term& t : a.terms()) {
+    if ((d.coefficient == -1 && t.coefficient == INT64_MIN) || t.coefficient % d.coefficient)
+      return {};
+    std::vector<AtomId> f;
+    std::set_difference(t.factors.begin(), t.factors.end(), d.factors.begin(), d.factors.end(),
+                        std::back_inserter(f));
+    if (f.size() + d.factors.size() != t.factors.size()) return {};
+    r.add_term(f, t.coefficient / d.coefficient, &overflow);
+  }
+  if (overflow) return {};
+  return r;
+}
+
+MaybeSym SymTable::compound(AtomKind kind, const char* name, const Sym& a, const Sym& b) {
+  const std::string key = std::string(name) + "(" + text(a) + ", " + text(b) + ")";
+  if (key.size() > kMaxText) return {};
+  return intern(key, {kind, 0, 0, a, b, key});
+}
+
+MaybeSym SymTable::floordiv(const Sym& a, const Sym& b) {
+  if (b.is(0)) return {};
+  if (a.is_literal() && b.is_literal()) {
+    if (b.literal() == -1 && a.literal() == INT64_MIN) return {};
+    return Sym(python_floordiv(a.literal(), b.literal()));
+  }
+  // A quotient by a symbol is exact only where the symbol is not 0; there the division would raise
+  // anyway.
+  if (MaybeSym exact = divide_exact(a, b)) return exact;
+  if (const auto inner = a.as_atom(); inner && b.is_literal() && b.literal() > 0) {
+    const Atom x = atoms_[*inner];  // floor(floor(x / c) / d) = floor(x / (c d))
+    if (x.kind == AtomKind::kFloorDiv && x.right.is_literal() && x.right.literal() > 0)
+      if (const MaybeSym both = mul(x.right, b)) return floordiv(x.left, *both);
+  }
+  return compound(AtomKind::kFloorDiv, "floordiv", a, b);
+}
+
+MaybeSym SymTable::mod(const Sym& a, const Sym& b) {
+  if (b.is(0)) return {};
+  if (a.is_literal() && b.is_literal()) {
+    const int64_t m = b.literal() == -1 ? 0 : a.literal() % b.literal();
+    return Sym(m && (m < 0) != (b.literal() < 0) ? m + b.literal() : m);
+  }
+  if (divide_exact(a, b)) return Sym(0);
+  return compound(AtomKind::kMod, "mod", a, b);
+}
+
+MaybeSym SymTable::max(const Sym& a, const Sym& b) {
+  const MaybeSym d = add(a, b, -1);
+  if (d && d->is_literal()) return d->literal() >= 0 ? a : b;
+  if (b.is_literal() && b.literal() <= 0 && never_negative(a)) return a;
+  if (a.is_literal() && a.literal() <= 0 && never_negative(b)) return b;
+  return text(a) <= text(b) ? compound(AtomKind::kMax, "max", a, b)
+                            : compound(AtomKind::kMax, "max", b, a);
+}
+
+MaybeSym SymTable::min(const Sym& a, const Sym& b) {
+  const MaybeSym d = add(a, b, -1);
+  if (d && d->is_literal()) return d->literal() <= 0 ? a : b;
+  return text(a) <= text(b) ? compound(AtomKind::kMin, "min", a, b)
+                            : compound(AtomKind::kMin, "min", b, a);
+}
+
+bool SymTable::never_negative(const Sym& a) const {
+  for (const Sym::Term& t : a.terms()) {
+    if (t.coefficient < 0) return false;
+    for (const AtomId f : t.factors) {
+      const Atom& x = atoms_[f];
+      switch (x.kind) {
+        case AtomKind::kDim:
+          break;
+        case AtomKind::kElement:
+        case AtomKind::kNumber:
+          return false;
+        case AtomKind::kFloorDiv:
+        case AtomKind::kMod:
+          if (!never_negative(x.left) || !never_negative(x.right)) return false;
+          break;
+        case AtomKind::kMax:
+          if (!never_negative(x.left) && !never_negative(x.right)) return false;
+          break;
+        case AtomKind::kMin:
+          if (!never_negative(x.left) || !never_negative(x.right)) return false;
+          break;
+      }
+    }
+  }
+  return true;
+}
+
+std::string SymTable::text(const Sym& a) {
+  if (a.is_literal()) return std::to_string(a.literal());
+  std::string s;
+  for (auto t = a.terms().rbegin(); t != a.terms().rend(); ++t) {
+    const int64_t c = t->coefficient;
+    if (!s.empty())
+      s += c < 0 ? " - " : " + ";
+    else if (c < 0)
+      s += "-";
+    const uint64_t magnitude = c < 0 ? 0 - static_cast<uint64_t>(c) : static_cast<uint64_t>(c);
+    const bool number = magnitude != 1 || t->factors.empty();
+    if (number) s += std::to_string(magnitude);
+    for (size_t i = 0; i < t->factors.size(); i++)
+      s += (i || number ? "*" : "") + atoms_[t->factors[i]].name;
+  }
+  by_text_.emplace(s, a);
+  return s;
+}
+
+MaybeSym SymTable::parse(const std::string& text) const {
+  const auto it = by_text_.find(text);
+  return it == by_text_.end() ? MaybeSym() : MaybeSym(it->second);
+}
+
+}  // namespace onnx2fx::conversion
