@@ -5,6 +5,8 @@
 #include "core/border/lowering.hpp"
 #include "core/build/names.hpp"
 #include "core/convert/opaque.hpp"
+#include "core/convert/operands.hpp"
+#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -217,19 +219,28 @@ Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
       onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), domain);
   const NodeView view{node, inputs, opset, schema};
   if (tainted && !options.keep_going) {
-    taint(node, infer(builder, view, nullptr), scope, nullptr, view);
+    NodeOperands operands(*this, view);
+    taint(node, infer(operands, view, nullptr), scope, nullptr, view);
     return only_check_providers(place, view);
   }
   return lower_sound(place, view, scope);
 }
 
+// Integers, and truths that are literals, need no node. Floats, and what is true of sizes, have one,
+// for those who want the tensor.
 bool Converter::bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope,
                              Report::Node& entry) {
-  const auto ints = track(builder, view, types);
+  NodeOperands operands(*this, view);
+  const auto ints = track(operands, view, types);
   for (int i = 0; i < view.proto.output_size(); i++) {
     const auto& r = ints[static_cast<size_t>(i)];
+    const int32_t dtype = types[static_cast<size_t>(i)].dtype;
     if (view.proto.output(i).empty()) continue;
-    if (!r || std::any_of(r->begin(), r->end(), [](const MaybeSym& s) { return !s; })) return false;
+    const bool truths = dtype == onnx::TensorProto::BOOL;
+    if (!r || is_tracked_float(dtype) || std::any_of(r->begin(), r->end(), [&](const MaybeSym& s) {
+          return !s || (truths && !s->is_literal());
+        }))
+      return false;
   }
   for (int i = 0; i < view.proto.output_size(); i++)
     if (!view.proto.output(i).empty())
@@ -265,7 +276,8 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
                      {},
                      {}};
   std::string problem;
-  std::vector<Type> types = infer(builder, view, &problem);
+  NodeOperands operands(*this, view);
+  std::vector<Type> types = infer(operands, view, &problem);
   Faults faults;
   try {
     faults = provide(place, view, types, scope, entry);
@@ -389,17 +401,20 @@ std::optional<Faults> Converter::ask(const plugin::Candidate& candidate, const P
     for (int k = 0; k < node.output_size(); k++)
       if (!node.output(k).empty())
         bind(node, k, l.outputs[static_cast<size_t>(k)], &types[static_cast<size_t>(k)], scope);
-    const auto ints = [&] {
-      std::vector<Type> copy = types;
-      return track(builder, view, copy);
-    }();
+    NodeOperands operands(*this, view);
+    std::vector<Type> tracked = types;
+    const auto ints = track(operands, view, tracked);
     for (int k = 0; k < node.output_size(); k++) {
       const auto& known = ints[static_cast<size_t>(k)];
       if (node.output(k).empty()) continue;
       Value& v = builder.value(l.outputs[static_cast<size_t>(k)]);
       if (v.source != ValueSource::kNode) continue;
-      if (known && !v.ints) v.ints = *known;
-      if (!v.absent) v.absent = absent_behind(builder, view, v.type);
+      if (known && !v.ints) {
+        merge(v.type, tracked[static_cast<size_t>(k)]);
+        (is_tracked_float(v.type.dtype) ? v.reals : v.ints) = *known;
+      }
+      if (!v.absent) v.absent = absent_behind(*this, view, v.type);
+      if (is_whole_shape(view) && !v.ints) v.shape_of = view.inputs[0];
     }
     entry.provider = plugin.id + " " + plugin.version;
     entry.notes = l.notes;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/build/builder.hpp"
+#include "core/shapes/elements.hpp"
 #include "core/shapes/infer.hpp"
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/plugin/registry.hpp"

@@ -222,6 +222,7 @@ constexpr std::pair<std::string_view, Function> kBuiltins[] = {
     {"torch::sym_max", extreme<true>},
     {"torch::sym_min", extreme<false>},
     {"torch::sym_not", negation},
+    {"torch::sym_sqrt", square_root},
     {"torch::sym_sum", sum},
 };
 

@@ -47,12 +47,19 @@ c10::IValue sequence_length(Arguments& x, const Context&) {
   return static_cast<int64_t>(x[0].isTuple() ? x[0].toTupleRef().size() : x[0].toListRef().size());
 }
 
+// The extents, one by one: of a tensor whose rank only the one at hand tells.
+c10::IValue shape_of(Arguments& x, const Context&) {
+  const at::Tensor t = x[0].toTensor();
+  return at::tensor(t.sizes(), at::TensorOptions(at::kLong)).to(t.device());
+}
+
 constexpr NamedLeaf kLeaves[] = {
     {"optional_get_element", optional_get_element},
     {"optional_has_element", optional_has_element},
     {"sequence_erase", sequence_erase},
     {"sequence_insert", sequence_insert},
     {"sequence_length", sequence_length},
+    {"shape_of", shape_of},
 };
 
 }  // namespace

@@ -33,6 +33,21 @@ Branches lower_branches(Node& n, Graph then_branch, Graph else_branch) {
 
 }  // namespace
 
+// The condition as a Python bool, where it depends on sizes only: torch.export guards on it, or
+// keeps it as the predicate of cond.
+static std::optional<Int> sizes_decide(Node& n, Value condition) {
+  const auto truth = n.maybe_ints(condition, O2FX_INTS_KNOWN_ONLY);
+  return truth && truth->size() == 1 ? std::optional(truth->front()) : std::nullopt;
+}
+
+static std::string form_of(bool holds, bool by_sizes) {
+  const std::string form =
+      holds      ? "cond: both branches return the same types of tensors"
+      : by_sizes ? "guard: the branches return different types, or what is no tensor is used"
+                 : "leaf: the branches return different types, or what is no tensor is used";
+  return by_sizes ? form + "; the condition depends on sizes only" : form;
+}
+
 // A condition known at conversion time leaves one branch, inline.
 void if_else(Node& n) {
   const Value condition = n.input(0);
@@ -42,14 +57,14 @@ void if_else(Node& n) {
                               : "else branch inline: the condition is constant");
     return n.outputs(n.lower(*known ? then_branch : else_branch, {}));
   }
+  const std::optional<Int> by_sizes = sizes_decide(n, condition);
   const Branches b = lower_branches(n, then_branch, else_branch);
   const Values operands = n.close(b.programs);
   const bool holds = b.compatible && are_operands(n, operands);
-  n.annotate("form",
-             holds ? "cond: both branches return the same types of tensors"
-                   : "leaf: the branches return different types, or what is no tensor is used");
+  n.annotate("form", form_of(holds, by_sizes.has_value()));
   const Values r = n.calls(n.n_outputs(), holds ? "higher_order::cond" : "onnx2fx::cond",
-                           {condition, b.programs[0], b.programs[1], operands});
+                           {by_sizes ? Arg(*by_sizes) : Arg(condition), b.programs[0],
+                            b.programs[1], operands});
   for (size_t i = 0; i < r.size(); i++) {
     const Type& t = b.types[i];
     if (t.raw().kind == O2FX_KIND_UNKNOWN) continue;

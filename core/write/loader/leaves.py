@@ -227,6 +227,12 @@ def optional_has_element(value: Any) -> torch.Tensor:
     return torch.tensor(value is not None)
 
 
+def shape_of(x: torch.Tensor) -> torch.Tensor:
+    """The extents, one by one: of a tensor whose rank only the one at hand tells."""
+    sizes = [torch.scalar_tensor(d, dtype=torch.int64, device=x.device) for d in x.size()]
+    return torch.stack(sizes) if sizes else x.new_empty((0,), dtype=torch.int64)
+
+
 def sequence_erase(sequence: Sequence[Any], position: int | None) -> list[Any]:
     """All but the element at ``position`` (None: the last)."""
     rest = list(sequence)
