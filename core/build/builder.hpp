@@ -203,10 +203,12 @@ class Builder {
   fx::Argument truth(size_t level, const Sym& s);
   fx::NodeRef truth_node(size_t level, const Sym& s);
   fx::NodeRef atom_node(size_t level, AtomId a);
+  fx::Argument real_number(size_t level, const Real& x);
   fx::NodeRef call_at(size_t level, const std::string& target, std::vector<fx::Argument> args,
                       std::vector<fx::NamedArgument> kwargs = {});
   fx::Argument argument_at(size_t level, ValueId id);
   std::optional<ValueId> anchor_of(const Sym& s);
+  std::optional<ValueId> anchor_of(const Real& x);
   void check_arguments(const fx::Schema& schema, const o2fx_emit& call);
   bool fits(const o2fx_arg& a, const fx::SchemaType& t, bool element);
   std::string describe(const o2fx_arg& a);

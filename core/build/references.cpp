@@ -8,6 +8,7 @@
 
 #include "core/build/builder.hpp"
 #include "core/build/names.hpp"
+#include "core/shapes/real.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::conversion {
@@ -149,9 +150,9 @@ NodeRef Builder::atom_node(size_t level, AtomId a) {
     case AtomKind::kNumber:
       r = reference(level, atom.value);
       break;
-    case AtomKind::kRoot: {
-      const NodeRef root = call_at(level, "torch::sym_sqrt", {number(level, atom.left)});
-      r = call_at(level, "torch::sym_int", {root});
+    case AtomKind::kRounding: {
+      static constexpr const char* kTarget[] = {"math::floor", "math::ceil", "math::trunc"};
+      r = call_at(level, kTarget[atom.index], {real_number(level, *atom.real)});
       break;
     }
     case AtomKind::kEqual:
@@ -173,6 +174,27 @@ NodeRef Builder::atom_node(size_t level, AtomId a) {
   p.numbers.emplace(key, r.index);
   p.log.push_back([key](OpenProgram& q) { q.numbers.erase(key); });
   return r;
+}
+
+// As Python floats compute it: see core/shapes/real.hpp for why that is the same.
+Argument Builder::real_number(size_t level, const Real& x) {
+  static constexpr const char* kTarget[] = {"operator::add", "operator::sub", "operator::mul",
+                                            "operator::truediv"};
+  switch (x.form) {
+    case Real::Form::kLiteral:
+      return x.literal;
+    case Real::Form::kSize:
+      return call_at(level, "torch::sym_float", {number(level, x.size)});
+    case Real::Form::kRounded:
+      return real_number(level, *x.a);
+    case Real::Form::kRoot:
+      return call_at(level, "torch::sym_sqrt", {real_number(level, *x.a)});
+    default: {
+      const auto which = static_cast<size_t>(x.form) - static_cast<size_t>(Real::Form::kAdd);
+      const Argument a = real_number(level, *x.a), b = real_number(level, *x.b);
+      return call_at(level, kTarget[which], {a, b});
+    }
+  }
 }
 
 Argument Builder::number(size_t level, const Sym& s) {
@@ -237,6 +259,12 @@ NodeRef Builder::truth_node(size_t level, const Sym& s) {
   return call_at(level, "operator::ne", {number(level, s), int64_t{0}});
 }
 
+std::optional<ValueId> Builder::anchor_of(const Real& x) {
+  if (x.form == Real::Form::kSize) return anchor_of(x.size);
+  const auto first = x.a ? anchor_of(*x.a) : std::nullopt;
+  return first || !x.b ? first : anchor_of(*x.b);
+}
+
 // The tensor whose device a tensor made of these sizes should follow.
 std::optional<ValueId> Builder::anchor_of(const Sym& s) {
   for (const Sym::Term& t : s.terms())
@@ -246,7 +274,9 @@ std::optional<ValueId> Builder::anchor_of(const Sym& s) {
         if (value(a.value).type.dtype != onnx::TensorProto::STRING) return a.value;
         continue;
       }
-      if (a.kind == AtomKind::kNumber || a.kind == AtomKind::kReal) continue;
+      if (a.real)
+        if (const auto size = anchor_of(*a.real)) return size;
+      if (a.kind == AtomKind::kNumber || a.real) continue;
       if (const auto l = anchor_of(a.left)) return l;
       if (const auto r = anchor_of(a.right)) return r;
     }

@@ -1,6 +1,7 @@
-// Sequences and optionals that exist only at run time.
+// Sequences, optionals and shapes that exist only at run time.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
 
 #include <utility>
 

@@ -1,11 +1,8 @@
 #include "core/shapes/sym.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <utility>
-
-#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -58,10 +55,12 @@ Sym SymTable::element(ValueId value, int64_t index) {
 Sym SymTable::number(ValueId value) {
   return intern("n" + std::to_string(value), {AtomKind::kNumber, value, 0, {}, {}, {}});
 }
-Sym SymTable::real(Real real, const std::string& text) {
-  Atom atom{AtomKind::kReal, 0, 0, {}, {}, text};
-  atom.real = std::make_shared<const Real>(std::move(real));
-  return intern(text, std::move(atom));
+Sym SymTable::real(std::shared_ptr<const Real> real, const std::string& text) {
+  return intern(text, {AtomKind::kReal, 0, 0, {}, {}, text, std::move(real)});
+}
+Sym SymTable::rounding(std::shared_ptr<const Real> real, int64_t how, const Interval& range,
+                       const std::string& text) {
+  return intern(text, {AtomKind::kRounding, 0, how, range.low, range.high, text, std::move(real)});
 }
 
 MaybeSym SymTable::add(const Sym& a, const Sym& b, int64_t sign) {
@@ -194,15 +193,6 @@ MaybeSym SymTable::min(const Sym& a, const Sym& b) {
   if (const MaybeSym e = add(b, a, -1); e && never_negative(*e)) return a;
   return text(a) <= text(b) ? compound(AtomKind::kMin, "min", a, b)
                             : compound(AtomKind::kMin, "min", b, a);
-}
-
-MaybeSym SymTable::root(const Sym& a) {
-  if (!a.is_literal())
-    return never_negative(a) ? compound(AtomKind::kRoot, "root", a, Sym(0)) : MaybeSym();
-  if (a.literal() < 0) return {};
-  auto r = static_cast<int64_t>(std::sqrt(static_cast<long double>(a.literal())));
-  while (r * r > a.literal()) r--;
-  return Sym(r);
 }
 
 std::string SymTable::text(const Sym& a) {

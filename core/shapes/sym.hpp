@@ -73,8 +73,8 @@ enum class AtomKind : uint8_t {
   kMin,
   kEqual,  ///< 1 or 0
   kLess,   ///< 1 or 0
-  kRoot,   ///< the whole part of the square root of `left`
-  kReal    ///< no integer, see real.hpp; only as the whole element of a float tensor
+  kRounding,  ///< `real` made whole as `index` says; from `left` to `right`, both literals
+  kReal  ///< `real`, which is no integer, see real.hpp; only as an element of a float tensor
 };
 struct Real;
 struct Atom {
@@ -96,7 +96,10 @@ class SymTable {
   Sym dim(ValueId value, int64_t axis, const std::string& name_hint = {});
   Sym element(ValueId value, int64_t index);
   Sym number(ValueId value);
-  Sym real(Real real, const std::string& text);
+  /// The texts are unique.
+  Sym real(std::shared_ptr<const Real> real, const std::string& text);
+  Sym rounding(std::shared_ptr<const Real> real, int64_t how, const Interval& range,
+               const std::string& text);
   MaybeSym add(const Sym& a, const Sym& b, int64_t sign = 1);
   MaybeSym mul(const Sym& a, const Sym& b);
   /// Python's //; nullopt for a literal 0 divisor.
@@ -107,7 +110,6 @@ class SymTable {
   MaybeSym mod(const Sym& a, const Sym& b);
   MaybeSym max(const Sym& a, const Sym& b);
   MaybeSym min(const Sym& a, const Sym& b);
-  MaybeSym root(const Sym& a);
   MaybeSym product(const std::vector<MaybeSym>& all);
   /// Exact quotient when b is one term that divides every term of a.
   MaybeSym divide_exact(const Sym& a, const Sym& b);
@@ -139,8 +141,10 @@ class SymTable {
   /// Unique text of an expression; parse() gives the expression of a text made here.
   std::string text(const Sym& a);
   MaybeSym parse(const std::string& text) const;
-  /// What was proved about real numbers; see real.cpp.
-  std::unordered_map<std::string, bool> proofs;
+
+  // Kept for real.cpp.
+  std::unordered_map<std::string, MaybeSym> roundings;
+  size_t trials = 0;
 
  private:
   Sym intern(const std::string& key, Atom atom);

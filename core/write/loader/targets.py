@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import keyword
+import math
 import operator
 import re
 from typing import Any, Callable
@@ -40,6 +41,7 @@ _FUNCTIONAL = frozenset(
     " scaled_dot_product_attention selu silu softplus".split()
 )
 _SYMBOLIC = frozenset("sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum".split())
+_MATH = frozenset(("ceil", "floor", "trunc"))
 _HIGHER_ORDER = frozenset(("cond", "while_loop", "scan"))
 # Namespaces of torch itself beside aten: internals and side effects, never a pack's.
 _INTERNAL_OPS = frozenset(
@@ -85,6 +87,8 @@ def resolve(target: str) -> Callable[..., Any]:
     space, _, rest = target.partition("::")
     if space == "operator":
         return named("target operator", rest, _OPERATORS, operator)
+    if space == "math":
+        return named("target math", rest, _MATH, math)
     if space == "torch":
         return named("target torch", rest, _TORCH | _SYMBOLIC, torch)
     if space == "torch.nn.functional":
