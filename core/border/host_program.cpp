@@ -57,6 +57,8 @@ o2fx_status lower_subgraph(o2fx_ctx ctx, o2fx_graph id, const o2fx_value* inputs
                       "graph '" + g.name() + "': expected " + std::to_string(g.input_size()) +
                           " inputs and " + std::to_string(g.output_size()) + " outputs, got " +
                           std::to_string(n_inputs) + " and " + std::to_string(n_outputs));
+    const Budget::Body expanded = l.converter.budget.expand("node '" + node_name(l.node->proto) +
+                                                            "' (" + l.node->proto.op_type() + ")");
     Scope scope = scope_inside(l);
     for (uint32_t i = 0; i < n_inputs; i++) {
       l.converter.builder.value(inputs[i]);

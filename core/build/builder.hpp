@@ -18,9 +18,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/shapes/type.hpp"
 #include "core/fx/program.hpp"
 #include "core/fx/schema.hpp"
+#include "core/shapes/type.hpp"
 
 namespace onnx {
 class SparseTensorProto;
@@ -169,6 +169,8 @@ class Builder {
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
 
+  /// Called before each node that is made; may throw.
+  std::function<void()> on_append;
   /// A torch target outside the tables is accepted if this says so (a pack's torch_targets).
   std::function<bool(const std::string&)> allow_target;
 

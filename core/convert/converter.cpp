@@ -11,13 +11,6 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 
-std::string node_name(const onnx::NodeProto& n) {
-  if (!n.name().empty()) return n.name();
-  for (const std::string& o : n.output())
-    if (!o.empty()) return o;
-  return n.op_type();
-}
-
 std::string qualified(const std::string& domain, const std::string& op) {
   return domain.empty() ? op : domain + "." + op;
 }
@@ -28,6 +21,13 @@ Diagnostic error(const std::string& where, const std::string& what) {
 
 }  // namespace
 
+std::string node_name(const onnx::NodeProto& n) {
+  if (!n.name().empty()) return n.name();
+  for (const std::string& o : n.output())
+    if (!o.empty()) return o;
+  return n.op_type();
+}
+
 ValueId Scope::find(const std::string& name) const {
   for (const Scope* s = this; s; s = s->parent)
     if (const auto it = s->values.find(name); it != s->values.end()) return it->second;
@@ -36,7 +36,11 @@ ValueId Scope::find(const std::string& name) const {
 
 Converter::Converter(read::ModelFile& file, weights::Store& s, plugin::Registry& registry,
                      const Options& o)
-    : store(s), options(o), file_(file), registry_(registry) {
+    : budget(file.model, file.name, o.budget),
+      store(s),
+      options(o),
+      file_(file),
+      registry_(registry) {
   for (const auto& f : file.model.functions())
     functions_[f.domain() + ":" + f.name() + ":" + f.overload()] = &f;
 }
@@ -189,6 +193,15 @@ void Converter::bind(const onnx::NodeProto& node, int index, ValueId id, const T
 }
 
 Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
+  budget.count_node();
+  if (!budget.spent()) {
+    Faults faults = lower_affordable(node, scope);
+    if (!budget.spent()) return faults;
+  }
+  return {{*budget.spent(), false, false, node.domain(), node.op_type(), node_name(node), 0, {}}};
+}
+
+Faults Converter::lower_affordable(const onnx::NodeProto& node, Scope& scope) {
   const std::string domain = node.domain();
   const auto import = scope.opsets->find(domain);
   const int64_t opset = import == scope.opsets->end() ? 1 : import->second;
@@ -279,6 +292,7 @@ Faults Converter::lower_sound(const Place& place, const NodeView& view, Scope& s
                       place.opset,
                       {e.what()}});
   }
+  if (budget.spent()) return faults;
   if (!faults.empty()) {
     if (!problem.empty()) faults[0].diagnostic.notes.push_back("ONNX's type inference: " + problem);
     taint(place.node, types, scope, options.keep_going ? &place : nullptr, view);

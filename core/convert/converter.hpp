@@ -14,10 +14,11 @@
 #include <vector>
 
 #include "core/build/builder.hpp"
-#include "core/shapes/infer.hpp"
+#include "core/convert/budget.hpp"
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/prepare/prepare.hpp"
+#include "core/shapes/infer.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::conversion {
@@ -34,6 +35,9 @@ struct Scope {
 
   ValueId find(const std::string& name) const;
 };
+
+/// Its name, or what it is called by where it has none: its first output, its operator.
+std::string node_name(const onnx::NodeProto& node);
 
 /// Something that stands in the way of the conversion.
 struct Fault {
@@ -83,6 +87,7 @@ class Converter {
   void start(plugin::Plugin& plugin);
 
   Builder builder;
+  Budget budget;
   weights::Store& store;
   const Options& options;
   std::map<std::string, ValueId> constants;  ///< made by lowerings, by content
@@ -94,7 +99,9 @@ class Converter {
     std::string domain;
     int64_t opset;
   };
+  /// Nothing more is lowered once the budget is spent; that is the only fault then.
   Faults lower_node(const onnx::NodeProto& node, Scope& scope);
+  Faults lower_affordable(const onnx::NodeProto& node, Scope& scope);
   Faults lower_sound(const Place& place, const NodeView& view, Scope& scope);
   Faults provide(const Place& place, const NodeView& view, std::vector<Type>& types, Scope& scope,
                  Report::Node& entry);

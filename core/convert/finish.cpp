@@ -84,7 +84,12 @@ fx::Module Converter::run(const prepare::Prepared& prepared, Report& report) {
                                i.type().tensor_type().shape().dim(static_cast<int>(k)).dim_param());
     scope.values[i.name()] = id;
   }
+  builder.on_append = [this] {
+    budget.count_node();
+    if (budget.spent()) throw HostError(O2FX_E_MODEL, budget.spent()->what);
+  };
   if (const Faults faults = lower_graph(graph, scope); !faults.empty()) raise(faults);
+  builder.on_append = nullptr;
   return finish(graph, scope);
 }
 

@@ -63,6 +63,8 @@ std::optional<Faults> Converter::expand_function(const Place& place, const NodeV
   if (!body) return {};
   if (++depth_ > 64)
     throw ConversionError(place.where, "functions nest deeper than 64, or call themselves");
+  const Budget::Body expanded = budget.expand(
+      "function '" + (place.domain.empty() ? "" : place.domain + ".") + place.node.op_type() + "'");
   Attributes given;
   if (view.schema)
     for (const auto& [name, a] : view.schema->attributes())
