@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/fx/schema.hpp"
 
 namespace onnx2fx::fx {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/shapes/sym.hpp"
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx {
 class TypeProto;

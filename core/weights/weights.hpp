@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/options.hpp"
 #include "core/read/model_file.hpp"
