@@ -56,11 +56,11 @@ WORDS = [
 def documents() -> list[tuple[dict[str, Any], Any]]:
     """Documents of small models, with what gives their tensors."""
     made = []
+    build = onnx_to_fx._loader.build
     for graph in MODELS:
         for dialect in ("nn", "aten"):
             model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}')
             captured: dict[str, Any] = {}
-            build = onnx_to_fx._loader.build
 
             def keep(document: Any, tensors: Any, captured: Any = captured, **options: Any) -> Any:
                 captured.update(document=copy.deepcopy(document))

@@ -106,7 +106,7 @@ def _leaf(name: str) -> Callable[..., Any]:
     for module in _LEAVES:
         leaf = vars(module).get(name)
         own = getattr(leaf, "__module__", None) == module.__name__
-        if own and not name.startswith("_") and not isinstance(leaf, type):
+        if own and callable(leaf) and not name.startswith("_") and not isinstance(leaf, type):
             return leaf
     raise PackageError(f"target: expected a leaf of this loader, got {'onnx2fx::' + name!r}")
 
