@@ -4,8 +4,8 @@
 //     onnx2fx::Conversion c = onnx2fx::convert("model.onnx", options);
 //     onnx2fx::write_package(c, "out");
 //
-// Thread safety: conversions are independent of each other; one may run per thread. A Registry is
-// not shared.
+// Thread safety: conversions are independent of each other; one may run per thread, with a Registry
+// each or with one that they share.
 #ifndef ONNX2FX_CONVERT_HPP_
 #define ONNX2FX_CONVERT_HPP_
 
