@@ -52,14 +52,13 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const onnx::ModelPr
 // entry.
 constexpr uint32_t kPending = UINT32_MAX;
 
-std::vector<fx::Tensor> pending_tensors(Builder& builder, const Options& options) {
+std::vector<fx::Tensor> pending_tensors(Builder& builder) {
   std::vector<fx::Tensor> all;
   for (const TensorEntry& e : builder.tensors()) {
     fx::Tensor t;
     t.name = e.name;
     t.dtype = weights::carrier(e.dtype);
     t.dims = e.dims;
-    assign_role(t, e, options);
     t.data.where = fx::FileRange{kPending, all.size(), 0};
     all.push_back(std::move(t));
   }
@@ -92,8 +91,12 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   m.outputs = outputs_of(model.graph(), outputs, builder);
   m.metadata = metadata_of(model);
   m.programs = builder.finish(outputs, true);
-  m.tensors = pending_tensors(builder, options);
+  m.tensors = pending_tensors(builder);
   fx::drop_dead_nodes(m);
+  std::vector<const TensorEntry*> entries;
+  for (const fx::Tensor& t : m.tensors)
+    entries.push_back(&builder.tensors()[std::get<fx::FileRange>(t.data.where).offset]);
+  assign_roles(m, entries, model, options);
   for (fx::Tensor& t : m.tensors) {
     TensorEntry& entry = builder.tensors()[std::get<fx::FileRange>(t.data.where).offset];
     t.data = data_of(tensors, entry, t.role, options.weights);
