@@ -3,6 +3,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
 
@@ -71,8 +72,7 @@ void pad_constant(Node& n, const Padding& p) {
 // The positions of the input's elements along one padded axis.
 Value positions(Node& n, Value beside, const std::string& mode, Int extent, Int before, Int after) {
   const Int end = n.add(extent, after);
-  const Value at = n.call("aten::arange.start", {n.sub(0, before), end},
-                          {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{beside}}});
+  const Value at = arange_from(n, n.sub(0, before), end, beside);
   if (mode == "edge") return n.call("aten::clamp", {at, 0, n.sub(extent, 1)});
   if (mode == "wrap") return n.call("aten::remainder.Scalar", {at, extent});
   // There and back again: 0 1 2 3 2 1 0 1 ...

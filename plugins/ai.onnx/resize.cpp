@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/conversion.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
@@ -156,8 +157,7 @@ void keep_ratio(Node& n, bool larger, std::vector<ResizedAxis>& axes) {
 // ---- one axis ----
 
 Real places(Node& n, const Int& start, const Int& end, Value beside) {
-  return Real::as_is(n, n.call("aten::arange.start", {start, end},
-                               {{"dtype", Dtype{kDouble}}, {"device", DeviceOf{beside}}}));
+  return Real::as_is(n, arange_from(n, start, end, beside, kDouble));
 }
 
 // 1 - |x|, or Keys' cubic with the coefficient a, where they are positive or |x| < 2.

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/real.hpp"
-#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 
@@ -17,9 +17,7 @@ Real column(Node& n, Value rois, int64_t i) {
 }
 // 0, 1, ... along `axis` of a result of rank `rank`.
 Real count(Node& n, const Int& size, Value like, int64_t rank, int64_t axis, int32_t dtype) {
-  Ints shape(static_cast<size_t>(rank), 1);
-  shape[static_cast<size_t>(axis)] = -1;
-  return Real::as_is(n, n.call("aten::reshape", {sizes::arange(n, size, like, dtype), shape}));
+  return Real::as_is(n, places(n, size, like, shape_along(axis, rank), dtype));
 }
 Real unsqueezed(Real r, int times) {
   for (int i = 0; i < times; i++) r = r.call("aten::unsqueeze", {-1});

@@ -2,9 +2,9 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/indices.hpp"
 #include "plugins/lowering/movement.hpp"
-#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 
@@ -81,15 +81,14 @@ static Value cached(Node& n, Value cache, Value update, Value start) {
   const std::string mode = n.text("mode", "linear");
   const Int length = n.dim(update, axis);
   if (!start) return n.call("aten::slice_scatter", {cache, update, axis, 0, length});
-  Value at = n.call("aten::add.Tensor",
-                    {n.call("aten::unsqueeze", {start, 1}), sizes::arange(n, length, cache)});
+  Value at =
+      n.call("aten::add.Tensor", {n.call("aten::unsqueeze", {start, 1}), arange(n, length, cache)});
   if (mode == "circular")
     at = n.call("aten::remainder.Scalar", {at, n.dim(cache, axis)});
   else if (mode != "linear")
     throw Invalid("attribute 'mode': expected linear or circular, got " + mode);
-  Ints shape(static_cast<size_t>(rank), 1);
+  Ints shape = shape_along(axis, rank, length);
   shape[0] = n.dim(update, 0);
-  shape[static_cast<size_t>(axis)] = length;
   at = n.call("aten::expand_as", {n.call("aten::reshape", {at, shape}), update});
   return n.call("aten::scatter.src", {cache, axis, at, update});
 }

@@ -1,6 +1,6 @@
 // Images: GridSample, AffineGrid, Col2Im, ImageDecoder.
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/lowering/sizes.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -92,11 +92,9 @@ Value landing(Node& n, Value x, const Blocks& b, const Ints& padded) {
     const Int span = n.add(n.mul(n.sub(b.block[i], 1), b.dilations[i]), 1);
     const Int blocks = n.add(n.floordiv(n.sub(padded[i], span), b.strides[i]), 1);
     for (const bool tap : {true, false}) {
-      Ints shape(2 * axes, 1);
-      shape[tap ? i : axes + i] = -1;
-      Value v = sizes::arange(n, tap ? b.block[i] : blocks, x);
+      Value v = arange(n, tap ? b.block[i] : blocks, x);
       v = n.call("aten::mul.Scalar", {v, n.mul(step, tap ? b.dilations[i] : b.strides[i])});
-      v = n.call("aten::reshape", {v, shape});
+      v = along(n, v, static_cast<int64_t>(tap ? i : axes + i), static_cast<int64_t>(2 * axes));
       place = place ? n.call("aten::add.Tensor", {place, v}) : v;
     }
     step = n.mul(step, padded[i]);

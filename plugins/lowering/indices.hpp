@@ -6,6 +6,8 @@
 #include <cstring>
 #include <onnx2fx/plugin.hpp>
 
+#include "plugins/lowering/arange.hpp"
+
 namespace onnx2fx::indices {
 
 /// The elements of a constant index tensor; nullopt if it is known only at run time.
@@ -54,11 +56,8 @@ inline Values tuples(Node& n, Value index, int64_t batch_axes) {
   const Value wide = n.cast(index, kInt64);
   Values r;
   for (int64_t i = 0; i < batch_axes; i++) {
-    Ints shape(static_cast<size_t>(n.rank(index) - 1), 1);
-    shape[static_cast<size_t>(i)] = n.dim(index, i);
-    const Value rows = n.call("aten::arange", {shape[static_cast<size_t>(i)]},
-                              {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{index}}});
-    r.push_back(n.call("aten::reshape", {rows, shape}));
+    const Int extent = n.dim(index, i);
+    r.push_back(places(n, extent, index, shape_along(i, n.rank(index) - 1, extent)));
   }
   const Values columns = n.calls(static_cast<size_t>(width), "aten::unbind.int", {wide, -1});
   r.insert(r.end(), columns.begin(), columns.end());
