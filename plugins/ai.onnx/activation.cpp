@@ -4,6 +4,7 @@
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/literals.hpp"
 
 using namespace onnx2fx;
 
@@ -181,18 +182,14 @@ void clip_6(Node& n) {
   n.output(clamped(n, x, low, high, "aten::clamp"));
 }
 
-std::optional<Arg> literal(Node& n, Value bound) {
-  if (!bound) return Arg(nullptr);
-  if (const auto reals = n.constant_reals(bound); reals && reals->size() == 1)
-    return Arg((*reals)[0]);
-  if (const auto ints = n.maybe_literals(bound); ints && ints->size() == 1) return Arg((*ints)[0]);
-  return std::nullopt;
+std::optional<Arg> literal_bound(Node& n, Value bound) {
+  return bound ? literal(n, bound) : Arg(nullptr);
 }
 
 void clip(Node& n) {
   const Value x = n.input(0), low = n.maybe_input(1), high = n.maybe_input(2);
   const int32_t dtype = n.dtype(x);
-  const std::optional<Arg> least = literal(n, low), most = literal(n, high);
+  const std::optional<Arg> least = literal_bound(n, low), most = literal_bound(n, high);
   if (!low && !high) return n.output(x);
   if (!is_wide_unsigned(dtype) && least && most)
     return n.output(clamped(n, x, *least, *most, "aten::clamp"));

@@ -29,9 +29,8 @@ static void constant(Node& n) {
     throw Invalid("expected one attribute 'value...', got none");
   const std::vector<std::string> texts =
       scalar ? std::vector{n.text("value_string")} : n.texts("value_strings");
-  const std::vector<std::string_view> views(texts.begin(), texts.end());
   const Ints dims = scalar ? Ints{} : Ints{static_cast<int64_t>(texts.size())};
-  n.output(n.call("onnx2fx::strings", {views, dims}));
+  n.output(n.call("onnx2fx::strings", {texts, dims}));
 }
 
 static Value repeated(Node& n, Value scalar, Value shape) {

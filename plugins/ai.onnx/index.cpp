@@ -18,7 +18,7 @@ static bool is_embedding(Node& n, Value x, Value index, int64_t axis) {
   if (table.dtype != kFloat && table.dtype != kFloat16 && table.dtype != kBfloat16 &&
       table.dtype != kDouble)
     return false;
-  const auto known = indices::constants(n, index);
+  const auto known = constant_integers(n, index);
   return !known || indices::none_negative(known);
 }
 

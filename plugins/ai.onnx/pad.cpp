@@ -4,6 +4,7 @@
 
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
 
@@ -129,11 +130,9 @@ Value pad_from_itself(Node& n, Value x, const std::string& mode, Padding p) {
 
 void pad(Node& n) {
   const Value x = n.input(0);
-  const std::string mode = n.text("mode", "constant");
+  const std::string mode = one_of(n, "mode", {"constant", "reflect", "edge", "wrap"}, "constant");
   const Padding p = padding(n, x);
   if (mode == "constant") return pad_constant(n, p);
-  if (mode != "reflect" && mode != "edge" && mode != "wrap")
-    throw Invalid("attribute 'mode': expected constant, reflect, edge or wrap, got " + mode);
   n.ignore("value");
   n.maybe_input(2);
   n.outputs(moved(n, {x}, Elements::kBits,

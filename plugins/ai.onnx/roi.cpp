@@ -4,6 +4,7 @@
 
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/real.hpp"
 
 using namespace onnx2fx;
@@ -138,17 +139,9 @@ void roi_align(Node& n) {
   const Value x = n.input(0), rois = n.input(1);
   const int32_t dtype = n.dtype(x), computed = dtype == kDouble ? kDouble : kFloat;
   const int64_t height = n.integer("output_height"), width = n.integer("output_width");
-  const std::string mode = n.text("mode");
-  if (mode != "avg" && mode != "max")
-    throw Invalid("attribute 'mode': expected avg or max, got '" + mode + "'");
-  const std::string coordinates =
-      n.opset() < 16 ? "output_half_pixel" : n.text("coordinate_transformation_mode");
-  if (coordinates != "half_pixel" && coordinates != "output_half_pixel")
-    throw Invalid(
-        "attribute 'coordinate_transformation_mode': expected half_pixel or "
-        "output_half_pixel, got '" +
-        coordinates + "'");
-  const bool half = coordinates == "half_pixel";
+  const bool max = choice(n, "mode", {"avg", "max"}) == 1;
+  const bool half = n.opset() >= 16 && choice(n, "coordinate_transformation_mode",
+                                              {"half_pixel", "output_half_pixel"}) == 0;
   const Aligned a{n.cast(x, computed),
                   n.cast(rois, computed),
                   n.cast(n.input(2), kInt64),
@@ -160,8 +153,8 @@ void roi_align(Node& n) {
   const Samples rows = sampled(n, a, 1, height, n.dim(x, 2)),
                 columns = sampled(n, a, 0, width, n.dim(x, 3));
   const Value y =
-      mode == "max" ? max_of(n, a, rows, columns, height, width)
-                    : mean_of(n, a, rows, columns, n.call("aten::index_select", {a.x, 0, a.batch}));
+      max ? max_of(n, a, rows, columns, height, width)
+          : mean_of(n, a, rows, columns, n.call("aten::index_select", {a.x, 0, a.batch}));
   n.output(dtype == computed ? y : n.call("aten::to.dtype", {y, Dtype{dtype}}));
 }
 

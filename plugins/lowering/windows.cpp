@@ -1,5 +1,7 @@
 #include "plugins/lowering/windows.hpp"
 
+#include "plugins/lowering/choices.hpp"
+
 namespace onnx2fx {
 
 bool Windows::is_dilated() const {
@@ -27,9 +29,7 @@ Int Windows::reach(Node& n, size_t axis) const {
 std::string read_auto_pad(Node& n) {
   std::string mode = n.text("auto_pad", "NOTSET");
   if (mode.empty()) return "NOTSET";
-  if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
-    throw Invalid("attribute 'auto_pad': expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got '" +
-                  mode + "'");
+  place_among("auto_pad", mode, {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"});
   return mode;
 }
 
