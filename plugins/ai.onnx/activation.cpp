@@ -5,6 +5,7 @@
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/dtype.hpp"
 #include "plugins/lowering/literals.hpp"
+#include "plugins/lowering/softmax.hpp"
 
 using namespace onnx2fx;
 
@@ -133,15 +134,10 @@ void prelu(Node& n) {
 
 // ---- along an axis
 
-// Before opset 13 the axes from `axis` on count as one.
 template <class F>
 Value along_axis(Node& n, Value x, F f) {
   const int64_t axis = n.integer("axis");
-  const bool last = n.rank_known(x) && axis == n.rank(x) - 1;
-  if (n.opset() >= 13 || axis == -1 || last) return f(x, axis);
-  if (n.rank_known(x)) Node::axis(axis, n.rank(x));
-  const Value flat = n.call("aten::flatten.using_ints", {x, axis, -1});
-  return n.call("aten::reshape_as", {f(flat, -1), x});
+  return n.opset() >= 13 ? f(x, axis) : over_axes_from(n, x, axis, f);
 }
 
 void softmax(Node& n, const char* target) {

@@ -9,24 +9,6 @@ using namespace onnx2fx;
 
 namespace {
 
-// The weight's spatial extents; kernel_shape, where given, repeats them.
-Ints kernel_of(Node& n, Value weight) {
-  const std::vector<int64_t> stated = n.integers("kernel_shape");
-  const size_t axes = stated.empty() ? static_cast<size_t>(n.rank(weight, 3)) - 2 : stated.size();
-  if (axes > 3) throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(axes));
-  Ints kernel(stated.begin(), stated.end());
-  if (!stated.empty() && !n.rank_known(weight)) return kernel;
-  for (size_t i = 0; i < axes; i++) {
-    const Int extent = n.dim(weight, static_cast<int64_t>(i) + 2);
-    if (stated.empty())
-      kernel.push_back(extent);
-    else if (extent.known() && !(extent == kernel[i]))
-      throw Invalid("attribute 'kernel_shape': expected the weight's " +
-                    std::to_string(extent.literal()) + ", got " + std::to_string(stated[i]));
-  }
-  return kernel;
-}
-
 // Weight (input 1) and bias are what a convolution learns.
 void claim(Node& n, Value weight, Value bias) {
   n.role(weight, O2FX_ROLE_PARAMETER);

@@ -8,6 +8,7 @@
 #include "plugins/com.microsoft/quantization.hpp"
 #include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/softmax.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -45,15 +46,11 @@ void leaky_relu(Node& n) {
 // Before opset 13 of the softmax it was made of, the axes from `axis` on count as one.
 void softmax(Node& n) {
   const Value x = n.input(0);
-  const int64_t opset = n.integer("opset"), rank = n.rank(x, 1);
-  const int64_t axis = Node::axis(n.integer("axis", -1), rank);
-  Value y = real_input(n, 0);
-  if (opset >= 13 || axis == rank - 1) {
-    y = n.call("aten::softmax.int", {y, axis});
-  } else {
-    y = n.call("aten::softmax.int", {n.call("aten::flatten.using_ints", {y, axis, -1}), -1});
-    y = n.call("aten::reshape", {y, n.dims(x)});
-  }
+  const int64_t opset = n.integer("opset");
+  const int64_t axis = Node::axis(n.integer("axis", -1), n.rank(x, 1));
+  const auto softmax = [&](Value v, int64_t a) { return n.call("aten::softmax.int", {v, a}); };
+  const Value real = like(n, real_input(n, 0), x, kFloat);
+  const Value y = opset >= 13 ? softmax(real, axis) : over_axes_from(n, real, axis, softmax);
   n.output(like(n, as_quantized(n, y, 3, x), x));
 }
 
