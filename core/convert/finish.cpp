@@ -11,8 +11,7 @@
 namespace onnx2fx::conversion {
 namespace {
 
-// A tensor waiting for its bytes: until the dead ones are gone, the offset is the index of the
-// entry.
+// A tensor waiting for its bytes: until the passes have run, the offset is the index of the entry.
 constexpr uint32_t kPending = UINT32_MAX;
 
 bool is_trainable_dtype(int32_t d) {
@@ -128,13 +127,11 @@ fx::Module Converter::finish(const onnx::GraphProto& graph, const Scope& scope) 
     t.data.where = fx::FileRange{kPending, i, 0};
     m.tensors.push_back(std::move(t));
   }
-  fx::drop_dead_nodes(m);
+  fx::run_passes(m, options);
   for (fx::Tensor& t : m.tensors)
     t.data = data_of(entries[std::get<fx::FileRange>(t.data.where).offset], t.role);
   for (const Diagnostic& w : store.settle()) report_->warnings.push_back(w);
   m.sources = store.sources();
-  fx::assign_paths(m);
-  if (options.dialect == fx::Dialect::kNn) fx::raise_modules(m);
   m.metadata = {{"producer_name", file_.model.producer_name()},
                 {"producer_version", file_.model.producer_version()}};
   for (const auto& p : file_.model.metadata_props())

@@ -58,10 +58,7 @@ std::string module_text(const Module& m, size_t index = 0) {
   return t;
 }
 
-void raise(Module& m) {
-  assign_paths(m);
-  raise_modules(m);
-}
+void raise(Module& m) { run_passes(m, {.dialect = Dialect::kNn}); }
 
 // ---- paths ----
 
