@@ -1,4 +1,4 @@
-// The native part of onnx_to_fx: one conversion, and its result as data that its loader builds from.
+// The native part of onnx_to_fx: one conversion, and its result as data for the loader.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
