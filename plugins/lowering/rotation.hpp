@@ -1,6 +1,6 @@
 // The arithmetic of rotary embeddings, for every operator that has one.
-#ifndef ONNX2FX_PLUGINS_AI_ONNX_ROTATION_HPP_
-#define ONNX2FX_PLUGINS_AI_ONNX_ROTATION_HPP_
+#ifndef ONNX2FX_PLUGINS_LOWERING_ROTATION_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_ROTATION_HPP_
 
 #include <limits>
 #include <onnx2fx/plugin.hpp>

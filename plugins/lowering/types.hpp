@@ -1,7 +1,7 @@
 // Types of values at the edges of sub-programs: what a formal may be assumed to be, and what two
 // ways that lead to one value have in common.
-#ifndef ONNX2FX_PLUGINS_AI_ONNX_TYPES_HPP_
-#define ONNX2FX_PLUGINS_AI_ONNX_TYPES_HPP_
+#ifndef ONNX2FX_PLUGINS_LOWERING_TYPES_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_TYPES_HPP_
 
 #include <algorithm>
 #include <memory>

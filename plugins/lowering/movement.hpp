@@ -1,8 +1,8 @@
 // Ops that only move elements: what they do is decided on stand-ins where ATen has no kernel for
 // the elements themselves. A string tensor is stood in for by the positions of its elements, a
 // float8 or wide unsigned tensor by the signed integers of the same bits.
-#ifndef ONNX2FX_PLUGINS_AI_ONNX_MOVEMENT_HPP_
-#define ONNX2FX_PLUGINS_AI_ONNX_MOVEMENT_HPP_
+#ifndef ONNX2FX_PLUGINS_LOWERING_MOVEMENT_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_MOVEMENT_HPP_
 
 #include <onnx2fx/plugin.hpp>
 

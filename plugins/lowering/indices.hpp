@@ -1,6 +1,6 @@
 // Index tensors as ONNX has them: negative ones count from the end of their axis.
-#ifndef ONNX2FX_PLUGINS_AI_ONNX_INDICES_HPP_
-#define ONNX2FX_PLUGINS_AI_ONNX_INDICES_HPP_
+#ifndef ONNX2FX_PLUGINS_LOWERING_INDICES_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_INDICES_HPP_
 
 #include <algorithm>
 #include <cstring>

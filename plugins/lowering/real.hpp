@@ -1,8 +1,8 @@
 // Real numbers in lowerings: a literal where it is known, else a tensor (a scalar, or one number
 // per place), of doubles unless it is taken as it is. Formulas are written once and fold as far as
 // they can.
-#ifndef ONNX2FX_PLUGINS_AI_ONNX_REAL_HPP_
-#define ONNX2FX_PLUGINS_AI_ONNX_REAL_HPP_
+#ifndef ONNX2FX_PLUGINS_LOWERING_REAL_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_REAL_HPP_
 
 #include <onnx2fx/plugin.hpp>
 #include <string>

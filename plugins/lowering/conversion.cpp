@@ -1,9 +1,8 @@
-#include "plugins/ai.onnx/conversion.hpp"
+#include "plugins/lowering/conversion.hpp"
 
-#include "plugins/ai.onnx/dtype.hpp"
+#include "plugins/lowering/dtype.hpp"
 
-using namespace onnx2fx;
-
+namespace onnx2fx {
 namespace {
 
 // onnx.TensorProto.DataType, beyond those that the SDK names.
@@ -210,3 +209,5 @@ Value reinterpreted(Node& n, Value v, int32_t from, int32_t to) {
   if (from == kFloat4e2m1 && to == kUint4) return bits;
   return to_subbyte(n, bits, to);
 }
+
+}  // namespace onnx2fx

@@ -1,10 +1,10 @@
-#include "plugins/ai.onnx/dtype.hpp"
+#include "plugins/lowering/dtype.hpp"
 
-using namespace onnx2fx;
+namespace onnx2fx {
 
 // Twice the quotient of a / 2 falls short by one at most; a b of 2^63 and more goes into a once or
 // never.
-Value onnx2fx::divided_unsigned(Node& n, Value a, Value b) {
+Value divided_unsigned(Node& n, Value a, Value b) {
   const auto at_least = [&](Value x, Value y) {
     return n.call("aten::ge.Tensor", {ordered(n, x, kUint64), ordered(n, y, kUint64)});
   };
@@ -21,3 +21,5 @@ Value onnx2fx::divided_unsigned(Node& n, Value a, Value b) {
   const Value q = n.call("aten::add.Tensor", {guess, at_least(rest, b)});
   return n.call("aten::where.self", {huge, to_dtype(n, at_least(a, b), kInt64), q});
 }
+
+}  // namespace onnx2fx

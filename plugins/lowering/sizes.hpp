@@ -1,7 +1,7 @@
 // Branch-free arithmetic on sizes that may be known only at run time. Literals fold, so what an
 // ordinary model leaves behind is the literal alone.
-#ifndef ONNX2FX_PLUGINS_AI_ONNX_SIZES_HPP_
-#define ONNX2FX_PLUGINS_AI_ONNX_SIZES_HPP_
+#ifndef ONNX2FX_PLUGINS_LOWERING_SIZES_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_SIZES_HPP_
 
 #include <limits>
 #include <onnx2fx/plugin.hpp>

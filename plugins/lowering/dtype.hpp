@@ -2,8 +2,8 @@
 // They are computed in int64 here. That is exact for the narrower two; uint64 keeps its bits, so
 // sums and products come out right (they wrap), and its order is that of int64 once the top bit is
 // flipped.
-#ifndef ONNX2FX_PLUGINS_AI_ONNX_DTYPE_HPP_
-#define ONNX2FX_PLUGINS_AI_ONNX_DTYPE_HPP_
+#ifndef ONNX2FX_PLUGINS_LOWERING_DTYPE_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_DTYPE_HPP_
 
 #include <limits>
 #include <onnx2fx/plugin.hpp>

@@ -1,6 +1,6 @@
-#include "plugins/ai.onnx/padding.hpp"
+#include "plugins/lowering/windows.hpp"
 
-using namespace onnx2fx;
+namespace onnx2fx {
 
 bool Windows::is_dilated() const {
   for (const int64_t d : dilations)
@@ -89,3 +89,5 @@ Ints even_padding(Node& n, Value& x, const Windows& w) {
   x = pad(n, x, w.begin, w.end, 0);
   return Ints(w.axes, 0);
 }
+
+}  // namespace onnx2fx
