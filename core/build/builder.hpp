@@ -164,6 +164,8 @@ class Builder {
 
   // ---- nodes
   EmitContext context;
+  /// Called before each node that is made; may throw.
+  std::function<void()> on_append;
   /// Checks and appends one call; returns its results (see o2fx_emit.n_unpack).
   std::vector<ValueId> emit(const o2fx_emit& call);
   /// Node reference for a value in the current program: get_attr, capture, materialised ints...

@@ -97,6 +97,7 @@ Options options_of(const nb::kwargs& kwargs) {
   take(kwargs, "training", options.training);
   take(kwargs, "weight_roots", options.weight_roots);
   take(kwargs, "seed", options.seed);
+  take(kwargs, "budget", options.budget);
   take(kwargs, "weights", weights);
   take(kwargs, "dialect", dialect);
   options.weights = one_of<weights::Mode>("weights", weights,
