@@ -1,0 +1,128 @@
+"""See `tools/zoo --help`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.setrecursionlimit(5000)
+
+from . import cells, columns, exports, results  # noqa: E402
+from .models import BY_NAME, MODELS, Model  # noqa: E402
+from .subject import subject  # noqa: E402
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tools/zoo", description=__doc__)
+    parser.add_argument("models", nargs="*", help="all by default")
+    listed = lambda text: text.split(",")  # noqa: E731
+    parser.add_argument("--forms", type=listed, default=[*exports.FORMS], help="of " + ", ".join(exports.FORMS))
+    parser.add_argument("--columns", type=listed, help="a group of columns by any of its names")
+    parser.add_argument("--quick", action="store_true", help="the quick columns only")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, help="the limit of a group of columns")
+    parser.add_argument("--again", action="store_true", help="also what has a result of this build")
+    parser.add_argument("--record", action="store_true", help="write results.json and RESULTS.md")
+    parser.add_argument("--list", action="store_true", help="print models and columns")
+    return parser.parse_args(arguments)
+
+
+def chosen_groups(a: argparse.Namespace) -> list[columns.Group]:
+    groups = [g for g in columns.load() if not a.quick or g.quick]
+    known = {c for g in columns.load() for c in g.columns}
+    for name in a.columns or []:
+        if name not in known:
+            raise SystemExit(f"tools/zoo: column {name!r}: expected one of {', '.join(sorted(known))}")
+    return [g for g in groups if not a.columns or set(a.columns) & set(g.columns)]
+
+
+def chosen_models(a: argparse.Namespace) -> list[Model]:
+    for name in a.models:
+        if name not in BY_NAME:
+            raise SystemExit(f"tools/zoo: model {name!r}: expected one of {', '.join(BY_NAME)}")
+    return [m for m in MODELS if not a.models or m.name in a.models]
+
+
+def preload(models: list[Model]) -> None:
+    """What every forked process needs, once."""
+    import torch
+    import torch._dynamo
+    import torch._inductor.compile_fx  # noqa: F401
+    import torch.onnx  # noqa: F401
+    import onnxruntime
+    import onnxscript  # noqa: F401
+
+    torch.set_num_threads(1)
+    # that torchvision is not installed
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    onnxruntime.set_default_logger_severity(4)
+    import onnx_to_fx  # noqa: F401
+
+    for m in models:
+        __import__(f"zoo.networks.{m.network.split('.')[0]}")
+
+
+def run_subject(model: Model, form: str, groups: list[columns.Group], a: argparse.Namespace) -> None:
+    """In a process of its own; the results are in their file after each group."""
+    store = results.Store(model, form)
+    wanted = [g for g in groups if not (g.own and form == exports.ORIGINAL) and (model.wide or not g.wide)]
+    if not a.again:
+        wanted = [g for g in wanted if not store.has(g.columns)]
+    if not wanted:
+        return
+    start = time.monotonic()
+    try:
+        s = subject(model, form)
+    except exports.NoExport as e:
+        store.refuse(str(e))
+        print(f"{model.name:16} {form:12} no export: {str(e)[:150]!r}", flush=True)
+        return
+    failed = []
+    for g in wanted:
+        got = cells.run(g, s, a.seconds)
+        store.put(got)
+        failed += [f"{c} ({v['kind'][:60]})" for c, v in got.items() if v["status"] not in ("ok", "skip")]
+    text = "; ".join(failed) or "all pass"
+    print(f"{model.name:16} {form:12} {time.monotonic() - start:4.0f} s  {text}", flush=True)
+
+
+def run_all(models: list[Model], forms: list[str], groups: list[columns.Group], a: argparse.Namespace) -> None:
+    pending = [(m, f) for m in models for f in [exports.ORIGINAL, *forms]]
+    running: list = []
+    while pending or running:
+        while pending and len(running) < a.jobs:
+            model, form = pending.pop(0)
+            process = cells.FORK.Process(
+                target=run_subject, args=(model, form, groups, a), name=f"{model.name} {form}"
+            )
+            process.start()
+            running.append(process)
+        time.sleep(0.02)
+        for process in [p for p in running if not p.is_alive()]:
+            running.remove(process)
+            if process.exitcode:
+                print(f"{process.name}: ended with {process.exitcode}", flush=True)
+
+
+def main() -> int:
+    a = parse()
+    if a.list:
+        print("\n".join(f"{m.name:18} {m.network:28} {m.inputs}" for m in MODELS))
+        for g in columns.load():
+            print(f"{', '.join(g.columns):38} {(g.function.__doc__ or '').splitlines()[0] if g.function.__doc__ else ''}")
+        return 0
+    models, groups = chosen_models(a), chosen_groups(a)
+    preload(models)
+    run_all(models, a.forms, groups, a)
+    if a.record:
+        results.record()
+    print(results.summary(models, a.forms))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
