@@ -11,7 +11,7 @@ import time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.setrecursionlimit(5000)
 
-from . import cells, columns, exports, results  # noqa: E402
+from . import cells, columns, exports, results, round_trip  # noqa: E402
 from .models import BY_NAME, MODELS, Model  # noqa: E402
 from .subject import subject  # noqa: E402
 
@@ -27,6 +27,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="the limit of a group of columns")
     parser.add_argument("--again", action="store_true", help="also what has a result of this build")
     parser.add_argument("--record", action="store_true", help="write results.json and RESULTS.md")
+    parser.add_argument("--round-trip", action="store_true", help="ONNX's backend suite there and back instead")
+    parser.add_argument("--match", default="", metavar="REGEX", help="of the suite's cases")
     parser.add_argument("--list", action="store_true", help="print models and columns")
     return parser.parse_args(arguments)
 
@@ -71,7 +73,7 @@ def run_subject(model: Model, form: str, groups: list[columns.Group], a: argpars
     store = results.Store(model, form)
     wanted = [g for g in groups if not (g.own and form == exports.ORIGINAL) and (model.wide or not g.wide)]
     if not a.again:
-        wanted = [g for g in wanted if not store.has(g.columns)]
+        wanted = [g for g in wanted if not store.has(g)]
     if not wanted:
         return
     start = time.monotonic()
@@ -84,7 +86,7 @@ def run_subject(model: Model, form: str, groups: list[columns.Group], a: argpars
     failed = []
     for g in wanted:
         got = cells.run(g, s, a.seconds)
-        store.put(got)
+        store.put(g, got)
         failed += [f"{c} ({v['kind'][:60]})" for c, v in got.items() if v["status"] not in ("ok", "skip")]
     text = "; ".join(failed) or "all pass"
     print(f"{model.name:16} {form:12} {time.monotonic() - start:4.0f} s  {text}", flush=True)
@@ -114,6 +116,12 @@ def main() -> int:
         print("\n".join(f"{m.name:18} {m.network:28} {m.inputs}" for m in MODELS))
         for g in columns.load():
             print(f"{', '.join(g.columns):38} {(g.function.__doc__ or '').splitlines()[0] if g.function.__doc__ else ''}")
+        return 0
+    if a.round_trip:
+        preload([])
+        round_trip.run(a.match, a.again)
+        if a.record:
+            round_trip.record()
         return 0
     models, groups = chosen_models(a), chosen_groups(a)
     preload(models)

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import os
 import pathlib
+import sys
 import warnings
 from typing import Callable
 
@@ -35,8 +36,20 @@ def _dynamo(model: Model, path: str, optimize: bool) -> None:
 
 def _legacy(model: Model, path: str, preserve: bool) -> None:
     mode = torch.onnx.TrainingMode.PRESERVE if preserve else torch.onnx.TrainingMode.EVAL
-    network = model.build()
-    network.train(preserve and model.training)
+    translations()
+    try:
+        _legacy_in(model, path, mode, preserve)
+    except torch.onnx.errors.OnnxExporterError:  # some kinds of dropout have no ONNX
+        if not preserve:
+            raise
+        _legacy_in(model, path, mode, False)
+
+
+def _legacy_in(model: Model, path: str, mode, training: bool) -> None:
+    network = model.build().train(training)
+    if any(getattr(m, "scripted", False) for m in network.modules()):
+        network = torch.jit.script(network)
+    preserve = mode == torch.onnx.TrainingMode.PRESERVE
     torch.onnx.export(
         network, _inputs.values(model.parsed(), _inputs.TRACED), path, dynamo=False,
         input_names=[i.name for i in model.parsed()], training=mode, do_constant_folding=not preserve,
@@ -54,25 +67,28 @@ ORIGINAL = "original"
 
 
 def translations() -> dict:
-    return {}
+    """Of the operators that the zoo defines."""
+    detection = sys.modules.get("zoo.networks.detection")
+    return detection.register() if detection else {}
 
 
 def exported(model: Model, form: str) -> pathlib.Path:
     """The model's file in this form; raises NoExport with what the exporter said."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    stem = FOLDER / f"{model.name}.{form}.{_stamp(model)}"
-    path, refused = stem.with_suffix(".onnx"), stem.with_suffix(".refused")
+    stem = f"{model.name}.{form}.{_stamp(model)}"
+    path, refused, part = (FOLDER / f"{stem}.{end}" for end in ("onnx", "refused", "part"))
     if refused.exists():
         raise NoExport(refused.read_text())
     if not path.exists():
         for old in FOLDER.glob(f"{model.name}.{form}.*"):
             old.unlink()
-        part = stem.with_suffix(".part")
         try:
             with warnings.catch_warnings(), _silence():
                 warnings.simplefilter("ignore")
                 FORMS[form](model, str(part))
         except Exception as e:  # whatever the exporter raises is the result
+            while e.__cause__ is not None:
+                e = e.__cause__
             refused.write_text(f"{type(e).__name__}: {e}"[:2000])
             raise NoExport(refused.read_text()) from e
         part.rename(path)

@@ -21,7 +21,7 @@ SIZES = {
     "samples": (800, 1200),
     "nodes": (6, 9),
     "edges": (14, 11),
-    "boxes": (20, 31),
+    "images": (3, 2),
 }
 TRACED, ANOTHER = 0, 1
 

@@ -22,7 +22,6 @@ class Model:
     network: str
     inputs: str
     wide: bool = False  # also in the columns of inductor and of the ecosystem
-    training: bool = True  # the PRESERVE form is exported in training mode
 
     def parsed(self) -> tuple[_inputs.Input, ...]:
         return _inputs.parse(self.inputs)
@@ -54,19 +53,50 @@ def make_distinct(network: nn.Module) -> None:
 _IMAGE = "x: float[batch, 3, 32, 32]"
 _TEXT = "input_ids: int(100)[batch, length]; attention_mask: mask[batch, length]"
 _IDS = "input_ids: int(100)[batch, length]"
+_PAIR = "a: float[batch, length, 6]; b: float[batch, other, 6]"
+_SEQUENCES = "source: float[batch, length, 16]; target: float[batch, other, 16]"
+_DECODER = (
+    "input_ids: int(100)[batch, length]; past_key: float[batch, 2, past, 8]; "
+    "past_value: float[batch, 2, past, 8]; use_cache: bool[]"
+)
 
 MODELS = [
     Model("mlp", "plain.Mlp", "x: float[batch, 16]", wide=True),
     Model("norms", "plain.Norms", "x: float[batch, 8, 12, 12]"),
     Model("resnet", "vision.ResNet", _IMAGE, wide=True),
+    Model("bottleneck_resnet", "hub_vision.ResNet", _IMAGE),
+    Model("mobilenet_v3", "hub_vision.MobileNetV3", _IMAGE),
+    Model("efficientnet", "hub_vision.EfficientNet", _IMAGE),
+    Model("convnext", "hub_vision.ConvNeXt", _IMAGE),
+    Model("vit", "hub_vision.Vit", _IMAGE, wide=True),
+    Model("swin", "hub_vision.Swin", _IMAGE),
     Model("unet", "vision.UNet", _IMAGE),
-    Model("transformer", "plain.Transformer", "source: float[batch, length, 16]; target: float[batch, other, 16]"),
+    Model("deeplab", "vision.DeepLab", _IMAGE),
+    Model("segformer", "hub_media.Segformer", "pixel_values: float[batch, 3, 32, 32]"),
+    Model("detector", "detection.Detector", "image: float[1, 3, 32, 32]"),
+    Model("qdq_cnn", "vision.QuantizedCnn", _IMAGE),
+    Model("bert", "hub_text.Bert", _TEXT, wide=True),
+    Model("distilbert", "hub_text.DistilBert", _TEXT),
+    Model("gpt2", "hub_text.Gpt2", _TEXT, wide=True),
+    Model("llama", "hub_text.Llama", _TEXT, wide=True),
+    Model("qwen", "hub_text.Qwen", _TEXT),
+    Model("mixtral", "hub_text.Mixtral", _TEXT),
+    Model("mixture_of_experts", "plain.MixtureOfExperts", _IDS),
+    Model("t5", "hub_text.T5", f"{_IDS}; decoder_input_ids: int(100)[batch, other]"),
+    Model("whisper_encoder", "hub_media.WhisperEncoder", "input_features: float[batch, 16, 48]"),
+    Model("clip", "hub_media.Clip", f"{_IDS}; pixel_values: float[images, 3, 32, 32]"),
+    Model("wav2vec2", "hub_media.Wav2Vec2", "input_values: float[batch, samples]"),
+    Model("transformer", "plain.Transformer", _SEQUENCES),
+    Model("tied_embeddings", "plain.TiedEmbeddings", _IDS),
+    Model("merged_decoder", "control.MergedDecoder", _DECODER),
     Model("lstm_tagger", "recurrent.LstmTagger", _IDS, wide=True),
     Model("gru_tagger", "recurrent.GruTagger", _IDS),
-    Model("siamese_lstm", "recurrent.SiameseLstm", "a: float[batch, length, 6]; b: float[batch, other, 6]"),
-    Model("tied", "plain.TiedEmbeddings", _IDS),
-    Model("bert", "hub_text.Bert", _TEXT, wide=True),
-    Model("gpt2", "hub_text.Gpt2", _IDS, wide=True),
-    Model("llama", "hub_text.Llama", _IDS, wide=True),
+    Model("siamese_lstm", "recurrent.SiameseLstm", _PAIR),
+    Model("vocoder", "audio.Vocoder", "frames: float[batch, 8, frames]"),
+    Model("graph_net", "plain.GraphNet", "nodes: float[nodes, 5]; edges: int(6)[2, edges]"),
+    Model("if", "control.If", "x: float[batch, 8]"),
+    Model("while", "control.While", "x: float[batch, 8]; steps: int(4)[]"),
+    Model("scan", "control.Scan", "frames: float[batch, frames, 6]"),
+    Model("unrolled", "control.Unrolled", "x: float[batch, 8]"),
 ]
 BY_NAME = {m.name: m for m in MODELS}

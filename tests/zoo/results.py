@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import json
 import pathlib
-from typing import Any, Iterable
+from typing import Any
 
 from . import columns, exports
 from .models import MODELS, Model
@@ -32,6 +33,10 @@ def product() -> str:
     return digest.hexdigest()[:12]
 
 
+def _code(group: columns.Group) -> str:
+    return hashlib.sha256(inspect.getsource(group.function).encode()).hexdigest()[:8]
+
+
 class Store:
     """The results of one model in one form."""
 
@@ -45,11 +50,13 @@ class Store:
             if stored["stamp"] == self.stamp:
                 self.refused, self.cells = stored["refused"], stored["cells"]
 
-    def has(self, names: Iterable[str]) -> bool:
-        return bool(self.refused) or all(n in self.cells for n in names)
+    def has(self, group: columns.Group) -> bool:
+        """As the group's function is now."""
+        code = _code(group)
+        return bool(self.refused) or all(self.cells.get(n, {}).get("code") == code for n in group.columns)
 
-    def put(self, cells: dict[str, dict[str, Any]]) -> None:
-        self.cells.update(cells)
+    def put(self, group: columns.Group, cells: dict[str, dict[str, Any]]) -> None:
+        self.cells.update({n: {**c, "code": _code(group)} for n, c in cells.items()})
         self._write()
 
     def refuse(self, why: str) -> None:

@@ -27,16 +27,16 @@ class Gpt2(transformers.GPT2LMHeadModel):
                                     bos_token_id=0, eos_token_id=0)
         )
 
-    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        return super().forward(input_ids, use_cache=False).logits
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return super().forward(input_ids, attention_mask=attention_mask, use_cache=False).logits
 
 
 class Llama(transformers.LlamaForCausalLM):
     def __init__(self) -> None:
         super().__init__(transformers.LlamaConfig(**SMALL, num_key_value_heads=1))
 
-    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        return super().forward(input_ids, use_cache=False).logits
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return super().forward(input_ids, attention_mask=attention_mask, use_cache=False).logits
 
 
 class DistilBert(transformers.DistilBertForSequenceClassification):
@@ -56,23 +56,25 @@ class Qwen(transformers.Qwen3ForCausalLM):
             transformers.Qwen3Config(**SMALL, num_key_value_heads=1, head_dim=16, tie_word_embeddings=True)
         )
 
-    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        return super().forward(input_ids, use_cache=False).logits
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return super().forward(input_ids, attention_mask=attention_mask, use_cache=False).logits
 
 
 class Mixtral(transformers.MixtralForCausalLM):
     def __init__(self) -> None:
         super().__init__(
-            transformers.MixtralConfig(**SMALL, num_key_value_heads=1, num_local_experts=4, num_experts_per_tok=2)
+            transformers.MixtralConfig(**SMALL, num_key_value_heads=1, num_local_experts=4, num_experts_per_tok=2,
+                                       experts_implementation="batched_mm")
         )
 
-    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        return super().forward(input_ids, use_cache=False).logits
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return super().forward(input_ids, attention_mask=attention_mask, use_cache=False).logits
 
 
 class T5(transformers.T5ForConditionalGeneration):
     def __init__(self) -> None:
-        super().__init__(transformers.T5Config(vocab_size=100, d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2))
+        super().__init__(transformers.T5Config(vocab_size=100, d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2,
+                                               attn_implementation="eager"))
 
     def forward(self, input_ids: torch.Tensor, decoder_input_ids: torch.Tensor) -> torch.Tensor:
         return super().forward(input_ids, decoder_input_ids=decoder_input_ids, use_cache=False).logits

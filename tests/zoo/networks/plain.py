@@ -52,7 +52,7 @@ class Transformer(nn.Module):
     def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         length = target.shape[1]
         causal = torch.full((length, length), -math.inf, device=target.device).triu(1)
-        return self.head(self.transformer(source, target, tgt_mask=causal))
+        return self.head(self.transformer(source, target, tgt_mask=causal, tgt_is_causal=True))
 
 
 class TiedEmbeddings(nn.Module):
@@ -71,3 +71,42 @@ class TiedEmbeddings(nn.Module):
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         x = self.embedding(input_ids) * self.scale + self.positions[: input_ids.shape[1]]
         return self.head(x + self.down(F.gelu(self.up(self.norm(x)), approximate="tanh")))
+
+
+class MixtureOfExperts(nn.Module):
+    """Every token goes to two of four experts, whose weights lie in one tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.router = nn.Embedding(100, 16), nn.Linear(16, 4, bias=False)
+        self.up = nn.Parameter(torch.randn(4, 16, 24) / 4)
+        self.down = nn.Parameter(torch.randn(4, 24, 16) / 5)
+        self.norm, self.head = RmsNorm(16), nn.Linear(16, 100)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        x = self.embedding(input_ids)
+        y = self.norm(x)
+        weight, chosen = torch.topk(torch.softmax(self.router(y), -1), 2)
+        gates = torch.zeros_like(y[..., :4]).scatter(-1, chosen, weight / weight.sum(-1, keepdim=True))
+        hidden = F.silu(torch.einsum("bld,edh->bleh", y, self.up))
+        return self.head(x + torch.einsum("bleh,ehd,ble->bld", hidden, self.down, gates))
+
+
+class GraphNet(nn.Module):
+    """Two rounds of messages along the edges, summed and averaged at the nodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(5, 12)
+        self.message = nn.ModuleList([nn.Linear(24, 12), nn.Linear(24, 12)])
+        self.update, self.out = nn.GRUCell(12, 12), nn.Linear(12, 2)
+
+    def forward(self, nodes: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+        source, target = edges[0], edges[1]
+        x = self.embed(nodes)
+        count = torch.zeros_like(x[:, :1]).index_add(0, target, torch.ones_like(x[source, :1]))
+        for message in self.message:
+            sent = F.relu(message(torch.cat((x[source], x[target]), -1)))
+            index = target[:, None].expand(-1, sent.shape[1])
+            x = self.update(torch.zeros_like(x).scatter_add(0, index, sent) / (count + 1), x)
+        return self.out(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401: the operators
 from torch import nn
 from torch.nn import functional as F
 
@@ -50,3 +51,58 @@ class UNet(nn.Module):
         y = F.relu(self.merge2(torch.cat((self.up2(self.middle(b)), b), 1)))
         y = F.interpolate(y, scale_factor=2.0, mode="bilinear", align_corners=False)
         return self.out(F.relu(self.merge1(torch.cat((y, a), 1))))
+
+
+class DeepLab(nn.Module):
+    """Atrous pyramid with image pooling over depthwise convolutions, as large as its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(conv_bn(3, 8, 3, 2), nn.Hardswish())
+        self.depthwise = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1, groups=8, bias=False), nn.BatchNorm2d(8), nn.ReLU6())
+        self.rates = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(8, 8, 3, padding=r, dilation=r, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+            for r in (1, 2, 4)
+        )
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 8, 1), nn.ReLU())
+        self.project = nn.Sequential(conv_bn(32, 8, 1), nn.ReLU(), nn.Dropout(0.1))
+        self.classes = nn.Conv2d(8, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.depthwise(self.stem(x))
+        size = y.shape[-2:]
+        pooled = F.interpolate(self.pool(y), size=size, mode="bilinear", align_corners=False)
+        y = self.project(torch.cat([*(r(y) for r in self.rates), pooled], 1))
+        return F.interpolate(self.classes(y), size=x.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class QuantizedCnn(nn.Module):
+    """As quantisation-aware training leaves it: activations by tensor, weights by channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.fc = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 16, 3, 2, 1), nn.Linear(16, 5)
+        for i, layer in enumerate((self.conv1, self.conv2, self.fc), 1):
+            self.register_buffer(f"scales{i}", layer.weight.detach().flatten(1).abs().amax(1) / 127 * (1 + 0.01 * i))
+            self.register_buffer(f"zeros{i}", torch.zeros(len(layer.weight), dtype=torch.int32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.activation(x, 0.031)
+        x = self.activation(F.relu(F.conv2d(x, self.weight(1, self.conv1), self.conv1.bias, 2, 1)), 0.017)
+        x = self.activation(F.relu(F.conv2d(x, self.weight(2, self.conv2), self.conv2.bias, 2, 1)), 0.013)
+        x = self.activation(F.adaptive_avg_pool2d(x, 1).flatten(1), 0.011)
+        return F.linear(x, self.weight(3, self.fc), self.fc.bias)
+
+    def activation(self, x: torch.Tensor, scale: float) -> torch.Tensor:
+        if torch.compiler.is_exporting():  # which has no fake quantisation
+            q = torch.ops.quantized_decomposed.quantize_per_tensor(x, scale, 0, -128, 127, torch.int8)
+            return torch.ops.quantized_decomposed.dequantize_per_tensor(q, scale, 0, -128, 127, torch.int8)
+        return torch.fake_quantize_per_tensor_affine(x, scale, 0, -128, 127)
+
+    def weight(self, i: int, layer: nn.Module) -> torch.Tensor:
+        scales, zeros = getattr(self, f"scales{i}"), getattr(self, f"zeros{i}")
+        if torch.compiler.is_exporting():
+            how = (scales, zeros, 0, -128, 127, torch.int8)
+            q = torch.ops.quantized_decomposed.quantize_per_channel(layer.weight, *how)
+            return torch.ops.quantized_decomposed.dequantize_per_channel(q, *how)
+        return torch.fake_quantize_per_channel_affine(layer.weight, scales, zeros, 0, -128, 127)
