@@ -26,6 +26,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seconds", type=float, help="the limit of a group of columns")
     parser.add_argument("--again", action="store_true", help="also what has a result of this build")
+    parser.add_argument("--slice", action="store_true", help="the eight models of tools/test, in one form each")
+    parser.add_argument("--check", action="store_true", help="fail where it differs from what was recorded")
     parser.add_argument("--record", action="store_true", help="write results.json and RESULTS.md")
     parser.add_argument("--round-trip", action="store_true", help="ONNX's backend suite there and back instead")
     parser.add_argument("--match", default="", metavar="REGEX", help="of the suite's cases")
@@ -40,6 +42,13 @@ def chosen_groups(a: argparse.Namespace) -> list[columns.Group]:
         if name not in known:
             raise SystemExit(f"tools/zoo: column {name!r}: expected one of {', '.join(sorted(known))}")
     return [g for g in groups if not a.columns or set(a.columns) & set(g.columns)]
+
+
+def chosen_subjects(a: argparse.Namespace) -> list[tuple[Model, str]]:
+    """(model, form); without the originals, which run before the forms of each."""
+    if a.slice:
+        return [(m, m.slice) for m in chosen_models(a) if m.slice]
+    return [(m, f) for m in chosen_models(a) for f in a.forms]
 
 
 def chosen_models(a: argparse.Namespace) -> list[Model]:
@@ -68,12 +77,14 @@ def preload(models: list[Model]) -> None:
         __import__(f"zoo.networks.{m.network.split('.')[0]}")
 
 
+def applicable(model: Model, form: str, groups: list[columns.Group]) -> list[columns.Group]:
+    return [g for g in groups if not (g.own and form == exports.ORIGINAL) and (model.wide or not g.wide)]
+
+
 def run_subject(model: Model, form: str, groups: list[columns.Group], a: argparse.Namespace) -> None:
     """In a process of its own; the results are in their file after each group."""
     store = results.Store(model, form)
-    wanted = [g for g in groups if not (g.own and form == exports.ORIGINAL) and (model.wide or not g.wide)]
-    if not a.again:
-        wanted = [g for g in wanted if not store.has(g)]
+    wanted = [g for g in applicable(model, form, groups) if a.again or not store.has(g)]
     if not wanted:
         return
     start = time.monotonic()
@@ -92,8 +103,12 @@ def run_subject(model: Model, form: str, groups: list[columns.Group], a: argpars
     print(f"{model.name:16} {form:12} {time.monotonic() - start:4.0f} s  {text}", flush=True)
 
 
-def run_all(models: list[Model], forms: list[str], groups: list[columns.Group], a: argparse.Namespace) -> None:
-    pending = [(m, f) for m in models for f in [exports.ORIGINAL, *forms]]
+def run_all(subjects: list[tuple[Model, str]], groups: list[columns.Group], a: argparse.Namespace) -> None:
+    pending = []
+    for model, form in subjects:
+        if (model, exports.ORIGINAL) not in pending:
+            pending.append((model, exports.ORIGINAL))
+        pending.append((model, form))
     running: list = []
     while pending or running:
         while pending and len(running) < a.jobs:
@@ -123,12 +138,16 @@ def main() -> int:
         if a.record:
             round_trip.record()
         return 0
-    models, groups = chosen_models(a), chosen_groups(a)
-    preload(models)
-    run_all(models, a.forms, groups, a)
+    subjects, groups = chosen_subjects(a), chosen_groups(a)
+    preload([m for m, _ in subjects])
+    run_all(subjects, groups, a)
     if a.record:
         results.record()
-    print(results.summary(models, a.forms))
+    print(results.summary(subjects))
+    if a.check:
+        changes = [line for m, f in subjects for line in results.changes(m, f, applicable(m, f, groups))]
+        print("\n".join(changes) or "as recorded")
+        return int(bool(changes))
     return 0
 
 

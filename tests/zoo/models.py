@@ -22,6 +22,7 @@ class Model:
     network: str
     inputs: str
     wide: bool = False  # also in the columns of inductor and of the ecosystem
+    slice: str = ""  # the form in which it is tried in tools/test
 
     def parsed(self) -> tuple[_inputs.Input, ...]:
         return _inputs.parse(self.inputs)
@@ -61,9 +62,9 @@ _DECODER = (
 )
 
 MODELS = [
-    Model("mlp", "plain.Mlp", "x: float[batch, 16]", wide=True),
+    Model("mlp", "plain.Mlp", "x: float[batch, 16]", wide=True, slice="dynamo"),
     Model("norms", "plain.Norms", "x: float[batch, 8, 12, 12]"),
-    Model("resnet", "vision.ResNet", _IMAGE, wide=True),
+    Model("resnet", "vision.ResNet", _IMAGE, wide=True, slice="preserve"),
     Model("bottleneck_resnet", "hub_vision.ResNet", _IMAGE),
     Model("mobilenet_v3", "hub_vision.MobileNetV3", _IMAGE),
     Model("efficientnet", "hub_vision.EfficientNet", _IMAGE),
@@ -74,27 +75,27 @@ MODELS = [
     Model("deeplab", "vision.DeepLab", _IMAGE),
     Model("segformer", "hub_media.Segformer", "pixel_values: float[batch, 3, 32, 32]"),
     Model("detector", "detection.Detector", "image: float[1, 3, 32, 32]"),
-    Model("qdq_cnn", "vision.QuantizedCnn", _IMAGE),
+    Model("qdq_cnn", "vision.QuantizedCnn", _IMAGE, slice="unoptimized"),
     Model("bert", "hub_text.Bert", _TEXT, wide=True),
     Model("distilbert", "hub_text.DistilBert", _TEXT),
     Model("gpt2", "hub_text.Gpt2", _TEXT, wide=True),
     Model("llama", "hub_text.Llama", _TEXT, wide=True),
     Model("qwen", "hub_text.Qwen", _TEXT),
     Model("mixtral", "hub_text.Mixtral", _TEXT),
-    Model("mixture_of_experts", "plain.MixtureOfExperts", _IDS),
+    Model("mixture_of_experts", "plain.MixtureOfExperts", _IDS, slice="unoptimized"),
     Model("t5", "hub_text.T5", f"{_IDS}; decoder_input_ids: int(100)[batch, other]"),
     Model("whisper_encoder", "hub_media.WhisperEncoder", "input_features: float[batch, 16, 48]"),
     Model("clip", "hub_media.Clip", f"{_IDS}; pixel_values: float[images, 3, 32, 32]"),
     Model("wav2vec2", "hub_media.Wav2Vec2", "input_values: float[batch, samples]"),
-    Model("transformer", "plain.Transformer", _SEQUENCES),
-    Model("tied_embeddings", "plain.TiedEmbeddings", _IDS),
+    Model("transformer", "plain.Transformer", _SEQUENCES, slice="legacy"),
+    Model("tied_embeddings", "plain.TiedEmbeddings", _IDS, slice="dynamo"),
     Model("merged_decoder", "control.MergedDecoder", _DECODER),
     Model("lstm_tagger", "recurrent.LstmTagger", _IDS, wide=True),
     Model("gru_tagger", "recurrent.GruTagger", _IDS),
-    Model("siamese_lstm", "recurrent.SiameseLstm", _PAIR),
+    Model("siamese_lstm", "recurrent.SiameseLstm", _PAIR, slice="legacy"),
     Model("vocoder", "audio.Vocoder", "frames: float[batch, 8, frames]"),
     Model("graph_net", "plain.GraphNet", "nodes: float[nodes, 5]; edges: int(6)[2, edges]"),
-    Model("if", "control.If", "x: float[batch, 8]"),
+    Model("if", "control.If", "x: float[batch, 8]", slice="dynamo"),
     Model("while", "control.While", "x: float[batch, 8]; steps: int(4)[]"),
     Model("scan", "control.Scan", "frames: float[batch, frames, 6]"),
     Model("unrolled", "control.Unrolled", "x: float[batch, 8]"),

@@ -34,7 +34,8 @@ def product() -> str:
 
 
 def _code(group: columns.Group) -> str:
-    return hashlib.sha256(inspect.getsource(group.function).encode()).hexdigest()[:8]
+    """Of the file that the column is in."""
+    return hashlib.sha256(inspect.getsource(inspect.getmodule(group.function)).encode()).hexdigest()[:8]
 
 
 class Store:
@@ -90,15 +91,32 @@ def outcomes(model: Model, form: str) -> dict[str, str]:
     return {c: outcome(v, original.cells.get(c)) for c, v in store.cells.items()}
 
 
-def summary(models: list[Model], forms: list[str]) -> str:
-    found = [o for m in models for f in forms for o in outcomes(m, f).values()]
+def summary(subjects: list[tuple[Model, str]]) -> str:
+    found = [o for m, f in subjects for o in outcomes(m, f).values()]
     kinds = ["ok", "as original", "FAIL", "skip", "no export"]
     return ", ".join(f"{sum(o.startswith(k) for o in found)} {k}" for k in kinds)
 
 
+def recorded_outcomes() -> dict[str, dict[str, dict[str, str]]]:
+    """Model -> form -> column -> outcome."""
+    return json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
+
+
+def changes(model: Model, form: str, groups: list[columns.Group]) -> list[str]:
+    """Where the outcome of a cell is of another kind than was recorded."""
+    recorded, now = recorded_outcomes().get(model.name, {}).get(form, {}), outcomes(model, form)
+    names = ["export"] if "no export" in now.get("export", "") else [c for g in groups for c in g.columns]
+    lines = []
+    for c in names:
+        was, is_ = recorded.get(c, "nothing"), now.get(c, "nothing")
+        if was.split(":")[0] != is_.split(":")[0]:
+            lines.append(f"{model.name} {form}: {c}: recorded {was!r}, now {is_!r}")
+    return lines
+
+
 def record() -> None:
     """Writes results.json, keeping what has not run here, and RESULTS.md of it."""
-    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
+    recorded = recorded_outcomes()
     kept = {m.name: recorded.get(m.name, {}) for m in MODELS}
     for m in MODELS:
         for form in exports.FORMS:

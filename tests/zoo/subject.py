@@ -58,6 +58,11 @@ class Subject:
         with torch.no_grad():
             return copy.deepcopy(self.original)(*self.model_args(size, seed))
 
+    def reference(self, size: int = _inputs.TRACED, seed: int = 0):
+        """What the module itself returns: the columns that are not about numbers do not fail for them too."""
+        with torch.no_grad():
+            return self.module()(*self.args(size, seed))
+
     def dynamic(self, value) -> tuple[dict, ...]:
         """The dynamic dimensions of the arguments, each as `value(name)`."""
         return tuple({d: value(n) for d, n in i.dynamic().items()} for i in self.inputs)
@@ -97,6 +102,12 @@ class Converted(Subject):
     def holds(self, name: str) -> bool:
         """Whether one tensor of the file holds all numbers of the original's tensor, in any order."""
         return self.holds_values(self.original.state_dict()[name])
+
+    def of_original(self, tensor: torch.Tensor) -> bool:
+        """Whether the original's state has all of its numbers."""
+        values = [t.detach().numpy().ravel() for t in self.original.state_dict().values()]
+        ordered = np.sort(np.concatenate([v for v in values if v.dtype == np.float32]))
+        return tensor.dtype == torch.float32 and _within(tensor.detach().numpy().ravel(), ordered)
 
     def holds_values(self, tensor: torch.Tensor) -> bool:
         values = tensor.detach().numpy().ravel()

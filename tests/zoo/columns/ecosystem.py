@@ -48,7 +48,7 @@ def adapted(s: Subject, targets) -> None:
     peft = package("peft")
     model = peft.get_peft_model(s.module(), peft.LoraConfig(r=2, target_modules=targets))
     with torch.no_grad():
-        require_equal(model(*s.args()), s.truth(), "outputs with a new adapter")
+        require_equal(model(*s.args()), s.reference(), "outputs with a new adapter")
     trained = [n for n, p in model.named_parameters() if p.requires_grad]
     if not trained or not all("lora_" in n for n in trained):
         raise Wrong("LoRA trains other parameters", listed(trained))
@@ -89,7 +89,7 @@ def torchao_quantize(s: Subject):
     want, _ = quantized(s.module_of_original()) if not s.converted else (linears(s), None)
     if len(changed) != len(want):
         raise Wrong("another count of quantised linears", f"{len(changed)}, expected {len(want)}")
-    require_equal(got, s.truth(), "outputs with int8 weights", 0.1)
+    require_equal(got, s.reference(), "outputs with int8 weights", 0.1)
 
 
 def pt2e(s: Subject, qat: bool) -> None:
@@ -106,7 +106,7 @@ def pt2e(s: Subject, qat: bool) -> None:
         raise Wrong("QAT gives no gradient")
     converted = q.convert_pt2e(prepared)
     with torch.no_grad():
-        require_equal(converted(*s.args()), s.truth(), "quantised outputs", 0.3)
+        require_equal(converted(*s.args()), s.reference(), "quantised outputs", 0.3)
     if not any("quantize_per" in str(n.target) for n in converted.graph.nodes):
         raise Wrong("nothing was quantised")
 
@@ -205,7 +205,7 @@ def _fsdp(rank: int, s: Subject, want: dict, leaves: bool) -> None:
             if child is not module:
                 fully_shard(child)
     fully_shard(module)
-    require_equal(module(*s.args()), s.truth(), "outputs of the sharded module")
+    require_equal(module(*s.args()), s.reference(), "outputs of the sharded module")
     got = gradients_of(module, s.args())
     require_gradients({n: g if g is None else g.full_tensor() for n, g in got.items()}, want)
 
@@ -231,7 +231,7 @@ def _tensor_parallel(rank: int, s: Subject, names: list[str]) -> None:
     if len(sharded) != len(names):
         raise Wrong("tensor parallel: another count of sharded linears", f"{len(sharded)}, expected {len(names)}")
     with torch.no_grad():
-        require_equal(module(*s.args()), s.truth(), "outputs of the parallel module")
+        require_equal(module(*s.args()), s.reference(), "outputs of the parallel module")
 
 
 @column("tensor parallel", ecosystem=True)
@@ -280,7 +280,7 @@ def prepare_fx(s: Subject):
     prepared = prepare_fx(s.module(), get_default_qconfig_mapping("x86"), s.args())
     with torch.no_grad():
         prepared(*s.args()), prepared(*s.args(ANOTHER))
-        require_equal(prepared(*s.args()), s.truth(), "outputs of the prepared module")
+        require_equal(prepared(*s.args()), s.reference(), "outputs of the prepared module")
         convert_fx(prepared)
 
 

@@ -14,9 +14,9 @@ from . import column
 from .values import scrambled
 
 
-def require_truth(s: Subject, module: torch.nn.Module, what: str = "outputs") -> None:
+def require_same(s: Subject, module: torch.nn.Module, what: str = "outputs") -> None:
     with torch.no_grad():
-        require_equal(module.eval()(*s.args()), s.truth(), what)
+        require_equal(module.eval()(*s.args()), s.reference(), what)
 
 
 @column("deepcopy", quick=True)
@@ -26,10 +26,10 @@ def deepcopy(s: Subject):
     copied = copy.deepcopy(module)
     for a, b in ((copied, module), (module, copied)):
         a.load_state_dict(b.state_dict())
-    require_truth(s, copied)
+    require_same(s, copied)
     averaged = torch.optim.swa_utils.AveragedModel(module)
     averaged.update_parameters(module)
-    require_truth(s, averaged, "outputs of the AveragedModel")
+    require_same(s, averaged, "outputs of the AveragedModel")
 
 
 @column("torch.save", quick=True)
@@ -39,7 +39,7 @@ def whole_module(s: Subject):
     torch.save(s.module(), file)
     file.seek(0)
     loaded = torch.load(file, weights_only=False)
-    require_truth(s, loaded)
+    require_same(s, loaded)
     loaded.load_state_dict(s.module().state_dict())
 
 
@@ -55,7 +55,7 @@ def state_into_random(s: Subject):
     """The state dict through a file into a module whose weights were drawn."""
     module = s.module("random")
     module.load_state_dict(saved(s.module().state_dict()))
-    require_truth(s, module)
+    require_same(s, module)
 
 
 @column("state: meta", quick=True)
@@ -66,7 +66,7 @@ def state_into_meta(s: Subject):
     left = [n for n, t in [*module.named_parameters(), *module.named_buffers()] if t.is_meta]
     if left:
         raise Wrong("tensors stay on the meta device", f"{len(left)}: {listed(left)}")
-    require_truth(s, module)
+    require_same(s, module)
 
 
 @column("safetensors", quick=True)
@@ -78,7 +78,7 @@ def safetensors_files(s: Subject):
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as f:
         save_model(s.module(), f.name)
         load_model(module, f.name)
-    require_truth(s, module)
+    require_same(s, module)
     state = s.module().state_dict()
     if len({t.untyped_storage().data_ptr() for t in state.values()}) < len(state):
         tied = [k for k, _ in s.original.named_parameters(remove_duplicate=False)]
@@ -86,7 +86,7 @@ def safetensors_files(s: Subject):
             return "tied: save_model only"
     module = scrambled(s.module())
     module.load_state_dict(load(save(state)))
-    require_truth(s, module, "outputs after load_state_dict")
+    require_same(s, module, "outputs after load_state_dict")
     return None
 
 

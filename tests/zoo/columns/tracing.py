@@ -7,7 +7,8 @@ import tempfile
 
 import torch
 
-from ..compare import Wrong, cloned, gradients_of, require_equal, require_gradients
+from ..compare import Wrong, gradients_of, require_equal, require_gradients, tensors
+from ..exports import translations
 from ..inputs import ANOTHER, TRACED
 from ..subject import Subject
 from . import Skip, column
@@ -16,7 +17,7 @@ from . import Skip, column
 def require_both_sizes(s: Subject, function, what: str) -> None:
     for size in (TRACED, ANOTHER):
         with torch.no_grad():
-            require_equal(function(*s.args(size)), s.truth(size), what)
+            require_equal(function(*s.args(size)), s.reference(size), what)
 
 
 def export(s: Subject, module: torch.nn.Module) -> torch.export.ExportedProgram:
@@ -56,7 +57,7 @@ def compiled(s: Subject, backend: str) -> None:
     for size in (TRACED, ANOTHER):
         module.zero_grad()
         y = function(*s.args(size))
-        require_equal(y, s.truth(size), "outputs of the compiled module")
+        require_equal(y, s.reference(size), "outputs of the compiled module")
         got = gradients_of(function, s.args(size))
         require_gradients({n.removeprefix("_orig_mod."): g for n, g in got.items()}, own[size])
 
@@ -80,8 +81,6 @@ def back_to_onnx(s: Subject):
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/again.onnx"
-        from ..exports import translations
-
         torch.onnx.export(
             s.module(), s.args(), path, dynamo=True, verbose=False, external_data=False,
             dynamic_shapes=s.dynamic(str), custom_translation_table=translations(),
@@ -92,7 +91,7 @@ def back_to_onnx(s: Subject):
         raise Wrong("the new model has other inputs", f"{names}, expected {[i.name for i in s.inputs]}")
     for size in (TRACED, ANOTHER):
         got = session.run(None, {n: a.numpy() for n, a in zip(names, s.args(size))})
-        require_equal([torch.from_numpy(g) for g in got], s.truth(size), "outputs in ONNX Runtime")
+        require_equal([torch.from_numpy(g) for g in got], s.reference(size), "outputs in ONNX Runtime")
 
 
 @column("interpreter", own=True, quick=True)
@@ -125,7 +124,7 @@ def make_fx(s: Subject):
     call = lambda state, *args: torch.func.functional_call(module, state, args)  # noqa: E731
     traced = trace(call)(state, *s.args())
     with torch.no_grad():
-        require_equal(traced(state, *s.args()), s.truth())
+        require_equal(traced(state, *s.args()), s.reference())
 
 
 @column("fake", quick=True)
@@ -133,13 +132,10 @@ def fake(s: Subject):
     """Shapes and dtypes under FakeTensorMode."""
     from torch._subclasses import FakeTensorMode
 
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        args = tuple(mode.from_tensor(a) for a in cloned(s.args()))
-        with torch.no_grad():
-            got = s.module()(*args)
-    from ..compare import tensors
-
-    want = [(tuple(t.shape), t.dtype) for t in tensors(s.truth())]
+    module = s.module()
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():
+        got = module(*(mode.from_tensor(a) for a in s.args()))
+    want = [(tuple(t.shape), t.dtype) for t in tensors(s.reference())]
     if any("u" in str(d) for t in tensors(got) for d in t.shape):
         raise Skip("sizes depend on data")
     if (found := [(tuple(t.shape), t.dtype) for t in tensors(got)]) != want:

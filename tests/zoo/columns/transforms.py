@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..compare import Wrong, cloned, distance, gradients_of, loss_of, require_equal, tensors
+from ..compare import Wrong, cloned, distance, gradients_of, loss_of, require_equal, require_gradients, tensors
 from ..inputs import TRACED
 from ..subject import Subject
 from . import column
@@ -30,7 +30,7 @@ def autocast(s: Subject):
         with torch.no_grad():
             low = original(*s.model_args())
         got = module(*s.args())
-        require_as_near(got, low, s.truth(), "outputs under autocast")
+        require_as_near(got, low, s.reference(), "outputs under autocast")
         loss = loss_of([t.float() for t in tensors(got) if t.is_floating_point()])
     loss.backward()
     bad = [n for n, p in module.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
@@ -49,7 +49,7 @@ def bfloat16(s: Subject):
     with torch.no_grad():
         low = original(*_low(s.model_args()))
         got = s.module().to(torch.bfloat16)(*_low(s.args()))
-    require_as_near(got, low, s.truth(), "outputs in bfloat16")
+    require_as_near(got, low, s.reference(), "outputs in bfloat16")
     kinds = [t.dtype for t in tensors(low)]
     if (found := [t.dtype for t in tensors(got)]) != kinds:
         raise Wrong("outputs in bfloat16: another dtype", f"{found}, expected {kinds}")
@@ -62,13 +62,11 @@ def functional(s: Subject):
     state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     call = torch.func.functional_call
     with torch.no_grad():
-        require_equal(call(module, state, s.args()), s.truth(), "outputs of functional_call")
+        require_equal(call(module, state, s.args()), s.reference(), "outputs of functional_call")
     yield
     parameters = {n: p.detach() for n, p in module.named_parameters() if p.is_floating_point()}
     got = torch.func.grad(lambda p: loss_of(call(module, {**state, **p}, s.args())))(parameters)
     want = {n: g for n, g in gradients_of(module, s.args()).items() if n in got}
-    from ..compare import require_gradients
-
     require_gradients(got, want)
     yield
     sets = [s.args(TRACED, seed) for seed in (0, 1)]
@@ -76,5 +74,5 @@ def functional(s: Subject):
     with torch.no_grad():
         y = tensors(torch.func.vmap(lambda *args: call(module, state, args))(*stacked))
     for i in (0, 1):
-        require_equal([t[i] for t in y], s.truth(TRACED, i), "outputs of vmap")
+        require_equal([t[i] for t in y], s.reference(TRACED, i), "outputs of vmap")
     yield

@@ -69,6 +69,15 @@ def gradients(s: Converted):
     yield
 
 
+_FOLDED = ("weight", "bias")  # the names of what an exporter made of two weights or more
+
+
+def _among(tensor: torch.Tensor, ordered: torch.Tensor) -> bool:
+    flat = tensor.detach().flatten()
+    at = torch.searchsorted(ordered, flat).clamp_max(len(ordered) - 1)
+    return bool((ordered[at] == flat).all())
+
+
 @column("roles", own=True, quick=True)
 def roles(s: Converted):
     """Nothing is trained but what the original trains; tied weights are one."""
@@ -78,10 +87,7 @@ def roles(s: Converted):
     values = torch.cat([p.detach().flatten() for p in theirs.values()]).sort().values
     foreign = []
     for name, p in module.named_parameters():
-        flat = p.detach().flatten()
-        at = torch.searchsorted(values, flat).clamp_max(len(values) - 1)
-        known = name in theirs or bool((values[at] == flat).all())
-        if not known and not (folded and name.endswith(("weight", "bias"))):
+        if name not in theirs and not _among(p, values) and not (folded and name.endswith(_FOLDED)):
             foreign.append(name)
     if foreign:
         raise Wrong("trains what is no parameter", listed(foreign))
@@ -105,16 +111,18 @@ def scrambled(module: torch.nn.Module) -> torch.nn.Module:
 def strict_load(s: Converted):
     """The original's state dict into other weights: all that the file holds, and no key besides."""
     module, state = s.module(), s.original.state_dict()
+    ours_were = {k: t.clone() for k, t in module.state_dict().items()}
     ours = scrambled(module).state_dict()
     shapes = [k for k in state if k in ours and ours[k].shape != state[k].shape]
     if shapes:
         raise Wrong("state dict: other shapes", listed(shapes))
     result = module.load_state_dict(state, strict=False)
-    if extra := list(result.missing_keys):
+    absent = [k for k in state if not s.holds(k) and state[k].is_floating_point()]
+    made = [k for k in result.missing_keys if absent and k.endswith(_FOLDED) and not s.of_original(ours_were[k])]
+    if extra := [k for k in result.missing_keys if k not in made]:
         raise Wrong("state dict: keys that the original lacks", f"{len(extra)}: {listed(extra)}")
     if lost := [k for k in result.unexpected_keys if s.holds(k)]:
         raise Wrong("state dict: keys of weights of the file are missing", f"{len(lost)}: {listed(lost)}")
-    absent = [k for k in state if not s.holds(k) and state[k].is_floating_point()]
     if absent:
         return f"{len(absent)} of {len(state)} not in the file: {listed(absent, 2)}"
     with torch.no_grad():

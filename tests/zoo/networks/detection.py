@@ -70,5 +70,5 @@ class Detector(nn.Module):
         scores = torch.sigmoid(self.scores(x)[0].flatten())
         center, half = self.anchors + raw[:, :2].tanh() * 4, 4 * raw[:, 2:].exp().clamp_max(4)
         boxes = torch.cat((center - half, center + half), 1)
-        kept = nms(boxes, scores, 0.4, 0.45)
+        kept = nms(boxes, scores, 0.3, 0.2)
         return boxes[kept], scores[kept]

@@ -55,6 +55,7 @@ class Segformer(transformers.SegformerForSemanticSegmentation):
             transformers.SegformerConfig(
                 num_encoder_blocks=2, depths=[1, 1], sr_ratios=[2, 1], hidden_sizes=[16, 32], patch_sizes=[7, 3],
                 strides=[4, 2], num_attention_heads=[1, 2], mlp_ratios=[2, 2], decoder_hidden_size=16, num_labels=3,
+                drop_path_rate=0.0,
             )
         )  # fmt: skip
 
