@@ -56,7 +56,7 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   conversion::Tensors tensors(builder, *c.store);
   conversion::Converter driver(*file, builder, tensors, registry, options, c.report);
   const auto outputs = driver.lower_model(prepared);
-  c.module = conversion::make_module(file->model, outputs, builder, options);
+  c.module = conversion::make_module(file->model, outputs, builder, tensors, options);
   fx::run_passes(c.module, options);
   conversion::find_bytes(c.module, builder, tensors, options.weights);
   append(c.report.warnings, c.store->settle());
