@@ -173,6 +173,7 @@ class Learner(nn.Module):
 
 @pytest.mark.parametrize("form", ["dynamo", "as it is", "legacy"])
 def test_what_is_trained_is_what_the_original_trains(tmp_path, form):
+    torch.manual_seed(0)
     original = Learner().eval()
     x = torch.rand(2, 4)
     if form == "legacy":
@@ -186,7 +187,7 @@ def test_what_is_trained_is_what_the_original_trains(tmp_path, form):
     if form == "legacy":  # a table that is added says nothing of whether it is learnt
         expected = sorted([*expected, 4])
     assert sizes == expected
-    torch.testing.assert_close(module(x), original(x))
+    torch.testing.assert_close(module(x), original(x), rtol=1e-5, atol=1e-4)
 
 
 def test_the_report_of_a_model_without_floats(tmp_path):
