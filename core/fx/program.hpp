@@ -154,6 +154,7 @@ struct Tensor {
   std::string dtype;  ///< torch name of the elements as stored here
   std::vector<int64_t> dims;
   Role role = Role::kConstant;
+  std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
   bool requires_grad = false;
   TensorData data;  ///< C order, little-endian, dtype as above
 };

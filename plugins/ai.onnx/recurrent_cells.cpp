@@ -1,5 +1,6 @@
 // Recurrent layers cell by cell, in arithmetic: all that ATen's recurrent ops lack.
 #include "plugins/ai.onnx/recurrent.hpp"
+#include "plugins/lowering/arange.hpp"
 
 using namespace onnx2fx;
 using namespace recurrent;
@@ -119,9 +120,7 @@ struct Lengths {
 Lengths read_masks(Node& n, const Layer& l) {
   if (!l.lengths) return {};
   const Value lengths = n.call("aten::reshape", {n.cast(l.lengths, kInt64), Ints{1, -1, 1}});
-  Value t =
-      n.call("aten::arange", {l.steps}, {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{l.x}}});
-  t = n.call("aten::reshape", {t, Ints{-1, 1, 1}});
+  const Value t = places(n, l.steps, l.x, Ints{-1, 1, 1});
   const Value exists = n.call("aten::lt.Tensor", {t, lengths});
   const Value back = n.call("aten::sub.Tensor", {n.call("aten::sub.Scalar", {lengths, 1}), t});
   return {exists, n.call("aten::where.self", {exists, back, t})};

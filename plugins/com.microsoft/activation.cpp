@@ -3,6 +3,7 @@
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/fused_activation.hpp"
+#include "plugins/lowering/softmax.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;
@@ -48,10 +49,11 @@ void bias_softmax(Node& n) {
   if (n.flag("is_inner_broadcast", false) && n.rank(bias) != rank)
     throw Unsupported("input 1: expected rank " + std::to_string(rank) +
                       " with is_inner_broadcast, got " + std::to_string(n.rank(bias)));
-  Value y = n.call("aten::add.Tensor", {x, bias});
-  if (axis == rank - 1) return n.output(like(n, n.call("aten::softmax.int", {y, -1}), x));
-  y = n.call("aten::softmax.int", {n.call("aten::flatten.using_ints", {y, axis, -1}), -1});
-  n.output(like(n, n.call("aten::reshape", {y, n.dims(x)}), x));
+  const Value sum = like(n, n.call("aten::add.Tensor", {x, bias}), x);
+  const Value y = over_axes_from(n, sum, axis, [&](Value v, int64_t a) {
+    return n.call("aten::softmax.int", {v, a});
+  });
+  n.output(like(n, y, x));
 }
 
 constexpr o2fx_op kOps[] = {
