@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -186,7 +187,9 @@ struct Port {
   TypeText type;
 };
 
-enum class Dialect : uint8_t { kAten, kNn };
+enum class Dialect : uint8_t { kNn, kAten };
+/// By dialect.
+inline constexpr std::string_view kDialectWords[] = {"nn", "aten"};
 
 struct Module {
   Dialect dialect = Dialect::kAten;
