@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+import tempfile
 import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -75,6 +76,22 @@ def preload(models: list[Model]) -> None:
 
     for m in models:
         __import__(f"zoo.networks.{m.network.split('.')[0]}")
+    warm()
+
+
+def warm() -> None:
+    """What torch imports and builds at the first call of each tracer: seconds that every cell would pay."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    linear, x = torch.nn.Linear(2, 2), torch.randn(2, 2)
+    with torch.no_grad(), exports.silence(), tempfile.NamedTemporaryFile() as f:
+        make_fx(torch.relu, tracing_mode="fake")(x)
+        torch.jit.trace(linear, x)
+        torch.compile(linear, backend="aot_eager", dynamic=True)(x)
+        torch.export.save(torch.export.export(linear, (x,)), f.name)
+        torch.onnx.export(linear, (x,), f.name, dynamo=True, verbose=False, dynamic_shapes=({0: "n"},))
+    torch._dynamo.reset()
 
 
 def applicable(model: Model, form: str, groups: list[columns.Group]) -> list[columns.Group]:
