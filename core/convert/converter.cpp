@@ -54,8 +54,9 @@ std::vector<ValueId> Converter::lower_model(const prepare::Prepared& prepared) {
     budget_.count_node();
     if (budget_.spent()) throw HostError(O2FX_E_MODEL, budget_.spent()->what);
   };
-  if (const Faults faults = lower_graph(graph, scope); !faults.empty()) throw_faults(faults);
+  const Faults faults = lower_graph(graph, scope);
   builder_.on_append = nullptr;
+  if (!faults.empty()) throw_faults(faults);
   return outputs_of(graph, scope);
 }
 
@@ -66,13 +67,15 @@ Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
   const Place place{node, file_.name, scope, import == scope.opsets->end() ? 1 : import->second};
   budget_.count_node();
   if (!budget_.spent()) {
-    Faults faults = lower_within_budget(place, scope);
+    Faults faults = lower_affordable(place, scope);
     if (!budget_.spent()) return faults;
   }
-  return {Fault(*budget_.spent(), place)};
+  Fault f(Fault::Kind::kModel, place, "");
+  f.diagnostic = *budget_.spent();
+  return {f};
 }
 
-Faults Converter::lower_within_budget(const Place& place, Scope& scope) {
+Faults Converter::lower_affordable(const Place& place, Scope& scope) {
   const onnx::NodeProto& node = place.node;
   std::vector<ValueId> inputs;
   bool after_fault = false;

@@ -51,9 +51,8 @@ class Converter {
   static std::vector<ValueId> outputs_of(const onnx::GraphProto& graph, const Scope& scope);
 
   // ---- nodes
-  /// Nothing more is lowered once the budget is spent; that is the only fault then.
   Faults lower_node(const onnx::NodeProto& node, Scope& scope);
-  Faults lower_within_budget(const Place& place, Scope& scope);
+  Faults lower_affordable(const Place& place, Scope& scope);
   Faults lower_typed(const Place& place, const NodeView& view, Scope& scope);
   Faults lower_by_first(const Place& place, const NodeView& view, std::vector<Type>& types,
                         Scope& scope, Report::Node& entry);
@@ -91,11 +90,11 @@ class Converter {
   plugin::Registry& registry_;
   const Options& options_;
   Report& report_;
-  Budget budget_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;  ///< domain:name:overload
   std::deque<onnx::FunctionProto> bodies_;
   std::deque<prepare::OpsetTable> body_opsets_;
   int depth_ = 0;
+  Budget budget_;
 };
 
 /// The graphs around and inside one node, for its lowering.

@@ -11,10 +11,6 @@ Fault::Fault(Kind k, const Place& place, const std::string& what, std::vector<st
       diagnostic{Severity::kError, place.where(), what, {}},
       op{place.domain(), place.node.op_type(), place.opset, {place.name()}, std::move(reasons)} {}
 
-Fault::Fault(Diagnostic d, const Place& place)
-    : diagnostic(std::move(d)),
-      op{place.domain(), place.node.op_type(), place.opset, {place.name()}, {}} {}
-
 Fault nobody_lowers(const Place& place, std::vector<std::string> reasons) {
   Fault f(Fault::Kind::kUnsupported, place, "no loaded plugin lowers this operator",
           std::move(reasons));

@@ -23,8 +23,6 @@ struct Fault {
 
   Fault(Kind kind, const Place& place, const std::string& what,
         std::vector<std::string> reasons = {});
-  /// Of the model, met at this node.
-  Fault(Diagnostic diagnostic, const Place& place);
 };
 using Faults = std::vector<Fault>;
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/include/onnx2fx/module.hpp"
 #include "core/runtime/compare.hpp"
 #include "core/runtime/host_value.hpp"
-#include "core/include/onnx2fx/module.hpp"
 
 namespace onnx2fx::runtime {
 namespace {

@@ -65,7 +65,8 @@ class Session {
 };
 
 /// The entry of libonnx2fx_runtime.so. `bytes` is only called before it returns.
-using MakeSession = std::unique_ptr<Session>(const fx::Module& module, const fx::TensorBytes& bytes);
+using MakeSession = std::unique_ptr<Session>(const fx::Module& module,
+                                             const fx::TensorBytes& bytes);
 inline constexpr const char* kMakeSessionSymbol = "onnx2fx_runtime_make_session_1";
 
 }  // namespace onnx2fx::runtime

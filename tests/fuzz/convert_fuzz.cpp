@@ -52,8 +52,7 @@ std::string changed(std::string text) {
 }
 
 int64_t changed(int64_t x, Random& random) {
-  const int64_t kValues[] = {0,  1,     -1,        2,         x + 1,  x - 1,
-                                 -x, x * 2, INT64_MAX, INT64_MIN, 1 << 20};
+  const int64_t kValues[] = {0, 1, -1, 2, x + 1, x - 1, -x, x * 2, INT64_MAX, INT64_MIN, 1 << 20};
   return kValues[random() % std::size(kValues)];
 }
 

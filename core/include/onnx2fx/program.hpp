@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -156,7 +157,8 @@ struct Tensor {
   std::vector<int64_t> dims;
   Role role = Role::kConstant;
   bool requires_grad = false;
-  TensorData data;  ///< C order, little-endian, dtype as above
+  TensorData data;           ///< C order, little-endian, dtype as above
+  std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
 };
 
 /// Gives the stored bytes of a tensor of a module: C order, little-endian, in the tensor's own
@@ -191,7 +193,9 @@ struct Port {
   TypeText type;
 };
 
-enum class Dialect : uint8_t { kAten, kNn };
+enum class Dialect : uint8_t { kNn, kAten };
+/// By dialect.
+inline constexpr std::string_view kDialectWords[] = {"nn", "aten"};
 
 struct Module {
   Dialect dialect = Dialect::kAten;
