@@ -48,6 +48,8 @@ def train_step(s: Converted):
     """Outputs and statistics of a step in train mode, parameters after it; then dropout itself."""
     module, original = s.module().train(), s.module_of_original().train()
     found, _ = matched(s, module)
+    for name, other in found.items():  # what is frozen is in no file
+        module.get_parameter(other).requires_grad_(original.get_parameter(name).requires_grad)
     for name in s.folded_batch_norms():
         original.get_submodule(name).eval()
     before = {n: p.detach().clone() for n, p in original.named_parameters(remove_duplicate=False)}

@@ -58,7 +58,8 @@ def gradients(s: Converted):
     for name, other in found.items():
         g = got[other]
         ours[name] = g.T if g is not None and g.shape != s.original.get_parameter(name).shape else g
-    require_gradients(ours, {n: want[n] for n in found})
+    # whether a parameter is frozen is in no file
+    require_gradients(ours, {n: want[n] for n in found if s.original.get_parameter(n).requires_grad})
     if missing:
         raise Wrong("no parameter for weights of the file", f"{len(missing)}: {listed(missing)}")
     total = len(list(s.original.named_parameters(remove_duplicate=False)))
