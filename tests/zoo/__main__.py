@@ -69,6 +69,7 @@ def preload(models: list[Model]) -> None:
     import onnxscript  # noqa: F401
 
     torch.set_num_threads(1)
+    torch.backends.mha.set_fastpath_enabled(False)  # fused, and only without gradients
     # that torchvision is not installed
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     onnxruntime.set_default_logger_severity(4)
