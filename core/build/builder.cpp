@@ -158,6 +158,7 @@ std::string Builder::unique_name(OpenProgram& p, const std::string& hint) {
 }
 
 uint32_t Builder::append(uint32_t program, fx::Node node) {
+  if (on_append) on_append();
   std::vector<fx::Node>& nodes = programs_[program].program.nodes;
   nodes.push_back(std::move(node));
   return static_cast<uint32_t>(nodes.size() - 1);
@@ -244,7 +245,7 @@ std::vector<ValueId> Builder::close(std::span<const uint32_t> programs) {
 // ---- transactions
 
 Builder::Mark Builder::mark() const {
-  Mark m{values_.size(), programs_.size(), undo_.size(), stack_, {}, provenance_, name_base_};
+  Mark m{values_.size(), programs_.size(), undo_.size(), stack_, {}};
   for (const uint32_t p : stack_)
     m.open.push_back({p, programs_[p].program.nodes.size(), programs_[p].captures.size(),
                       programs_[p].log.size()});
@@ -270,8 +271,6 @@ void Builder::rollback(const Mark& m) {
     p.captures.resize(mark.captures);
     p.program.nodes.resize(mark.nodes);
   }
-  provenance_ = m.provenance;
-  name_base_ = m.name_base;
 }
 
 }  // namespace onnx2fx::conversion
