@@ -15,17 +15,22 @@ using fx::SchemaType;
 
 namespace {
 
-constexpr std::array kNumberTargets = {
-    "operator::add",  "operator::sub",  "operator::mul",     "operator::floordiv", "operator::mod",
-    "operator::neg",  "operator::lt",   "operator::le",      "operator::gt",       "operator::ge",
-    "operator::eq",   "operator::ne",   "operator::truediv", "operator::getitem",  "torch::sym_max",
-    "torch::sym_min", "torch::sym_not", "torch::sym_ite"};
-constexpr std::array kHigherOrder = {"higher_order::cond", "higher_order::while_loop",
-                                     "higher_order::scan"};
+/// Rows of core/fx/higher_order.def.
+struct HigherOrder {
+  std::string_view target;
+  uint32_t first_program, n_programs;  ///< among its arguments
+};
+constexpr HigherOrder kHigherOrder[] = {
+#define HIGHER_ORDER(name, first_program, n_programs) \
+  {"higher_order::" #name, first_program, n_programs},
+#include "core/fx/higher_order.def"
+};
 
-template <class A>
-bool contains(const A& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+/// Null: there is none.
+template <class Row, size_t kSize>
+const Row* find(const Row (&rows)[kSize], std::string_view target) {
+  const Row* row = std::ranges::find(rows, target, &Row::target);
+  return row == std::end(rows) ? nullptr : row;
 }
 
 std::string text_of(o2fx_str s) { return s.data ? std::string(s.data, s.len) : std::string(); }
@@ -47,8 +52,6 @@ std::string signature(const fx::Schema& schema) {
 }
 
 }  // namespace
-
-bool is_number_target(const std::string& target) { return contains(kNumberTargets, target); }
 
 std::string Builder::describe(const o2fx_arg& a) {
   static constexpr const char* kName[] = {"None",
@@ -172,8 +175,8 @@ void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
 
 // Operands of a higher-order operator against the formals of its programs.
 void Builder::check_operands(const o2fx_emit& call, const std::string& target) {
-  const bool cond = target == "higher_order::cond", scan = target == "higher_order::scan";
-  const uint32_t n_programs = scan ? 1 : 2, first = cond ? 1 : 0;
+  const bool scan = target == "higher_order::scan";
+  const auto [unused, first, n_programs] = *find(kHigherOrder, target);
   const auto fail = [&](const std::string& what) {
     throw HostError(O2FX_E_SCHEMA, target + ": " + what);
   };
@@ -184,7 +187,7 @@ void Builder::check_operands(const o2fx_emit& call, const std::string& target) {
     if (i >= first && i < first + n_programs) {
       if (a.tag != O2FX_T_PROGRAM)
         fail("argument " + std::to_string(i) + ": expected a program, got " + describe(a));
-    } else if (!(cond && i == 0)) {
+    } else if (i > first) {
       if (a.tag != O2FX_T_LIST)
         fail("argument " + std::to_string(i) + ": expected a list, got " + describe(a));
       for (uint32_t k = 0; k < a.len; k++) operands.push_back(&a.u.list[k]);
@@ -241,7 +244,7 @@ std::optional<ValueId> Builder::fold_number(const std::string& target, const o2f
 
 // Null: no schema is known, the target is allowed all the same.
 const fx::Schema* Builder::check_target(const std::string& target, const o2fx_emit& call) {
-  if (contains(kHigherOrder, target)) {
+  if (find(kHigherOrder, target)) {
     check_operands(call, target);
     return nullptr;
   }

@@ -57,36 +57,72 @@ Operand Builder::operand(const o2fx_arg& a) {
   }
 }
 
-// Arithmetic on Python numbers, and elements of lists and tuples.
-static Type number_type(const std::string& target, const std::vector<Operand>& operands) {
-  using Kind = Operand::Kind;
-  Type t;
-  if (target == "operator::getitem") {
-    const Type* of = operands.empty() ? nullptr : operands[0].type;
-    if (of && of->kind == O2FX_KIND_SEQUENCE && of->elem) return *of->elem;
-    const MaybeSym& at = operands.size() == 2 ? operands[1].integer : MaybeSym();
-    if (of && of->items && at && at->is_literal() && at->literal() >= 0 &&
-        static_cast<size_t>(at->literal()) < of->items->size())
-      return (*of->items)[static_cast<size_t>(at->literal())];
-    return t;
-  }
-  const bool comparison = target.size() == 12 && target.starts_with("operator::");  // lt, le, eq...
-  if (comparison || target == "torch::sym_not") {
-    t.kind = O2FX_KIND_BOOL;
-    return t;
-  }
-  const auto any = [&](Kind kind) {
-    return std::any_of(operands.begin(), operands.end(),
-                       [&](const Operand& o) { return o.kind == kind; });
-  };
-  if (any(Kind::kList))
-    t.kind = O2FX_KIND_SEQUENCE;
-  else if (any(Kind::kValue))
-    t.kind = operands[0].type ? operands[0].type->kind : uint32_t{O2FX_KIND_UNKNOWN};
-  else
-    t.kind = target == "operator::truediv" || any(Kind::kFloat) ? O2FX_KIND_FLOAT : O2FX_KIND_INT;
-  return t;
+// ---- Python's operators
+
+namespace {
+
+/// Rows of core/fx/number_operators.def.
+enum class NumberResult : uint8_t { kSame, kBool, kInt, kFloat, kAny };
+struct NumberOperator {
+  std::string_view target;
+  NumberResult result;
+};
+constexpr NumberOperator kNumberOperators[] = {
+#define NUMBER_OPERATOR(target, result) {target, NumberResult::result},
+#include "core/fx/number_operators.def"
+};
+
+/// Null: there is none.
+const NumberOperator* find_number_operator(std::string_view target) {
+  const auto* row = std::ranges::find(kNumberOperators, target, &NumberOperator::target);
+  return row == std::end(kNumberOperators) ? nullptr : row;
 }
+
+uint32_t kind_of(const Operand& o) {
+  switch (o.kind) {
+    case Operand::Kind::kBool:
+      return O2FX_KIND_BOOL;
+    case Operand::Kind::kInt:
+      return O2FX_KIND_INT;
+    case Operand::Kind::kFloat:
+      return O2FX_KIND_FLOAT;
+    case Operand::Kind::kList:
+      return O2FX_KIND_SEQUENCE;
+    default:
+      return o.type ? o.type->kind : uint32_t{O2FX_KIND_UNKNOWN};
+  }
+}
+
+/// The widest of the operands, where the operator does not say more.
+uint32_t number_kind(NumberResult result, const std::vector<Operand>& operands) {
+  if (result == NumberResult::kBool) return O2FX_KIND_BOOL;
+  if (result == NumberResult::kInt) return O2FX_KIND_INT;
+  if (result == NumberResult::kFloat) return O2FX_KIND_FLOAT;
+  if (result == NumberResult::kAny) return O2FX_KIND_UNKNOWN;
+  constexpr uint32_t kWidening[] = {O2FX_KIND_BOOL, O2FX_KIND_INT, O2FX_KIND_FLOAT};
+  const auto* widest = std::begin(kWidening);
+  for (const Operand& o : operands) {
+    const auto* found = std::ranges::find(kWidening, kind_of(o));
+    if (found == std::end(kWidening)) return kind_of(o);
+    widest = std::max(widest, found);
+  }
+  return *widest;
+}
+
+/// operator::getitem of a sequence or a tuple.
+Type item_type(const std::vector<Operand>& operands) {
+  const Type* of = operands.size() == 2 ? operands[0].type : nullptr;
+  if (!of) return {};
+  if (of->kind == O2FX_KIND_SEQUENCE && of->elem) return *of->elem;
+  const MaybeSym& at = operands[1].integer;
+  if (!of->items || !at || !at->is_literal()) return {};
+  const auto k = static_cast<size_t>(at->literal());
+  return k < of->items->size() ? (*of->items)[k] : Type{};
+}
+
+}  // namespace
+
+bool is_number_target(const std::string& target) { return find_number_operator(target); }
 
 Returned Builder::call_result(const fx::Schema& schema, const o2fx_emit& call) {
   std::vector<Operand> operands(schema.arguments.size());
@@ -227,10 +263,14 @@ Returned Builder::result_types(const std::string& target, const fx::Schema* sche
     return types;
   }
   if (schema) return call_result(*schema, call);
-  if (!is_number_target(target)) return Types(std::max<size_t>(call.n_unpack, 1));  // a pack's own
+  const NumberOperator* number = find_number_operator(target);
+  if (!number) return Types(std::max<size_t>(call.n_unpack, 1));  // a pack's own op
   std::vector<Operand> operands;
   for (uint32_t i = 0; i < call.n_args; i++) operands.push_back(operand(call.args[i]));
-  return number_type(target, operands);
+  if (target == "operator::getitem") return item_type(operands);
+  Type t;
+  t.kind = number_kind(number->result, operands);
+  return t;
 }
 
 // Not unpacked.

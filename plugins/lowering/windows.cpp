@@ -1,5 +1,8 @@
 #include "plugins/lowering/windows.hpp"
 
+#include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/padding.hpp"
+
 namespace onnx2fx {
 
 bool Windows::is_dilated() const {
@@ -27,10 +30,25 @@ Int Windows::reach(Node& n, size_t axis) const {
 std::string read_auto_pad(Node& n) {
   std::string mode = n.text("auto_pad", "NOTSET");
   if (mode.empty()) return "NOTSET";
-  if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
-    throw Invalid("attribute 'auto_pad': expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got '" +
-                  mode + "'");
+  place_among("auto_pad", mode, {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"});
   return mode;
+}
+
+Ints kernel_of(Node& n, Value weight) {
+  const std::vector<int64_t> stated = n.integers("kernel_shape");
+  const size_t axes = stated.empty() ? static_cast<size_t>(n.rank(weight, 3)) - 2 : stated.size();
+  if (axes > 3) throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(axes));
+  Ints kernel(stated.begin(), stated.end());
+  if (!stated.empty() && !n.rank_known(weight)) return kernel;
+  for (size_t i = 0; i < axes; i++) {
+    const Int extent = n.dim(weight, static_cast<int64_t>(i) + 2);
+    if (stated.empty())
+      kernel.push_back(extent);
+    else if (extent.known() && !(extent == kernel[i]))
+      throw Invalid("attribute 'kernel_shape': expected the weight's " +
+                    std::to_string(extent.literal()) + ", got " + std::to_string(stated[i]));
+  }
+  return kernel;
 }
 
 static void positive(const char* name, const std::vector<int64_t>& values) {
@@ -73,20 +91,9 @@ Windows read_windows(Node& n, Value x, const Ints& kernel) {
   return w;
 }
 
-Value pad(Node& n, Value x, const Ints& begin, const Ints& end, const Arg& fill) {
-  Ints flat;  // last axis first
-  bool any = false;
-  for (size_t i = begin.size(); i-- > 0;) {
-    flat.push_back(begin[i]);
-    flat.push_back(end[i]);
-    any |= !begin[i].is(0) || !end[i].is(0);
-  }
-  return any ? n.call("aten::constant_pad_nd", {x, flat, fill}) : x;
-}
-
 Ints even_padding(Node& n, Value& x, const Windows& w) {
   if (w.is_even()) return w.begin;
-  x = pad(n, x, w.begin, w.end, 0);
+  x = padded(n, x, {w.begin, w.end});
   return Ints(w.axes, 0);
 }
 
