@@ -185,6 +185,7 @@ std::string Builder::unique_name(OpenProgram& p, const std::string& hint) {
 }
 
 uint32_t Builder::append(uint32_t program, fx::Node node) {
+  if (on_append) on_append();
   std::vector<fx::Node>& nodes = programs_[program].program.nodes;
   nodes.push_back(std::move(node));
   return static_cast<uint32_t>(nodes.size() - 1);
@@ -229,6 +230,7 @@ uint32_t Builder::end(const o2fx_arg& result) {
   Argument r = argument(result);
   OpenProgram& p = programs_[index];
   p.result = std::move(r);
+  p.returns = result.tag == O2FX_T_LIST ? types_of(result) : Types{value(result.u.v).type};
   p.state = OpenProgram::State::kEnded;
   stack_.pop_back();
   return index;
@@ -271,7 +273,7 @@ std::vector<ValueId> Builder::close(std::span<const uint32_t> programs) {
 // ---- transactions
 
 Builder::Mark Builder::mark() const {
-  Mark m{values_.size(), programs_.size(), undo_.size(), stack_, {}, provenance_, name_base_};
+  Mark m{values_.size(), programs_.size(), undo_.size(), stack_, {}};
   for (const uint32_t p : stack_)
     m.open.push_back({p, programs_[p].program.nodes.size(), programs_[p].captures.size(),
                       programs_[p].log.size()});
@@ -297,8 +299,6 @@ void Builder::rollback(const Mark& m) {
     p.captures.resize(mark.captures);
     p.program.nodes.resize(mark.nodes);
   }
-  provenance_ = m.provenance;
-  name_base_ = m.name_base;
 }
 
 }  // namespace onnx2fx::conversion

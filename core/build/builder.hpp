@@ -13,15 +13,14 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/shapes/host_error.hpp"
-#include "core/shapes/type.hpp"
-#include "core/fx/program.hpp"
 #include "core/fx/schema.hpp"
+#include "core/include/onnx2fx/program.hpp"
+#include "core/shapes/type_rules.hpp"
 
 namespace onnx {
 class SparseTensorProto;
@@ -60,7 +59,7 @@ struct Value {
   ValueId shape_of = 0;
   /// Why they are not: the small integer tensor that they are, or are computed from.
   std::shared_ptr<const Absent> absent;
-  bool tainted = false;                           ///< comes from a node that could not be lowered
+  bool after_fault = false;                       ///< comes from a node that could not be lowered
   std::shared_ptr<onnx::TypeProto> proto;         ///< cache of infer
   std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
 };
@@ -79,8 +78,15 @@ struct TensorEntry {
   const onnx::SparseTensorProto* sparse = nullptr;  ///< of the model; `bytes` once they are needed
   std::shared_ptr<const std::string> bytes;         ///< else made by a lowering; ONNX packing
   int32_t role = O2FX_ROLE_DEFAULT;                 ///< strongest claim so far
+  bool in_node = false;                             ///< of the model, in an attribute of a node
   std::string mutated_by;                           ///< node that claimed MUTATED
   int uses = 0;                                     ///< in the model, by name
+
+  int64_t count() const {
+    int64_t n = 1;
+    for (const int64_t d : dims) n *= d;
+    return n;
+  }
 };
 
 struct OpenProgram {
@@ -94,6 +100,7 @@ struct OpenProgram {
   std::vector<Capture> captures;
   enum class State : uint8_t { kOpen, kEnded, kClosed } state = State::kOpen;
   fx::Argument result;
+  std::vector<Type> returns;  ///< types of the results, once ended
   std::unordered_map<std::string, int> names;
 
   // Caches; `log` holds what was added, newest last, for the undo.
@@ -104,6 +111,21 @@ struct OpenProgram {
       local_dims;  ///< atom -> placeholder node, axis
   std::vector<std::function<void(OpenProgram&)>> log;
 };
+
+/// What the nodes emitted from now on belong to, and what they may call.
+struct EmitContext {
+  std::shared_ptr<const fx::Provenance> provenance;
+  std::string name_base;
+  /// A torch target outside the tables is accepted if this says so (a pack's torch_targets).
+  std::function<bool(const std::string&)> allow_target;
+  /// Values that stand for others in the running lowering (a tensor's own copy).
+  std::map<ValueId, ValueId> replaced;
+};
+
+/// Arithmetic on Python numbers, operator::getitem among it.
+bool is_number_target(const std::string& target);
+/// A higher-order operator, or a leaf that takes programs.
+bool runs_programs(const std::string& target);
 
 class Builder {
  public:
@@ -151,27 +173,21 @@ class Builder {
   std::vector<ValueId> close(std::span<const uint32_t> programs);
 
   // ---- nodes
-  /// Where the nodes emitted from now on come from.
-  void set_provenance(std::shared_ptr<const fx::Provenance> p, std::string name_base) {
-    provenance_ = std::move(p);
-    name_base_ = std::move(name_base);
-  }
-  const std::shared_ptr<const fx::Provenance>& provenance() const { return provenance_; }
-  const std::string& name_base() const { return name_base_; }
+  EmitContext context;
+  /// Called before each node that is made; may throw.
+  std::function<void()> on_append;
   /// Checks and appends one call; returns its results (see o2fx_emit.n_unpack).
   std::vector<ValueId> emit(const o2fx_emit& call);
-  /// Values that stand for others in the running lowering (a tensor's own copy).
-  std::map<ValueId, ValueId> replaced;
   /// Node reference for a value in the current program: get_attr, capture, materialised ints...
   fx::Argument argument(ValueId id);
   fx::Argument argument(const o2fx_arg& a, int depth = 0);
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
+  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it is
+  /// known, or it is no node's.
+  std::string describe_unknown(ValueId id);
 
-  /// A torch target outside the tables is accepted if this says so (a pack's torch_targets).
-  std::function<bool(const std::string&)> allow_target;
-
-  // ---- transactions
+  // ---- transactions: see Transaction
   struct Mark {
     size_t values, programs, undo;
     std::vector<uint32_t> stack;
@@ -180,8 +196,6 @@ class Builder {
       size_t nodes, captures, log;
     };
     std::vector<ProgramMark> open;
-    std::shared_ptr<const fx::Provenance> provenance;
-    std::string name_base;
   };
   Mark mark() const;
   void rollback(const Mark& m);
@@ -208,22 +222,64 @@ class Builder {
                       std::vector<fx::NamedArgument> kwargs = {});
   fx::Argument argument_at(size_t level, ValueId id);
   std::optional<ValueId> anchor_of(const Sym& s);
-  std::optional<ValueId> anchor_of(const Real& x);
   void check_arguments(const fx::Schema& schema, const o2fx_emit& call);
   bool fits(const o2fx_arg& a, const fx::SchemaType& t, bool element);
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);
   std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
-  std::vector<Type> result_types(const std::string& target, const fx::Schema* schema,
-                                 const o2fx_emit& call);
+  const fx::Schema* check_target(const std::string& target, const o2fx_emit& call);
+  std::optional<ValueId> fold(const std::string& target, const o2fx_emit& call);
+  uint32_t append_call(const std::string& target, const o2fx_emit& call);
+  ValueId add_result(uint32_t node, Type type);
+  std::vector<ValueId> unpack(uint32_t node, const Returned& result, bool list, uint32_t n);
+
+  // result_types.cpp
+  /// Extents that nobody knows become atoms of the value.
+  const Type& completed_type(ValueId id);
+  Operand operand(ValueId id);
+  Operand operand(const o2fx_arg& a);
+  bool is_visible(const Sym& s);
+  Type seen_outside(Type type);
+  Types types_of(const o2fx_arg& list);
+  Types returns_of(const o2fx_arg& program);
+  const OpenProgram& program_of(const o2fx_arg& a);
+  void check_carried(const o2fx_arg& program, size_t n, size_t formal, size_t result);
+  Types scan_result(const std::vector<o2fx_arg>& arguments);
+  Types loop_result(const std::vector<o2fx_arg>& arguments);
+  Types program_result(const std::string& target, const fx::Schema* schema, const o2fx_emit& call);
+  Returned call_result(const fx::Schema& schema, const o2fx_emit& call);
+  Returned result_types(const std::string& target, const fx::Schema* schema, const o2fx_emit& call);
+  const fx::Node* untyped_by(ValueId id);
+  static Type raw_type(const Returned& result, bool list);
 
   std::deque<Value> values_;
   std::deque<TensorEntry> tensors_;
   std::deque<OpenProgram> programs_;
   std::vector<uint32_t> stack_;
   std::vector<std::function<void()>> undo_;
-  std::shared_ptr<const fx::Provenance> provenance_;
-  std::string name_base_;
+};
+
+/// What is done to the program while it lives is undone at its end, unless committed. The builder
+/// emits in `context` meanwhile, and in its former one afterwards.
+class Transaction {
+ public:
+  Transaction(Builder& builder, EmitContext context)
+      : builder_(builder), mark_(builder.mark()), former_(std::move(builder.context)) {
+    builder.context = std::move(context);
+  }
+  ~Transaction() {
+    if (!committed_) builder_.rollback(mark_);
+    builder_.context = std::move(former_);
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit() { committed_ = true; }
+
+ private:
+  Builder& builder_;
+  Builder::Mark mark_;
+  EmitContext former_;
+  bool committed_ = false;
 };
 
 }  // namespace onnx2fx::conversion

@@ -67,7 +67,7 @@ NodeRef Builder::tensor_node(size_t level, ValueId id) {
 }
 
 NodeRef Builder::reference(size_t level, ValueId id) {
-  if (const auto it = replaced.find(id); it != replaced.end()) id = it->second;
+  if (const auto it = context.replaced.find(id); it != context.replaced.end()) id = it->second;
   const Value& v = value(id);
   switch (v.source) {
     case ValueSource::kTensor:
@@ -96,7 +96,7 @@ NodeRef Builder::call_at(size_t level, const std::string& target, std::vector<Ar
   node.name = unique_name(p, short_name.substr(0, short_name.find('.')));
   node.args = std::move(args);
   node.kwargs = std::move(kwargs);
-  node.onnx = provenance_;
+  node.onnx = context.provenance;
   return {append(stack_[level], std::move(node))};
 }
 
@@ -259,12 +259,6 @@ NodeRef Builder::truth_node(size_t level, const Sym& s) {
   return call_at(level, "operator::ne", {number(level, s), int64_t{0}});
 }
 
-std::optional<ValueId> Builder::anchor_of(const Real& x) {
-  if (x.form == Real::Form::kSize) return anchor_of(x.size);
-  const auto first = x.a ? anchor_of(*x.a) : std::nullopt;
-  return first || !x.b ? first : anchor_of(*x.b);
-}
-
 // The tensor whose device a tensor made of these sizes should follow.
 std::optional<ValueId> Builder::anchor_of(const Sym& s) {
   for (const Sym::Term& t : s.terms())
@@ -275,7 +269,8 @@ std::optional<ValueId> Builder::anchor_of(const Sym& s) {
         continue;
       }
       if (a.real)
-        if (const auto size = anchor_of(*a.real)) return size;
+        for (const Sym& size : sizes_in(*a.real))
+          if (const auto anchor = anchor_of(size)) return anchor;
       if (a.kind == AtomKind::kNumber || a.real) continue;
       if (const auto l = anchor_of(a.left)) return l;
       if (const auto r = anchor_of(a.right)) return r;
@@ -290,7 +285,7 @@ NodeRef Builder::materialise(size_t level, ValueId id) {
   NodeRef r{};
   if (is_literal(syms, v)) {
     TensorEntry t;
-    t.name = name_base_.empty() ? "ints" : name_base_ + "_ints";
+    t.name = context.name_base.empty() ? "ints" : context.name_base + "_ints";
     t.dtype = v.type.dtype;
     for (const MaybeSym& d : *v.type.dims) t.dims.push_back(d->literal());
     t.bytes = std::make_shared<const std::string>(packed_literals(syms, v));

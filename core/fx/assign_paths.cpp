@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 
 #include "core/fx/passes.hpp"
 #include "core/fx/paths.hpp"
@@ -7,163 +6,11 @@
 namespace onnx2fx::fx {
 namespace {
 
-// dir() of torch.nn.Module and torch.fx.GraphModule without dunder names, and the keywords of
-// Python; sorted as bytes. tests/python compares it with the torch that is installed.
-constexpr auto kReserved = std::to_array<std::string_view>({"False",
-                                                            "None",
-                                                            "T_destination",
-                                                            "True",
-                                                            "_apply",
-                                                            "_backward_hooks",
-                                                            "_backward_pre_hooks",
-                                                            "_boxed_call",
-                                                            "_buffers",
-                                                            "_call_impl",
-                                                            "_code",
-                                                            "_compiled_call_impl",
-                                                            "_create_node_hooks",
-                                                            "_deepcopy_hooks",
-                                                            "_deepcopy_init",
-                                                            "_erase_node_hooks",
-                                                            "_forward_hooks",
-                                                            "_forward_hooks_always_called",
-                                                            "_forward_hooks_with_kwargs",
-                                                            "_forward_pre_hooks",
-                                                            "_forward_pre_hooks_with_kwargs",
-                                                            "_get_backward_hooks",
-                                                            "_get_backward_pre_hooks",
-                                                            "_get_name",
-                                                            "_graph",
-                                                            "_is_full_backward_hook",
-                                                            "_lineno_map",
-                                                            "_load_from_state_dict",
-                                                            "_load_state_dict_post_hooks",
-                                                            "_load_state_dict_pre_hooks",
-                                                            "_maybe_warn_non_full_backward_hook",
-                                                            "_modules",
-                                                            "_named_members",
-                                                            "_non_persistent_buffers_set",
-                                                            "_parameters",
-                                                            "_prologue_start",
-                                                            "_recompile_submodules",
-                                                            "_register_create_node_hook",
-                                                            "_register_deepcopy_hook",
-                                                            "_register_erase_node_hook",
-                                                            "_register_load_state_dict_pre_hook",
-                                                            "_register_replace_node_hook",
-                                                            "_register_state_dict_hook",
-                                                            "_replace_hooks",
-                                                            "_replicate_for_data_parallel",
-                                                            "_save_to_state_dict",
-                                                            "_set_replace_hook",
-                                                            "_slow_forward",
-                                                            "_state_dict_hooks",
-                                                            "_state_dict_pre_hooks",
-                                                            "_tracer_cls",
-                                                            "_tracer_extras",
-                                                            "_unregister_create_node_hook",
-                                                            "_unregister_deepcopy_hook",
-                                                            "_unregister_erase_node_hook",
-                                                            "_unregister_replace_node_hook",
-                                                            "_version",
-                                                            "_wrapped_call",
-                                                            "_wrapped_call_impl",
-                                                            "add_module",
-                                                            "add_submodule",
-                                                            "and",
-                                                            "apply",
-                                                            "as",
-                                                            "assert",
-                                                            "async",
-                                                            "await",
-                                                            "bfloat16",
-                                                            "break",
-                                                            "buffers",
-                                                            "call_super_init",
-                                                            "children",
-                                                            "class",
-                                                            "code",
-                                                            "compile",
-                                                            "continue",
-                                                            "cpu",
-                                                            "cuda",
-                                                            "def",
-                                                            "del",
-                                                            "delete_all_unused_submodules",
-                                                            "delete_submodule",
-                                                            "double",
-                                                            "dump_patches",
-                                                            "elif",
-                                                            "else",
-                                                            "eval",
-                                                            "except",
-                                                            "extra_repr",
-                                                            "finally",
-                                                            "float",
-                                                            "for",
-                                                            "forward",
-                                                            "from",
-                                                            "get_buffer",
-                                                            "get_extra_state",
-                                                            "get_parameter",
-                                                            "get_submodule",
-                                                            "global",
-                                                            "graph",
-                                                            "half",
-                                                            "if",
-                                                            "import",
-                                                            "in",
-                                                            "ipu",
-                                                            "is",
-                                                            "lambda",
-                                                            "load_state_dict",
-                                                            "meta",
-                                                            "modules",
-                                                            "mtia",
-                                                            "named_buffers",
-                                                            "named_children",
-                                                            "named_modules",
-                                                            "named_parameters",
-                                                            "nonlocal",
-                                                            "not",
-                                                            "or",
-                                                            "parameters",
-                                                            "pass",
-                                                            "print_readable",
-                                                            "raise",
-                                                            "recompile",
-                                                            "register_backward_hook",
-                                                            "register_buffer",
-                                                            "register_forward_hook",
-                                                            "register_forward_pre_hook",
-                                                            "register_full_backward_hook",
-                                                            "register_full_backward_pre_hook",
-                                                            "register_load_state_dict_post_hook",
-                                                            "register_load_state_dict_pre_hook",
-                                                            "register_module",
-                                                            "register_parameter",
-                                                            "register_state_dict_post_hook",
-                                                            "register_state_dict_pre_hook",
-                                                            "requires_grad_",
-                                                            "return",
-                                                            "set_extra_state",
-                                                            "set_submodule",
-                                                            "shape_env",
-                                                            "share_memory",
-                                                            "state_dict",
-                                                            "to",
-                                                            "to_empty",
-                                                            "to_folder",
-                                                            "train",
-                                                            "training",
-                                                            "try",
-                                                            "type",
-                                                            "while",
-                                                            "with",
-                                                            "xpu",
-                                                            "yield",
-                                                            "zero_grad"});
-static_assert(std::is_sorted(kReserved.begin(), kReserved.end()));
+constexpr std::string_view kReserved[] = {
+#define RESERVED_NAME(name) name,
+#include "core/fx/reserved_names.def"
+};
+static_assert(std::ranges::is_sorted(kReserved));
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word(char c) {
@@ -183,8 +30,7 @@ std::string component_of(std::string_view text) {
 }  // namespace
 
 bool is_reserved(std::string_view component) {
-  return component.starts_with("__") ||
-         std::binary_search(kReserved.begin(), kReserved.end(), component);
+  return component.starts_with("__") || std::ranges::binary_search(kReserved, component);
 }
 
 std::string path_of(std::string_view name) {
@@ -229,7 +75,11 @@ void assign_paths(Module& module) {
   for (size_t i = 1; i < module.programs.size(); ++i) tree.claim(module.programs[i].name);
   for (Tensor& tensor : module.tensors) {
     std::string wanted = path_of(tensor.name);
-    tensor.path = tree.claim(wanted.empty() ? "tensor" : wanted);
+    if (wanted.empty()) wanted = "tensor";
+    // A buffer of the root itself becomes persistent when torch.fx copies a GraphModule.
+    if (tensor.role == Role::kConstant && wanted.find('.') == std::string::npos)
+      wanted = "constants." + wanted;
+    tensor.path = tree.claim(wanted);
   }
 }
 

@@ -8,10 +8,7 @@
 #include "core/runtime/coerce.hpp"
 #include "core/runtime/leaf_functions.hpp"
 
-namespace onnx2fx::runtime {
-namespace {
-
-using Arguments = std::vector<c10::IValue>;
+namespace onnx2fx::runtime::leaf {
 
 c10::IValue optional_get_element(Arguments& x, const Context&) {
   TORCH_CHECK(!x[0].isNone(), "expected an element, got none");
@@ -54,17 +51,4 @@ c10::IValue shape_of(Arguments& x, const Context&) {
   return at::tensor(t.sizes(), at::TensorOptions(at::kLong)).to(t.device());
 }
 
-constexpr NamedLeaf kLeaves[] = {
-    {"optional_get_element", optional_get_element},
-    {"optional_has_element", optional_has_element},
-    {"sequence_erase", sequence_erase},
-    {"sequence_insert", sequence_insert},
-    {"sequence_length", sequence_length},
-    {"shape_of", shape_of},
-};
-
-}  // namespace
-
-std::span<const NamedLeaf> sequence_leaves() { return kLeaves; }
-
-}  // namespace onnx2fx::runtime
+}  // namespace onnx2fx::runtime::leaf

@@ -83,6 +83,7 @@ std::optional<std::pair<Trial, Trial>> tried(SymTable& syms, const Real& x, cons
 std::optional<Line> line_of(SymTable& syms, const Real& x);
 double computed(Real::Form form, double a, double b, int32_t dtype);
 double computed(Rounding how, double x);
+std::vector<Sym> sizes_in(const Real& x);
 /// Unique.
 std::string text_of(SymTable& syms, const Real& x);
 

@@ -188,6 +188,17 @@ std::optional<Line> line_of(SymTable& syms, const Real& x) {
   return b ? combined(x.form, *a, *b) : std::nullopt;
 }
 
+std::vector<Sym> sizes_in(const Real& x) {
+  std::vector<Sym> r;
+  if (x.form == Real::Form::kSize) r.push_back(x.size);
+  for (const RealPtr& part : {x.a, x.b}) {
+    if (!part) continue;
+    const std::vector<Sym> more = sizes_in(*part);
+    r.insert(r.end(), more.begin(), more.end());
+  }
+  return r;
+}
+
 std::string text_of(SymTable& syms, const Real& x) {
   static constexpr const char* kName[] = {"", "size", "add", "sub", "mul", "div", "root", "round"};
   if (x.form == Real::Form::kLiteral) {

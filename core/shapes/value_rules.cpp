@@ -7,7 +7,7 @@
 
 #include "core/shapes/infer.hpp"
 #include "core/shapes/real.hpp"
-#include "core/shapes/rule.hpp"
+#include "core/shapes/values/rule.hpp"
 
 namespace onnx2fx::conversion {
 

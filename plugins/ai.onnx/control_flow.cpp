@@ -1,8 +1,8 @@
-#include "control_flow.hpp"
+#include "plugins/ai.onnx/control_flow.hpp"
 
-#include "families.hpp"
-#include "sizes.hpp"
-#include "types.hpp"
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/sizes.hpp"
+#include "plugins/lowering/types.hpp"
 
 namespace onnx2fx::control_flow {
 namespace {

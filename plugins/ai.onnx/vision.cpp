@@ -1,7 +1,9 @@
 // Images: GridSample, AffineGrid, Col2Im, ImageDecoder.
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/padding.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/padding.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 
@@ -9,25 +11,13 @@ namespace {
 
 // ---- GridSample ----
 
-int64_t choice(Node& n, const char* attribute, std::initializer_list<const char*> names) {
-  const std::string got = n.text(attribute);
-  int64_t i = 0;
-  for (const char* name : names) {
-    if (got == name) return i;
-    i++;
-  }
-  std::string list;
-  for (const char* name : names) list += (list.empty() ? "" : ", ") + std::string(name);
-  throw Invalid("attribute '" + std::string(attribute) + "': expected one of " + list + ", got '" +
-                got + "'");
-}
-
 void grid_sample(Node& n) {
   Value x = n.input(0), grid = n.input(1);
-  int64_t mode =
-      choice(n, "mode", {"linear", "nearest", "cubic", "bilinear", "nearest", "bicubic"});
-  mode %= 3;
-  const int64_t padding = choice(n, "padding_mode", {"zeros", "border", "reflection"});
+  static constexpr int64_t kModes[] = {0, 1, 2, 0, 2};  // ATen's
+  const int64_t mode =
+      kModes[choice(n, "mode", {"linear", "nearest", "cubic", "bilinear", "bicubic"})];
+  const auto padding =
+      static_cast<int64_t>(choice(n, "padding_mode", {"zeros", "border", "reflection"}));
   const bool align_corners = n.flag("align_corners");
   const int32_t rank = n.rank(x, 3), dtype = n.dtype(x);
   if (rank > 5) throw Unsupported("input 'X': expected 1 to 3 spatial axes");
@@ -92,11 +82,9 @@ Value landing(Node& n, Value x, const Blocks& b, const Ints& padded) {
     const Int span = n.add(n.mul(n.sub(b.block[i], 1), b.dilations[i]), 1);
     const Int blocks = n.add(n.floordiv(n.sub(padded[i], span), b.strides[i]), 1);
     for (const bool tap : {true, false}) {
-      Ints shape(2 * axes, 1);
-      shape[tap ? i : axes + i] = -1;
-      Value v = sizes::arange(n, tap ? b.block[i] : blocks, x);
+      Value v = arange(n, tap ? b.block[i] : blocks, x);
       v = n.call("aten::mul.Scalar", {v, n.mul(step, tap ? b.dilations[i] : b.strides[i])});
-      v = n.call("aten::reshape", {v, shape});
+      v = along(n, v, static_cast<int64_t>(tap ? i : axes + i), static_cast<int64_t>(2 * axes));
       place = place ? n.call("aten::add.Tensor", {place, v}) : v;
     }
     step = n.mul(step, padded[i]);
@@ -109,26 +97,24 @@ void col2im(Node& n) {
   const Blocks b = read_blocks(n);
   if (const Value y = columns_2d(n, x, b)) return n.output(y);
   const size_t axes = b.image.size();
-  Ints padded, begin, end;
+  Ints whole, begin, end;
   for (size_t i = 0; i < axes; i++) {
-    padded.push_back(n.add(b.image[i], b.pads[i] + b.pads[axes + i]));
+    whole.push_back(n.add(b.image[i], b.pads[i] + b.pads[axes + i]));
     begin.push_back(-b.pads[i]);
     end.push_back(-b.pads[axes + i]);
   }
   const Int batch = n.dim(x, 0), channels = n.floordiv(n.dim(x, 1), n.product(b.block));
-  const Value index = landing(n, x, b, padded);
-  const Value zeros = n.call("aten::new_zeros", {x, Ints{batch, channels, n.product(padded)}});
+  const Value index = landing(n, x, b, whole);
+  const Value zeros = n.call("aten::new_zeros", {x, Ints{batch, channels, n.product(whole)}});
   const Value source = n.call("aten::reshape", {x, Ints{batch, channels, -1}});
   Value y = n.call("aten::index_add", {zeros, 2, index, source});
   Ints shape{batch, channels};
-  shape.insert(shape.end(), padded.begin(), padded.end());
-  n.output(pad(n, n.call("aten::reshape", {y, shape}), begin, end, 0));
+  shape.insert(shape.end(), whole.begin(), whole.end());
+  n.output(padded(n, n.call("aten::reshape", {y, shape}), {begin, end}));
 }
 
 void image_decoder(Node& n) {
-  const std::string format = n.text("pixel_format");
-  if (format != "RGB" && format != "BGR" && format != "Grayscale")
-    throw Invalid("attribute 'pixel_format': expected RGB, BGR or Grayscale, got '" + format + "'");
+  const std::string format = one_of(n, "pixel_format", {"RGB", "BGR", "Grayscale"});
   n.output(n.call("onnx2fx::image_decoder", {n.input(0), format.c_str()}));
 }
 

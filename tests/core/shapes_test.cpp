@@ -292,24 +292,24 @@ TEST(Real, WhatFloat32WouldRoundIsUnknown) {
 
 // ---- rules, on operands of any kind
 
-struct Operand {
+struct Entry {
   Type type;
   std::optional<std::vector<MaybeSym>> elements;
 };
 
-Operand ints(const std::vector<int64_t>& values, const Extents& extents,
+Entry ints(const std::vector<int64_t>& values, const Extents& extents,
              int32_t dtype = TensorProto::INT64) {
-  Operand o{Type::tensor(dtype, extents), std::vector<MaybeSym>()};
+  Entry o{Type::tensor(dtype, extents), std::vector<MaybeSym>()};
   for (const int64_t v : values) o.elements->emplace_back(Sym(v));
   return o;
 }
-Operand list(const std::vector<int64_t>& values, int32_t dtype = TensorProto::INT64) {
+Entry list(const std::vector<int64_t>& values, int32_t dtype = TensorProto::INT64) {
   return ints(values, {static_cast<int64_t>(values.size())}, dtype);
 }
 
 class Given final : public Operands {
  public:
-  Given(SymTable& s, std::vector<Operand> operands) : Operands(s), operands_(std::move(operands)) {}
+  Given(SymTable& s, std::vector<Entry> operands) : Operands(s), operands_(std::move(operands)) {}
   const Type& type(size_t i) override { return operands_[i].type; }
   const std::vector<MaybeSym>* elements(size_t i) override {
     return operands_[i].elements ? &*operands_[i].elements : nullptr;
@@ -327,12 +327,12 @@ class Given final : public Operands {
   const onnx::TensorProto* tensor_proto(size_t) override { return nullptr; }
 
  private:
-  std::vector<Operand> operands_;
+  std::vector<Entry> operands_;
   std::deque<onnx::TypeProto> protos_;
 };
 
 /// What is tracked of the only output: "[1, n, ?]", "nothing", or the error.
-std::string tracked(const std::string& text, std::vector<Operand> operands, int64_t opset = 17) {
+std::string tracked(const std::string& text, std::vector<Entry> operands, int64_t opset = 17) {
   onnx::NodeProto node;
   onnx::OnnxParser parser(text.c_str());
   if (!parser.Parse(node).IsOK()) throw std::runtime_error("cannot parse " + text);
@@ -359,7 +359,7 @@ constexpr int64_t kMost = INT64_MAX, kLeast = INT64_MIN;
 
 TEST(Rules, SliceTakesListsAsTheyCome) {
   const std::string text = "y = Slice(x, s, e, a, t)";
-  const auto slice = [&](const Operand& s, const Operand& e, const Operand& a, const Operand& t) {
+  const auto slice = [&](const Entry& s, const Entry& e, const Entry& a, const Entry& t) {
     return tracked(text, {list({1, 2, 3}), s, e, a, t});
   };
   EXPECT_EQ(slice(list({0}), list({2}), list({}), list({1})), "nothing");
@@ -378,10 +378,10 @@ TEST(Rules, SliceTakesListsAsTheyCome) {
 }
 
 TEST(Rules, RangeTakesOneNumberEach) {
-  const auto range = [&](const Operand& a, const Operand& b, const Operand& d) {
+  const auto range = [&](const Entry& a, const Entry& b, const Entry& d) {
     return tracked("y = Range(a, b, d)", {a, b, d});
   };
-  const Operand zero = ints({0}, {}), one = ints({1}, {}), three = ints({3}, {});
+  const Entry zero = ints({0}, {}), one = ints({1}, {}), three = ints({3}, {});
   EXPECT_EQ(range(zero, three, one), "[0, 1, 2]");
   EXPECT_EQ(range(zero, list({}), one), "nothing");
   EXPECT_EQ(range(list({}), list({}), list({})), "nothing");
@@ -414,7 +414,7 @@ TEST(Rules, IntegersAreAsWideAsTheirType) {
 }
 
 TEST(Rules, GatherCountsFromBothEnds) {
-  const Operand x = list({4, 5, 6});
+  const Entry x = list({4, 5, 6});
   EXPECT_EQ(tracked("y = Gather(x, i)", {x, list({-1, 0})}), "[6, 4]");
   EXPECT_EQ(tracked("y = Gather(x, i)", {x, list({})}), "[]");
   EXPECT_EQ(tracked("y = Gather(x, i)", {x, ints({3}, {})}), "index 3: expected one below 3");
@@ -426,7 +426,7 @@ TEST(Rules, GatherCountsFromBothEnds) {
 }
 
 TEST(Rules, ReductionsTakeTheirAxesAndKeepThem) {
-  const Operand x = ints({1, 2, 3, 4, 5, 6}, {2, 3});
+  const Entry x = ints({1, 2, 3, 4, 5, 6}, {2, 3});
   EXPECT_EQ(tracked("y = ReduceProd<axes = [1]>(x)", {x}), "[6, 120]");
   EXPECT_EQ(tracked("y = ReduceSum(x, a)", {x, list({0})}), "[5, 7, 9]");
   EXPECT_EQ(tracked("y = ReduceSum<keepdims = 0>(x)", {x}), "[21]");
@@ -456,7 +456,7 @@ TEST(Rules, NoListBreaksOne) {
       "y = Conv<kernel_shape = [3], pads = [9223372036854775807, 1], dilations = [9223372036854775807]>"
       "(a, b)",
       "y = MaxPool<kernel_shape = [2, 2], strides = [0, -1]>(a)", "y = MatMul(a, b)"};
-  std::vector<Operand> all;
+  std::vector<Entry> all;
   for (const int32_t dtype : {TensorProto::INT64, TensorProto::INT32, TensorProto::BOOL,
                               TensorProto::FLOAT, TensorProto::DOUBLE}) {
     all.push_back(list({}, dtype));
@@ -468,7 +468,7 @@ TEST(Rules, NoListBreaksOne) {
     all.push_back(list({kMost, kLeast}, dtype));
     all.push_back(ints({1, 2, 3, 4}, {2, 2}, dtype));
     all.push_back(ints({}, {0, 3}, dtype));
-    Operand unknown{Type::tensor(dtype, {2}), {}};
+    Entry unknown{Type::tensor(dtype, {2}), {}};
     all.push_back(unknown);
     unknown.type.dims->at(0).reset();
     all.push_back(unknown);
@@ -478,7 +478,7 @@ TEST(Rules, NoListBreaksOne) {
   std::mt19937 random(7);
   int known = 0;
   for (int i = 0; i < 40000; i++) {
-    std::vector<Operand> operands;
+    std::vector<Entry> operands;
     for (int k = 0; k < 5; k++) operands.push_back(all[random() % all.size()]);
     const int64_t opset = std::vector<int64_t>{6, 9, 13, 18}[random() % 4];
     known += tracked(nodes[random() % nodes.size()], operands, opset) != "nothing";

@@ -1,23 +1,20 @@
-"""Modules without weights: on the meta device, or made of FakeTensors.
-
-Needs torch only: a copy lies in every FX package.
-"""
+"""Modules without weights: on the meta device, or made of FakeTensors."""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
-import importlib
 import itertools
 from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 import torch
 from torch import fx, nn
 
+from .targets import dtype_of
+from .vocabulary import WEIGHT_MODES
+
 if TYPE_CHECKING:
     from torch._subclasses.fake_tensor import FakeTensorMode
-
-dtype_of = importlib.import_module(__name__.removesuffix("weightless") + "targets").dtype_of
 
 _chosen: contextvars.ContextVar[str | None] = contextvars.ContextVar("weightless", default=None)
 
@@ -41,7 +38,7 @@ def chosen_weights(weights: str | None) -> str:
     around = _chosen.get()
     if weights is None:
         return around or ("fake" if _active_fake_mode() else "reference")
-    if around and weights in ("reference", "copy", "random"):
+    if around and weights in WEIGHT_MODES and weights != "meta":
         raise ValueError(
             "weights: expected 'meta' or 'fake' inside weightless_onnx_loader, "
             f"got {weights!r}; leave it out there, or convert outside"
@@ -167,8 +164,8 @@ def _counters(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _set(module: nn.Module, path: str, value: torch.Tensor) -> None:
-    owner, _, name = path.rpartition(".")
-    owner = module.get_submodule(owner)
+    parent, _, name = path.rpartition(".")
+    owner = module.get_submodule(parent)
     if isinstance(getattr(owner, name), nn.Parameter):
         value = nn.Parameter(value, requires_grad=False)
     setattr(owner, name, value)

@@ -8,7 +8,8 @@ from typing import Any, Callable, Iterable, Sequence
 import torch
 from torch import fx, nn
 
-from . import matching, sharding, sources, weightless
+from . import matching, sharding, sources
+from .loader import weightless
 from .matching import BindError, Target, is_empty
 from .sources import Stored
 
@@ -173,7 +174,7 @@ def _fresh(value: torch.Tensor) -> torch.Tensor:
         return torch.zeros(value.shape, dtype=value.dtype)
     _, shape = sharding.block(value)
     part = torch.zeros(shape, dtype=value.dtype, device=value.device_mesh.device_type)
-    return sharding.with_local(value.detach(), part)
+    return sharding.with_local(value, part)
 
 
 def _result_fault(value: torch.Tensor, result: torch.Tensor) -> str:
@@ -197,7 +198,7 @@ def _like(old: torch.Tensor, value: torch.Tensor, device: torch.device) -> torch
         return value
     new = value.to(device, old.dtype)
     if sharding.is_sharded(old):
-        new = sharding.with_local(old.detach(), new.contiguous())
+        new = sharding.with_local(old, new.contiguous())
     if isinstance(old, nn.Parameter):
         return nn.Parameter(new, requires_grad=old.requires_grad)
     return new.requires_grad_(old.requires_grad)
