@@ -181,6 +181,12 @@ c10::IValue to_integer(Arguments& x) {
   return static_cast<int64_t>(real(a));
 }
 
+template <double (*kRound)(double)>
+c10::IValue rounded(Arguments& x) {
+  Arguments whole{kRound(real(number(x.at(0))))};
+  return to_integer(whole);
+}
+
 c10::IValue to_real(Arguments& x) { return real(number(x.at(0))); }
 c10::IValue square_root(Arguments& x) { return std::sqrt(real(number(x.at(0)))); }
 c10::IValue negation(Arguments& x) { return !is_true(x.at(0)); }
@@ -200,6 +206,9 @@ c10::IValue sum(Arguments& x) {
 
 // Row by row those of the table.
 constexpr std::pair<std::string_view, Function> kBuiltins[] = {
+    {"math::ceil", rounded<std::ceil>},
+    {"math::floor", rounded<std::floor>},
+    {"math::trunc", rounded<std::trunc>},
     {"operator::abs", absolute},
     {"operator::add", arithmetic<Add>},
     {"operator::and_", bitwise<std::bit_and<>>},

@@ -154,14 +154,14 @@ Result slice(const Rule& r) {
   int64_t first = 0;
   std::vector<bool> seen(x->rank());
   for (size_t i = 0; i < s->starts->size(); i++) {
-    const auto axis = axis_in((*s->axes)[i], x->rank());
+    const size_t axis = axis_in((*s->axes)[i], x->rank()).value_or(x->rank());
     const int64_t step = (*s->steps)[i];
-    if (!axis || step == 0 || seen[*axis]) return {};
-    seen[*axis] = true;
-    const Cut c = cut((*s->starts)[i], (*s->ends)[i], step, extents[*axis]);
-    first += c.begin * strides[*axis];
-    extents[*axis] = c.count;
-    strides[*axis] = c.count > 1 ? strides[*axis] * step : 0;
+    if (axis == x->rank() || step == 0 || seen[axis]) return {};
+    seen[axis] = true;
+    const Cut c = cut((*s->starts)[i], (*s->ends)[i], step, extents[axis]);
+    first += c.begin * strides[axis];
+    extents[axis] = c.count;
+    strides[axis] = c.count > 1 ? strides[axis] * step : 0;
   }
   if (count_of(extents) == 0) return Tracked{extents, {}};
   return Tracked{extents, taken(*x, places(extents, strides, first))};
