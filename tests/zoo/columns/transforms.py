@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from ..compare import Wrong, cloned, distance, gradients_of, loss_of, require_equal, require_gradients, tensors
+from ..compare import (
+    Wrong,
+    cloned,
+    distance,
+    gradients_of,
+    loss_of,
+    require_equal,
+    require_gradients,
+    tensors,
+)
 from ..inputs import TRACED
 from ..subject import Subject
 from . import Skip, column
