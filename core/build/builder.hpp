@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "core/build/host_error.hpp"
-#include "core/fx/program.hpp"
 #include "core/fx/schema.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/shapes/type.hpp"
 
 namespace onnx {
@@ -164,6 +164,8 @@ class Builder {
 
   // ---- nodes
   EmitContext context;
+  /// Called before each node that is made; may throw.
+  std::function<void()> on_append;
   /// Checks and appends one call; returns its results (see o2fx_emit.n_unpack).
   std::vector<ValueId> emit(const o2fx_emit& call);
   /// Node reference for a value in the current program: get_attr, capture, materialised ints...

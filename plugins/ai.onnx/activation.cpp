@@ -4,6 +4,7 @@
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/functions.hpp"
 #include "plugins/lowering/literals.hpp"
 #include "plugins/lowering/softmax.hpp"
 
@@ -33,8 +34,7 @@ void hard_sigmoid(Node& n) {
   const Value x = n.input(0);
   const double alpha = n.real("alpha"), beta = n.real("beta");
   if (is_float(alpha, 1.0 / 6) && beta == 0.5) return n.output(n.call("aten::hardsigmoid", {x}));
-  const Value line = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {x, alpha}), beta});
-  n.output(n.call("aten::clamp", {line, 0, 1}));
+  n.output(onnx2fx::hard_sigmoid(n, x, alpha, beta));
 }
 
 void leaky_relu(Node& n) {
@@ -60,11 +60,7 @@ void softplus(Node& n) {
   n.output(n.call("aten::softplus", {x, 1, threshold}));
 }
 
-void softsign(Node& n) {
-  const Value x = n.input(0);
-  const Value size = n.call("aten::add.Scalar", {n.call("aten::abs", {x}), 1});
-  n.output(n.call("aten::div.Tensor", {x, size}));
-}
+void softsign(Node& n) { n.output(onnx2fx::softsign(n, n.input(0))); }
 
 void shrink(Node& n) {
   const Value x = n.input(0);

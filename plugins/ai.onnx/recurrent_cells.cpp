@@ -9,26 +9,6 @@ namespace {
 
 constexpr int64_t kUnroll = 8;
 
-Value scaled(Node& n, Value x, double alpha, double beta) {
-  return n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {x, alpha}), beta});
-}
-
-Value apply(Node& n, const Function& f, Value x) {
-  if (f.name == "affine") return scaled(n, x, f.alpha, f.beta);
-  if (f.name == "elu") return n.call("aten::elu", {x, f.alpha});
-  if (f.name == "hardsigmoid") return n.call("aten::clamp", {scaled(n, x, f.alpha, f.beta), 0, 1});
-  if (f.name == "leakyrelu") return n.call("aten::leaky_relu", {x, f.alpha});
-  if (f.name == "scaledtanh")
-    return n.call("aten::mul.Scalar",
-                  {n.call("aten::tanh", {n.call("aten::mul.Scalar", {x, f.beta})}), f.alpha});
-  if (f.name == "softsign")
-    return n.call("aten::div.Tensor",
-                  {x, n.call("aten::add.Scalar", {n.call("aten::abs", {x}), 1})});
-  if (f.name == "thresholdedrelu")
-    return n.call("aten::where.ScalarOther", {n.call("aten::ge.Scalar", {x, f.alpha}), x, 0.0});
-  return n.call("aten::" + std::string(f.name), {x});
-}
-
 // One direction. Values made in the constructor stand outside the loop.
 class Cell {
  public:

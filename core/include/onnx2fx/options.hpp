@@ -4,12 +4,11 @@
 #define ONNX2FX_OPTIONS_HPP_
 
 #include <cstdint>
+#include <onnx2fx/program.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/fx/program.hpp"
 
 namespace onnx2fx {
 
@@ -21,10 +20,11 @@ struct Options {
   std::vector<std::string> directories;  ///< --plugin-dir, in order
   std::string manifest;                  ///< --manifest FILE; empty: none
   std::string op_set;                    ///< --op-set; empty: the manifest's default_op_set
-  std::string builtin_directory;         ///< <prefix>/lib/onnx2fx/plugins.d
-  bool default_plugins = true;           ///< false: --no-default-plugins
-  bool safe_mode = false;                ///< built-ins only
-  bool allow_insecure = false;           ///< --allow-insecure-plugins
+  /// Of the standard plugins: <prefix>/lib/onnx2fx/plugins.d. Empty: beside libonnx2fx_core.so.
+  std::string builtin_directory;
+  bool default_plugins = true;  ///< false: --no-default-plugins
+  bool safe_mode = false;       ///< built-ins only
+  bool allow_insecure = false;  ///< --allow-insecure-plugins
   std::vector<std::string> allow_override;
 };
 
@@ -51,9 +51,12 @@ struct Options {
       weight_roots;   ///< folders besides the model's own that may hold external data
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
-  bool training = false;          ///< aten dialect: the mode baked into dropout and batch_norm
-  bool keep_going = false;        ///< keep what cannot be lowered as onnx2fx::opaque nodes
-  bool allow_unresolved = false;  ///< accept torch ops that no descriptor declares
+  bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
+  bool keep_going = false;  ///< keep what cannot be lowered as onnx2fx::opaque nodes
+  /// Times the usual budget of expanded bodies and of nodes, which is in proportion to the model's
+  /// size and ends a conversion that would not end in reasonable time.
+  uint32_t budget = 1;
+  bool allow_unresolved = false;               ///< accept torch ops that no descriptor declares
   std::vector<std::string> trainable, frozen;  ///< globs on tensor names; they overrule every role
 };
 
@@ -104,6 +107,9 @@ void for_each_option(Options& o, Visit&& visit) {
   visit(o.frozen, Spelling{"frozen", "--frozen", "GLOB", "Parameters that get no gradient"});
   visit(o.keep_going, Spelling{"keep_going", "--keep-going", "",
                                "Keep what cannot be lowered as opaque nodes, for analysis"});
+  visit(o.budget, Spelling{"budget", "--budget", "N",
+                           "Times the usual budget of nodes and expanded bodies that a model of "
+                           "its size has"});
   visit(o.allow_unresolved,
         Spelling{"", "--allow-unresolved", "", "Accept torch ops that no descriptor declares"});
 }

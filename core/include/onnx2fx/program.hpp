@@ -1,15 +1,17 @@
 // The FX program: torch.fx one to one, without Python. A Module is what a conversion makes:
 // programs (the root and the operands of higher-order operators), the tensors they use, and, after
 // raise_modules, the nn modules. Knows neither protobuf nor LibTorch.
-#ifndef ONNX2FX_CORE_FX_PROGRAM_HPP_
-#define ONNX2FX_CORE_FX_PROGRAM_HPP_
+#ifndef ONNX2FX_PROGRAM_HPP_
+#define ONNX2FX_PROGRAM_HPP_
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -154,10 +156,14 @@ struct Tensor {
   std::string dtype;  ///< torch name of the elements as stored here
   std::vector<int64_t> dims;
   Role role = Role::kConstant;
-  std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
   bool requires_grad = false;
-  TensorData data;  ///< C order, little-endian, dtype as above
+  TensorData data;           ///< C order, little-endian, dtype as above
+  std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
 };
+
+/// Gives the stored bytes of a tensor of a module: C order, little-endian, in the tensor's own
+/// dtype; none of a tensor without data (weightless).
+using TensorBytes = std::function<std::span<const uint8_t>(const Tensor&)>;
 
 /// A file that holds tensor bytes.
 struct Source {
