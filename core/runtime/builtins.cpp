@@ -167,10 +167,9 @@ c10::IValue getitem(Arguments& x) {
 template <bool kGreater>
 c10::IValue extreme(Arguments& x) {
   const c10::IValue a = number(x.at(0)), b = number(x.at(1));
-  const bool second = is_integral(a) && is_integral(b)
-                          ? (kGreater ? integer(b) > integer(a) : integer(b) < integer(a))
-                          : (kGreater ? real(b) > real(a) : real(b) < real(a));
-  return second ? b : a;
+  if (!is_integral(a) || !is_integral(b))
+    return kGreater ? std::max(real(a), real(b)) : std::min(real(a), real(b));
+  return kGreater ? std::max(integer(a), integer(b)) : std::min(integer(a), integer(b));
 }
 
 c10::IValue to_integer(Arguments& x) {

@@ -20,8 +20,11 @@ def optional_has_element(value: Any) -> torch.Tensor:
 
 def sequence_erase(sequence: Sequence[Any], position: int | None) -> list[Any]:
     """All but the element at ``position`` (None: the last)."""
+    size, at = len(sequence), -1 if position is None else position
+    if not -size <= at < size:
+        raise IndexError(_misplaced("SequenceErase", -size, size - 1, at))
     rest = list(sequence)
-    rest.pop(-1 if position is None else position)
+    del rest[at]
     return rest
 
 
@@ -30,9 +33,13 @@ def sequence_insert(sequence: Sequence[Any], element: Any, position: int | None)
     size = len(sequence)
     at = size if position is None else position
     if not -size <= at <= size:
-        raise IndexError(f"SequenceInsert: position: expected [{-size}, {size}], got {at}")
+        raise IndexError(_misplaced("SequenceInsert", -size, size, at))
     at = at + size if at < 0 else at
     return [*sequence[:at], element, *sequence[at:]]
+
+
+def _misplaced(op_type: str, first: int, last: int, got: int) -> str:
+    return f"{op_type}: position: expected one in [{first}, {last}], got {got}"
 
 
 def sequence_length(sequence: Sequence[Any]) -> int:
