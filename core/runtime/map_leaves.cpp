@@ -72,6 +72,16 @@ c10::IValue row(const std::vector<std::optional<c10::IValue>>& values, const c10
   return wide.to(type);
 }
 
+// Either the integers or the strings.
+std::vector<c10::IValue> keys_of(const c10::IValue& integers, const c10::IValue& texts) {
+  std::vector<c10::IValue> keys;
+  for (const int64_t key : integers.toIntVector()) keys.emplace_back(key);
+  for (const c10::IValue& key : texts.toListRef()) keys.push_back(key);
+  return keys;
+}
+
+}  // namespace
+
 // The values by ascending key, or (with a width) each at the place that its key says.
 c10::IValue map_cast(Arguments& x, const Context&) {
   std::map<int64_t, c10::IValue> sorted;

@@ -750,8 +750,8 @@ constexpr o2fx_op direct(std::string_view type, int32_t since, const char* targe
   return {str(domain), str(type), since, until, 0, 0, lower_to<same_arguments>, target};
 }
 
-constexpr o2fx_plugin plugin(std::string_view id, std::string_view version, const o2fx_op* ops,
-                             size_t n_ops) {
+constexpr o2fx_plugin plugin_table(std::string_view id, std::string_view version,
+                                   const o2fx_op* ops, size_t n_ops) {
   return {sizeof(o2fx_plugin),
           O2FX_ABI_MAJOR,
           O2FX_ABI_MINOR,
@@ -786,17 +786,17 @@ inline std::vector<o2fx_op> join(std::initializer_list<const Family*> families) 
 }  // namespace onnx2fx
 
 /// The same over families: ONNX2FX_PLUGIN_OF("com.acme.pack", "1.0.0", &kConv, &kPool)
-#define ONNX2FX_PLUGIN_OF(id, version, ...)                                                 \
-  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) {                    \
-    static const std::vector<o2fx_op> ops = onnx2fx::join({__VA_ARGS__});                   \
-    static const o2fx_plugin plugin = onnx2fx::plugin(id, version, ops.data(), ops.size()); \
-    return &plugin;                                                                         \
+#define ONNX2FX_PLUGIN_OF(id, version, ...)                                                       \
+  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) {                          \
+    static const std::vector<o2fx_op> ops = onnx2fx::join({__VA_ARGS__});                         \
+    static const o2fx_plugin plugin = onnx2fx::plugin_table(id, version, ops.data(), ops.size()); \
+    return &plugin;                                                                               \
   }
 
 /// Defines the plugin's only exported symbol over one table of rows.
-#define ONNX2FX_PLUGIN(id, version, ops)                               \
-  static constexpr o2fx_plugin kOnnx2fxPlugin =                        \
-      onnx2fx::plugin(id, version, ops, sizeof(ops) / sizeof(ops[0])); \
+#define ONNX2FX_PLUGIN(id, version, ops)                                     \
+  static constexpr o2fx_plugin kOnnx2fxPlugin =                              \
+      onnx2fx::plugin_table(id, version, ops, sizeof(ops) / sizeof(ops[0])); \
   extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kOnnx2fxPlugin; }
 
 #endif
