@@ -22,6 +22,7 @@ constexpr Pass kPasses[] = {
 
 void run_passes(Module& module, const Options& options) {
   module.dialect = options.dialect;
+  module.weights_layout = options.weights_layout;
   for (const Pass& pass : kPasses) {
     if (pass.wanted(options)) pass.run(module);
   }

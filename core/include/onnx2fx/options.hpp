@@ -48,7 +48,8 @@ struct Options {
   plugin::Options plugins;
   weights::Mode weights = weights::Mode::kReference;
   std::vector<std::string>
-      weight_roots;   ///< folders besides the model's own that may hold external data
+      weight_roots;  ///< folders besides the model's own that may hold external data
+  fx::WeightsLayout weights_layout = fx::WeightsLayout::kContiguous;
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
   bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
@@ -98,6 +99,10 @@ void for_each_option(Options& o, Visit&& visit) {
                                  "Folder that the model's external data may lie in, too, through "
                                  "symbolic or hard links; may be repeated. Without it, nothing "
                                  "outside the model's folder is read"});
+  visit(o.weights_layout,
+        Spelling{"weights_layout", "--weights-layout", "LAYOUT",
+                 "Of weights that the file holds transposed: contiguous (default), or view, which "
+                 "takes no memory, and which FSDP2, safetensors, prune and others refuse"});
   visit(o.seed, Spelling{"seed", "--seed", "N", "Of random weights (default 0)"});
   visit(o.dialect, Spelling{"dialect", "--dialect", "DIALECT",
                             "nn: torch.nn modules (default); aten: ATen calls only"});
@@ -115,6 +120,9 @@ void for_each_option(Options& o, Visit&& visit) {
 }
 /// The words of an option that is one of a few.
 constexpr std::span<const std::string_view> words_of(weights::Mode) { return weights::kModeWords; }
+constexpr std::span<const std::string_view> words_of(fx::WeightsLayout) {
+  return fx::kWeightsLayoutWords;
+}
 constexpr std::span<const std::string_view> words_of(fx::Dialect) { return fx::kDialectWords; }
 
 }  // namespace onnx2fx

@@ -25,7 +25,7 @@ from .loader.errors import (
     UnsupportedOperatorError,
 )
 from .loader.strings import Strings
-from .loader.vocabulary import DIALECTS, WEIGHT_MODES
+from .loader.vocabulary import DIALECTS, WEIGHT_MODES, WEIGHTS_LAYOUTS
 from .loader.weightless import (
     chosen_weights,
     dynamic_shapes,
@@ -68,6 +68,7 @@ def convert_onnx_to_fx(
     op_set: str | None = None,
     weights: str | None = None,
     weight_roots: Iterable[str | os.PathLike[str]] = (),
+    weights_layout: str = "contiguous",
     directory: str | os.PathLike[str] | None = None,
     seed: int = 0,
     dialect: str = "nn",
@@ -92,6 +93,10 @@ def convert_onnx_to_fx(
       weight_roots: folders outside the model's own that its external data may lie in, where
         symbolic links lead there (a Hugging Face cache: "snapshots/..." to "blobs"), or as hard
         links. Without them nothing outside the model's folder is read.
+      weights_layout: of weights that the file holds transposed (MatMul's are [in, out]):
+        "contiguous", laid out while the module is built, in memory of their size; or "view", which
+        costs none, and which FSDP2, ``safetensors.torch.save``, ``parameters_to_vector`` and
+        ``prune`` refuse. All other weights stay mapped.
       directory: the folder that external data of a model in memory lies in.
       seed: of random weights; equal seeds and tensor names give equal numbers.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
@@ -117,6 +122,7 @@ def convert_onnx_to_fx(
         op_set=op_set or "",
         weights="meta" if weights == "fake" else weights,
         weight_roots=[os.fspath(d) for d in weight_roots],
+        weights_layout=_one_of("weights_layout", weights_layout, WEIGHTS_LAYOUTS),
         dialect=_one_of("dialect", dialect, DIALECTS),
         trainable=list(trainable),
         frozen=list(frozen),
@@ -181,10 +187,21 @@ def print_graph(module: fx.GraphModule) -> None:
 
 
 def load(
-    folder: str | os.PathLike[str], *, weights: str | None = None, training: bool = False
+    folder: str | os.PathLike[str],
+    *,
+    weights: str | None = None,
+    training: bool = False,
+    weights_layout: str | None = None,
 ) -> fx.GraphModule:
-    """The GraphModule of an FX package. `weights`: "meta", "fake", "random" for others than stored."""
-    module = _loader.load(folder, weights=weights, training=training)
+    """The GraphModule of an FX package.
+
+    Args:
+      weights: "meta", "fake", "random" for others than stored.
+      weights_layout: "contiguous", "view"; None: as the package says. See convert_onnx_to_fx.
+    """
+    module = _loader.load(
+        folder, weights=weights, training=training, weights_layout=weights_layout
+    )
     path = os.path.join(os.fspath(folder), "report.json")
     if os.path.exists(path):
         with open(path, "rb") as f:
