@@ -141,6 +141,7 @@ class Builder {
   ValueId tensor_value(uint32_t tensor, Type type);
   std::deque<TensorEntry>& tensors() { return tensors_; }
   ValueId add_ints(std::vector<MaybeSym> ints, Type type);
+  /// Equal sizes are one value: a lowering compares ids.
   ValueId add_number(const Sym& s);
   ValueId add_list(std::vector<ValueId> items);
   ValueId add_none();
@@ -198,6 +199,7 @@ class Builder {
   fx::NodeRef tensor_node(size_t level, ValueId id);
   fx::NodeRef materialise(size_t level, ValueId id);
   fx::Argument number(size_t level, const Sym& s);
+  fx::Argument product_of(size_t level, const std::vector<AtomId>& factors, int64_t scale);
   fx::NodeRef atom_node(size_t level, AtomId a);
   fx::NodeRef call_at(size_t level, const std::string& target, std::vector<fx::Argument> args,
                       std::vector<fx::NamedArgument> kwargs = {});
@@ -211,7 +213,10 @@ class Builder {
   std::vector<Type> result_types(const std::string& target, const fx::Schema* schema,
                                  const o2fx_emit& call);
 
+  void type_nodes();
+
   std::deque<Value> values_;
+  std::unordered_map<std::string, ValueId> numbers_;  ///< terms of a Sym -> its value, maybe dead
   std::deque<TensorEntry> tensors_;
   std::deque<OpenProgram> programs_;
   std::vector<uint32_t> stack_;

@@ -23,6 +23,8 @@ void elu(Node& n) {
 
 void gelu(Node& n) {
   const std::string approximate = n.text("approximate");
+  if (approximate != "none" && approximate != "tanh")
+    throw Invalid("attribute 'approximate': expected 'none' or 'tanh', got '" + approximate + "'");
   n.output(n.call("aten::gelu", {n.input(0)}, {{"approximate", std::string_view(approximate)}}));
 }
 
@@ -74,9 +76,8 @@ void shrink(Node& n) {
   const Value v = is_floating(dtype) ? x : to_dtype(n, x, kDouble);
   const Value above = n.call("aten::gt.Scalar", {v, lambda});
   const Value below = n.call("aten::lt.Scalar", {v, -lambda});
-  const Value inner = n.call("aten::zeros_like", {v});
   const Value upper =
-      n.call("aten::where.self", {above, n.call("aten::sub.Scalar", {v, bias}), inner});
+      n.call("aten::where.ScalarOther", {above, n.call("aten::sub.Scalar", {v, bias}), 0.0});
   const Value y = n.call("aten::where.self", {below, n.call("aten::add.Scalar", {v, bias}), upper});
   n.output(is_floating(dtype) ? y : to_dtype(n, y, dtype));
 }
@@ -136,9 +137,9 @@ void prelu(Node& n) {
 template <class F>
 Value along_axis(Node& n, Value x, F f) {
   const int64_t axis = n.integer("axis");
-  const bool last = n.rank_known(x) && axis == n.rank(x) - 1;
+  const bool last =
+      n.rank_known(x) && Node::axis(axis, std::max(n.rank(x), 1)) == std::max(n.rank(x), 1) - 1;
   if (n.opset() >= 13 || axis == -1 || last) return f(x, axis);
-  if (n.rank_known(x)) Node::axis(axis, n.rank(x));
   const Value flat = n.call("aten::flatten.using_ints", {x, axis, -1});
   return n.call("aten::reshape_as", {f(flat, -1), x});
 }

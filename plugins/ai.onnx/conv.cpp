@@ -136,7 +136,8 @@ struct Deform {
 Value places(Node& n, Value like, const Int& size, int64_t step, const Int& start, size_t axis,
              size_t rank) {
   Value v = n.call("aten::arange", {size}, {{"dtype", Dtype{kFloat}}, {"device", DeviceOf{like}}});
-  v = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {v, step}), start});
+  if (step != 1) v = n.call("aten::mul.Scalar", {v, step});
+  if (!start.is(0)) v = n.call("aten::add.Scalar", {v, start});
   Ints shape(rank, 1);
   shape[axis] = -1;
   return n.call("aten::reshape", {v, shape});

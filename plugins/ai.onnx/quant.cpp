@@ -6,6 +6,7 @@
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/conversion.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/scalar.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -43,7 +44,7 @@ Value spread(Node& n, Value v, Value x, Value of, const Granularity& g) {
     return n.call("aten::slice.Tensor", {each, axis, 0, n.dim(x, axis)});
   }
   if (rank > 1) throw Invalid("input 1: expected rank 0 or 1, got " + std::to_string(rank));
-  if (n.rank(x) == 0) return n.call("aten::reshape", {v, Ints{}});
+  if (n.rank(x) == 0) return as_scalar(n, v);
   if (n.rank(x) == 1 || n.dim(of, 0).is(1)) return v;
   Ints shape(static_cast<size_t>(n.rank(x)), Int(1));
   shape[static_cast<size_t>(Node::axis(g.axis, n.rank(x)))] = -1;
@@ -192,7 +193,7 @@ Value exact_convolution(Node& n, Value x, Value weight, Value x_zero, Value weig
   Ints kernel;
   for (size_t i = 0; i < axes; i++) kernel.push_back(n.dim(weight, static_cast<int64_t>(i) + 2));
   const Windows w = read_windows(n, x, kernel);
-  if (x_zero) x_zero = n.call("aten::reshape", {number_in(n, x_zero, kDouble), Ints{}});
+  if (x_zero) x_zero = number_in(n, as_scalar(n, x_zero), kDouble);
   if (weight_zero)
     weight_zero = by_channel(n, number_in(n, weight_zero, kDouble), weight_zero, axes + 1);
   Value input = centred(n, x, x_zero);

@@ -7,6 +7,7 @@
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 #include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/scalar.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -178,7 +179,7 @@ void conv(Node& n) {
   Ints kernel;
   for (size_t i = 0; i < axes; i++) kernel.push_back(n.dim(weight, static_cast<int64_t>(i) + 2));
   const Windows w = read_windows(n, x, kernel);
-  const Value x_zero = n.call("aten::reshape", {buffer(n, 2), Ints{}});
+  const Value x_zero = as_scalar(n, buffer(n, 2));
   Value in = centred(n, x, x_zero);
   const Ints padding = even_padding(n, in, w);
   const Value filter = centred(n, weight, by_channel(n, buffer(n, 5), axes + 1));
@@ -200,7 +201,7 @@ void conv(Node& n) {
 // A scale or zero point: one, or one for each position along `axis`.
 Value along(Node& n, Value v, Value x) {
   if (!v || n.rank(v) == 0) return v;
-  if (n.dim(v, 0).is(1)) return n.call("aten::reshape", {v, Ints{}});
+  if (n.dim(v, 0).is(1)) return as_scalar(n, v);
   Ints shape(static_cast<size_t>(n.rank(x, 1)), Int(1));
   shape[static_cast<size_t>(Node::axis(n.integer("axis", 1), n.rank(x)))] = -1;
   return n.call("aten::reshape", {v, shape});
