@@ -48,22 +48,24 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const onnx::ModelPr
   return all;
 }
 
-// A tensor waiting for its bytes: until the dead ones are gone, the offset is the index of the
-// entry.
+// A tensor waiting for its bytes: until find_bytes, the offset is the index of its entry.
 constexpr uint32_t kPending = UINT32_MAX;
 
-std::vector<fx::Tensor> pending_tensors(Builder& builder, const Options& options) {
+std::vector<fx::Tensor> pending_tensors(Builder& builder) {
   std::vector<fx::Tensor> all;
   for (const TensorEntry& e : builder.tensors()) {
     fx::Tensor t;
     t.name = e.name;
     t.dtype = weights::carrier(e.dtype);
     t.dims = e.dims;
-    assign_role(t, e, options);
     t.data.where = fx::FileRange{kPending, all.size(), 0};
     all.push_back(std::move(t));
   }
   return all;
+}
+
+TensorEntry& entry_of(Builder& builder, const fx::Tensor& t) {
+  return builder.tensors()[std::get<fx::FileRange>(t.data.where).offset];
 }
 
 // Weightless: whether a tensor keeps its value, since it is small, no weight, and there.
@@ -86,19 +88,23 @@ fx::TensorData data_of(Tensors& tensors, TensorEntry& e, fx::Role role, weights:
 }  // namespace
 
 fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
-                       Builder& builder, Tensors& tensors, const Options& options) {
+                       Builder& builder, const Options& options) {
   fx::Module m;
   m.inputs = inputs_of(model.graph(), builder);
   m.outputs = outputs_of(model.graph(), outputs, builder);
   m.metadata = metadata_of(model);
   m.programs = builder.finish(outputs, true);
-  m.tensors = pending_tensors(builder, options);
+  m.tensors = pending_tensors(builder);
   fx::drop_dead_nodes(m);
-  for (fx::Tensor& t : m.tensors) {
-    TensorEntry& entry = builder.tensors()[std::get<fx::FileRange>(t.data.where).offset];
-    t.data = data_of(tensors, entry, t.role, options.weights);
-  }
+  std::vector<const TensorEntry*> entries;
+  for (const fx::Tensor& t : m.tensors) entries.push_back(&entry_of(builder, t));
+  assign_roles(m, entries, model, options);
   return m;
+}
+
+void find_bytes(fx::Module& module, Builder& builder, Tensors& tensors, weights::Mode mode) {
+  for (fx::Tensor& t : module.tensors)
+    t.data = data_of(tensors, entry_of(builder, t), t.role, mode);
 }
 
 }  // namespace onnx2fx::conversion

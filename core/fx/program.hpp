@@ -154,7 +154,8 @@ struct Tensor {
   std::vector<int64_t> dims;
   Role role = Role::kConstant;
   bool requires_grad = false;
-  TensorData data;  ///< C order, little-endian, dtype as above
+  TensorData data;           ///< C order, little-endian, dtype as above
+  std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
 };
 
 /// A file that holds tensor bytes.

@@ -375,12 +375,6 @@ const std::map<std::string_view, ModuleRaiser::Rule>& rules() {
 
 }  // namespace
 
-void raise_modules(Module& module) {
-  drop_dead_nodes(module);  // a dead reader must not own a tensor
-  ModuleRaiser(module, rules()).run();
-  use_nn_names(module);
-  drop_dead_nodes(module);
-  module.dialect = Dialect::kNn;
-}
+void raise_modules(Module& module) { ModuleRaiser(module, rules()).run(); }
 
 }  // namespace onnx2fx::fx

@@ -56,9 +56,11 @@ Product read_product(Node& n) {
           dtype};
 }
 
-// nn.Linear's form: the weight is (out, in), the bias has one element for each row of it.
+// nn.Linear's form: the weight is (out, in), the bias has one element for each row of it. A weight
+// that is (in, out) is turned only for a layer of the model's own.
 bool is_linear(Node& n, const Product& p) {
   if (!p.plain || is_integer(p.dtype)) return false;
+  if (!p.transpose_b && !n.info(p.b).raw.is_const) return false;
   if (!p.c) return true;
   if (n.info(p.c).raw.rank != 1) return false;
   const Int bias = n.dim(p.c, 0), rows = n.dim(p.b, p.transpose_b ? 0 : 1);

@@ -36,10 +36,7 @@ std::string text(const Module& m) {
 
 std::string modules(const Module& m) { return section(m, "modules"); }
 
-void raise(Module& m) {
-  assign_paths(m);
-  raise_modules(m);
-}
+void raise(Module& m) { run_passes(m, {.dialect = Dialect::kNn}); }
 
 // ---- paths ----
 

@@ -187,8 +187,7 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
   NodeRef h = b.call("aten::matmul", {e, t}, {}, {}, "/head/MatMul"),
           v = b.weight("v.weight", {5, 2});
   fx::Module m = b.finish({b.call("aten::matmul", {h, v})});
-  fx::assign_paths(m);
-  fx::raise_modules(m);
+  fx::run_passes(m, {.dialect = fx::Dialect::kNn});
   m.tensors.push_back({"flag",
                        "flag",
                        "bool",

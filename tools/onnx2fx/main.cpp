@@ -80,6 +80,10 @@ void add_convert_options(CLI::App& app, Options& o) {
   app.add_option("--frozen", o.frozen, "Parameters that get no gradient")->type_name("GLOB");
   app.add_flag("--keep-going", o.keep_going,
                "Keep what cannot be lowered as opaque nodes, for analysis");
+  app.add_option("--budget", o.budget,
+                 "Times the usual budget of nodes and expanded bodies that a model of its size has")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
   app.add_flag("--allow-unresolved", o.allow_unresolved,
                "Accept torch ops that no descriptor declares");
 }

@@ -1,4 +1,4 @@
-// The native part of onnx_to_fx: one conversion, and its result as data that its loader builds from.
+// The native part of onnx_to_fx: one conversion, and its result as data for the loader.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -97,6 +97,7 @@ Options options_of(const nb::kwargs& kwargs) {
   take(kwargs, "training", options.training);
   take(kwargs, "weight_roots", options.weight_roots);
   take(kwargs, "seed", options.seed);
+  take(kwargs, "budget", options.budget);
   take(kwargs, "weights", weights);
   take(kwargs, "dialect", dialect);
   options.weights = one_of<weights::Mode>("weights", weights,

@@ -46,9 +46,12 @@ struct Options {
       weight_roots;   ///< folders besides the model's own that may hold external data
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
-  bool training = false;          ///< aten dialect: the mode baked into dropout and batch_norm
-  bool keep_going = false;        ///< keep what cannot be lowered as onnx2fx::opaque nodes
-  bool allow_unresolved = false;  ///< accept torch ops that no descriptor declares
+  bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
+  bool keep_going = false;  ///< keep what cannot be lowered as onnx2fx::opaque nodes
+  /// Times the usual budget of expanded bodies and of nodes, which is in proportion to the model's
+  /// size and ends a conversion that would not end in reasonable time.
+  uint32_t budget = 1;
+  bool allow_unresolved = false;               ///< accept torch ops that no descriptor declares
   std::vector<std::string> trainable, frozen;  ///< globs on tensor names; they overrule every role
 };
 

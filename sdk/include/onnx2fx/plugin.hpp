@@ -188,6 +188,9 @@ class Arg {
   Arg(const std::vector<std::string_view>& l) {
     list(l, [](std::string_view s) { return Arg(s).raw(); });
   }
+  Arg(const std::vector<std::string>& l) {
+    list(l, [](std::string_view s) { return Arg(s).raw(); });
+  }
   Arg(const o2fx_arg& a) : raw_(a) {}
 
   o2fx_arg raw() const {

@@ -73,6 +73,7 @@ def convert_onnx_to_fx(
     trainable: Iterable[str] = (),
     frozen: Iterable[str] = (),
     keep_going: bool = False,
+    budget: int = 1,
     training: bool = False,
 ) -> fx.GraphModule:
     """Converts a model; its inputs become those of the module, by position or by name.
@@ -96,6 +97,7 @@ def convert_onnx_to_fx(
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
       keep_going: nodes that cannot be lowered stay as nodes that raise when they are run: their
         operator is unknown, or a value that it needs lies in a data file that is missing.
+      budget: times the usual budget of nodes and expanded bodies that a model of its size has.
       training: the mode that the module starts in; the "aten" dialect keeps it for good.
 
     Raises:
@@ -120,6 +122,7 @@ def convert_onnx_to_fx(
         keep_going=keep_going,
         training=training,
         seed=seed,
+        budget=budget,
     )
     conversion = _convert(_native, model, directory, options)
     document = json.loads(conversion.graph_json())
