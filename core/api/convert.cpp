@@ -1,6 +1,7 @@
 // The verb `convert`: the road that a model takes, one line a stage.
 #include "core/include/onnx2fx/convert.hpp"
 
+#include "core/api/installation.hpp"
 #include "core/border/weight_source.hpp"
 #include "core/convert/converter.hpp"
 #include "core/convert/module.hpp"
@@ -21,6 +22,11 @@ std::shared_ptr<weights::Store> open_weights(const read::ModelFile& file, const 
   c.has_weight_rules = !sourcing.rules.empty();
   return std::make_shared<weights::Store>(file, options.weights, std::move(roots),
                                           std::move(sourcing));
+}
+
+plugin::Options with_standard_plugins(plugin::Options options) {
+  if (options.builtin_directory.empty()) options.builtin_directory = plugins_beside_library();
+  return options;
 }
 
 void append(std::vector<Diagnostic>& all, const std::vector<Diagnostic>& more) {
@@ -49,14 +55,14 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   const prepare::Prepared prepared = prepare::prepare(*file);
   c.report.warnings = prepared.warnings;
   std::optional<plugin::Registry> own;
-  plugin::Registry& registry = given ? *given : own.emplace(options.plugins);
+  plugin::Registry& registry = given ? *given : own.emplace(with_standard_plugins(options.plugins));
   c.store = open_weights(*file, options, registry, c);
 
   conversion::Builder builder;
   conversion::Tensors tensors(builder, *c.store);
   conversion::Converter driver(*file, builder, tensors, registry, options, c.report);
   const auto outputs = driver.lower_model(prepared);
-  c.module = conversion::make_module(file->model, outputs, builder, options);
+  c.module = conversion::make_module(file->model, outputs, builder, tensors, options);
   fx::run_passes(c.module, options);
   conversion::find_bytes(c.module, builder, tensors, options.weights);
   append(c.report.warnings, c.store->settle());

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "core/build/host_error.hpp"
-#include "core/fx/program.hpp"
 #include "core/fx/schema.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/shapes/type.hpp"
 
 namespace onnx {

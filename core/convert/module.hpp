@@ -8,15 +8,15 @@
 
 #include "core/build/builder.hpp"
 #include "core/build/tensors.hpp"
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::conversion {
 
-/// The module of a lowered model, without dead nodes, its tensors with their roles and still
-/// without bytes. `outputs`: the values of its outputs. Ends the builder.
+/// The module of a lowered model, its tensors with their roles, tied, and still without bytes.
+/// `outputs`: the values of its outputs. Ends the builder.
 fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
-                       Builder& builder, const Options& options);
+                       Builder& builder, Tensors& tensors, const Options& options);
 
 /// Has the bytes of the tensors that are left looked for.
 void find_bytes(fx::Module& module, Builder& builder, Tensors& tensors, weights::Mode mode);

@@ -48,7 +48,7 @@ const std::string* fx_text(const fx::Node& reader) {
 
 class Judge {
  public:
-  Judge(const fx::Module& module, const std::vector<const TensorEntry*>& entries,
+  Judge(const fx::Module& module, const std::vector<TensorEntry*>& entries,
         const onnx::ModelProto& model)
       : module_(module),
         entries_(entries),
@@ -146,7 +146,7 @@ class Judge {
   }
 
   const fx::Module& module_;
-  const std::vector<const TensorEntry*>& entries_;
+  const std::vector<TensorEntry*>& entries_;
   const Evidence evidence_;
   const Signature signature_;
   const bool by_torch_;
@@ -155,7 +155,7 @@ class Judge {
 
 }  // namespace
 
-void assign_roles(fx::Module& module, const std::vector<const TensorEntry*>& entries,
+void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
                   const onnx::ModelProto& model, const Options& options) {
   const Judge judge(module, entries, model);
   for (uint32_t i = 0; i < module.tensors.size(); i++) {

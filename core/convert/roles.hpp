@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "core/build/builder.hpp"
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::conversion {
 
 /// Sets role, requires_grad and role_because of the module's tensors; entries[i] made tensors[i].
 /// In this order: the user's globs; the exporter's graph signature and the way in which PyTorch's
 /// older exporter stores constants; what lowerings claimed; evidence in the program; a default.
-void assign_roles(fx::Module& module, const std::vector<const TensorEntry*>& entries,
+void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
                   const onnx::ModelProto& model, const Options& options);
 
 }  // namespace onnx2fx::conversion

@@ -86,20 +86,35 @@ const Signature::Entry* Signature::find(const std::string& initializer) const {
   return it == placeholder_of_.end() ? nullptr : &entries_.at(it->second);
 }
 
-std::vector<const Signature::Entry*> Signature::computed(std::string_view fx_node) const {
-  std::vector<const Entry*> found;
+/// Calls f with each placeholder of a parameter that an FX node's text mentions.
+template <class F>
+static void for_each_parameter(std::string_view fx_node, F&& f) {
   for (size_t at = fx_node.find("%p_"); at != std::string_view::npos;
        at = fx_node.find("%p_", at + 1)) {
     size_t end = at + 1;
     while (end < fx_node.size() &&
            (std::isalnum(static_cast<unsigned char>(fx_node[end])) || fx_node[end] == '_'))
       end++;
-    const std::string placeholder(fx_node.substr(at + 1, end - at - 1));
+    f(std::string(fx_node.substr(at + 1, end - at - 1)));
+  }
+}
+
+std::vector<const Signature::Entry*> Signature::computed(std::string_view fx_node) const {
+  std::vector<const Entry*> found;
+  for_each_parameter(fx_node, [&](const std::string& placeholder) {
     const auto entry = entries_.find(placeholder);
     if (entry != entries_.end() && entry->second.kind == Kind::kParameter &&
         !held_.count(placeholder))
       found.push_back(&entry->second);
-  }
+  });
+  return found;
+}
+
+bool Signature::mentions(std::string_view fx_node, const std::string& initializer) const {
+  const auto held = placeholder_of_.find(initializer);
+  bool found = false;
+  if (held != placeholder_of_.end())
+    for_each_parameter(fx_node, [&](const std::string& p) { found |= p == held->second; });
   return found;
 }
 

@@ -30,6 +30,8 @@ class Signature {
   /// The parameters that the text of an FX node ("%linear : ... (%x, %p_fc_weight)") mentions and
   /// that no initializer of the graph holds as they were: something was computed of them.
   std::vector<const Entry*> computed(std::string_view fx_node) const;
+  /// Whether such a text mentions what the initializer holds.
+  bool mentions(std::string_view fx_node, const std::string& initializer) const;
 
  private:
   void read(std::string_view text);

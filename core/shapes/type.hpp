@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "core/include/onnx2fx/program.hpp"
 #include "core/shapes/sym.hpp"
-#include "core/fx/program.hpp"
 
 namespace onnx {
 class TypeProto;

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/write/graph_json.hpp"
 #include "core/write/safetensors.hpp"
 

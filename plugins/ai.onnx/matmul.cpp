@@ -77,7 +77,8 @@ void gemm(Node& n) {
   if (p.transpose_b) p.b = n.call("aten::t", {p.b});
   Value y;
   if (p.c) {
-    y = n.call("aten::addmm", {p.c, p.a, p.b}, {{"beta", p.beta}, {"alpha", p.alpha}});
+    const Kwargs scales{{"beta", p.beta}, {"alpha", p.alpha}};
+    y = n.call("aten::addmm", {p.c, p.a, p.b}, p.plain ? Kwargs{} : scales);
   } else {
     y = n.call("aten::mm", {p.a, p.b});
     if (!p.plain) y = n.call("aten::mul.Scalar", {y, p.alpha});

@@ -7,6 +7,7 @@
 
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/padding.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -89,7 +90,7 @@ struct Padded {
 Padded padded(Node& n, const Pool& p, const Arg& fill) {
   const Ints none(p.w.axes, 0);
   if (fits_aten(p)) return {p.x, p.w.begin, none, p.ceil};
-  return {pad(n, p.x, p.w.begin, whole_end(n, p), fill), none, p.w.begin, false};
+  return {padded(n, p.x, {p.w.begin, whole_end(n, p)}, fill), none, p.w.begin, false};
 }
 
 // ---- MaxPool ----
@@ -173,7 +174,7 @@ Value share(Node& n, const Pool& p, const Ints& end, bool include) {
       after[i] = n.sub(end[i], p.w.end[i]);
     }
   size.insert(size.begin(), {1, 1});
-  const Value ones = pad(n, n.call("aten::new_ones", {p.x, size}), before, after, 0);
+  const Value ones = padded(n, n.call("aten::new_ones", {p.x, size}), {before, after});
   int64_t elements = 1;
   for (const Int& k : p.w.kernel) elements *= k.literal();
   // a window of nothing but padding has the average 0
@@ -189,7 +190,7 @@ void average_pool(Node& n) {
     return n.output(
         n.call(kTargets[p.w.axes - 1], {p.x, p.w.kernel, p.w.strides, p.w.begin, p.ceil, include}));
   const Ints end = whole_end(n, p);
-  const Value sum = mean_of(n, pad(n, p.x, p.w.begin, end, 0), p.w);
+  const Value sum = mean_of(n, padded(n, p.x, {p.w.begin, end}), p.w);
   const bool all_count = !p.ceil && (include || !p.w.is_padded());
   n.output(all_count ? sum : n.call("aten::div.Tensor", {sum, share(n, p, end, include)}));
 }
@@ -202,7 +203,7 @@ double exponent(Node& n) {
 
 void lp_pool(Node& n) {
   const Pool p = read_pool(n);
-  const Value x = pad(n, p.x, p.w.begin, whole_end(n, p), 0);
+  const Value x = padded(n, p.x, {p.w.begin, whole_end(n, p)});
   n.output(n.call("aten::linalg_vector_norm", {windows_of(n, x, p.w), exponent(n), taps(p.w)}));
 }
 
@@ -272,7 +273,7 @@ void max_unpool(Node& n) {
     const Ints wanted = shape_of_rank(n, output_shape, shape.size());
     Ints end;
     for (size_t i = 0; i < shape.size(); i++) end.push_back(n.sub(wanted[i], shape[i]));
-    y = pad(n, y, Ints(shape.size(), 0), end, 0);
+    y = padded(n, y, {Ints(shape.size(), 0), end});
   }
   n.output(y);
 }

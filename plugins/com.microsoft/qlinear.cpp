@@ -6,11 +6,8 @@
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
-#include "plugins/lowering/arange.hpp"
-#include "plugins/lowering/conversion.hpp"
-#include "plugins/lowering/scalar.hpp"
+#include "plugins/lowering/dtype.hpp"
 #include "plugins/lowering/softmax.hpp"
-#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;
@@ -160,63 +157,43 @@ void average_pool(Node& n) {
                             window_extents(n, x, extent_of(n, x, 1), w, ceil), last);
 }
 
-// A parameter of the output channels.
-Value by_channel(Node& n, Value v, size_t axes_after) {
-  if (!v || n.rank(v) == 0) return v;
-  return along(n, v, 0, static_cast<int64_t>(axes_after) + 1);
-}
-
 void conv(Node& n) {
   const bool last = n.flag("channels_last", false);
   const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
   const Value weight = n.role(n.input(3), O2FX_ROLE_BUFFER), bias = buffer(n, 8);
-  const size_t axes = static_cast<size_t>(n.rank(weight, 3)) - 2;
-  n.ignore("kernel_shape");  // the weight says it
-  Ints kernel;
-  for (size_t i = 0; i < axes; i++) kernel.push_back(n.dim(weight, static_cast<int64_t>(i) + 2));
-  const Windows w = read_windows(n, x, kernel);
-  const Value x_zero = as_scalar(n, buffer(n, 2));
-  Value in = centred(n, x, x_zero);
-  const Ints padding = even_padding(n, in, w);
-  const Value filter = centred(n, weight, by_channel(n, buffer(n, 5), axes + 1));
-  Value y = n.call("aten::convolution", {in, filter, nullptr, w.strides, padding, w.dilations,
-                                         false, Ints(axes, Int(0)), n.integer("group", 1)});
+  const Windows w = read_windows(n, x, kernel_of(n, weight));
+  Value y = exact_convolution(n, x, weight, buffer(n, 2), buffer(n, 5), w);
   if (bias)
-    y = n.call("aten::add.Tensor",
-               {y, n.call("aten::to.dtype", {by_channel(n, bias, axes), Dtype{kDouble}})});
-  Value factor = n.call("aten::mul.Tensor", {buffer(n, 1), by_channel(n, buffer(n, 4), axes)});
+    y = n.call("aten::add.Tensor", {y, by_channel(n, number_in(n, bias, kDouble), bias, w.axes)});
+  const Value weight_scale = buffer(n, 4);
+  Value factor =
+      n.call("aten::mul.Tensor", {buffer(n, 1), by_channel(n, weight_scale, weight_scale, w.axes)});
   factor = n.call("aten::div.Tensor", {factor, buffer(n, 6)});
   y = n.call("aten::mul.Tensor", {y, factor});
   const int32_t dtype = n.dtype(n.input(7));
-  output_where_channels_are(n, rounded(n, y, buffer(n, 7), dtype), dtype,
+  output_where_channels_are(n, rounded(n, y, number_in(n, buffer(n, 7), kFloat), dtype), dtype,
                             window_extents(n, x, extent_of(n, weight, 0), w, false), last);
 }
 
 // ---- QuantizeLinear, DequantizeLinear
 
-// A scale or zero point: one, or one for each position along `axis`.
-Value spread(Node& n, Value v, Value x) {
-  if (!v || n.rank(v) == 0) return v;
-  if (n.dim(v, 0).is(1)) return as_scalar(n, v);
-  return along(n, v, Node::axis(n.integer("axis", 1), n.rank(x, 1)), n.rank(x));
-}
-
 void quantize_linear(Node& n) {
-  const Value x = n.input(0), zero = buffer(n, 2);
-  n.has("axis");
+  const Value x = n.input(0), scale = buffer(n, 1), zero = buffer(n, 2);
+  const Granularity g{n.integer("axis", 1)};
   const int32_t to = zero ? n.dtype(zero) : static_cast<int32_t>(kUint8);
   if (!is_integer(to)) throw Unsupported("input 2: expected an integer type");
-  const Value y =
-      quantized(n, n.cast(x, kFloat), spread(n, buffer(n, 1), x), spread(n, zero, x), to);
-  n.output(like(n, y, x, to));
+  const Value offset = zero ? spread(n, zero, x, zero, g) : zero;
+  n.output(
+      like(n, quantized(n, n.cast(x, kFloat), spread(n, scale, x, scale, g), offset, to), x, to));
 }
 
 void dequantize_linear(Node& n) {
-  const Value x = n.input(0), scale = buffer(n, 1);
-  n.has("axis");
+  const Value x = n.input(0), scale = buffer(n, 1), zero = buffer(n, 2);
+  const Granularity g{n.integer("axis", 1)};
   const int32_t to = n.dtype(scale);
-  const Value y = dequantized(n, x, spread(n, scale, x), spread(n, buffer(n, 2), x));
-  n.output(like(n, to == kFloat ? y : n.call("aten::to.dtype", {y, Dtype{to}}), x, to));
+  const Value y =
+      dequantized(n, x, spread(n, scale, x, scale, g), zero ? spread(n, zero, x, zero, g) : zero);
+  n.output(like(n, to == kFloat ? y : to_dtype(n, y, to), x, to));
 }
 
 constexpr o2fx_op kOps[] = {

@@ -6,9 +6,6 @@
 namespace onnx2fx {
 namespace {
 
-// onnx.TensorProto.DataType, beyond those that the SDK names.
-constexpr int32_t kFloat6e2m3 = 27, kFloat6e3m2 = 28;
-
 // ---- what the narrow types can hold
 
 struct Width {

@@ -22,7 +22,6 @@ from typing import Any, Iterable, Mapping, Optional
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch  # noqa: E402
-
 from cases import Case, has_plain_inputs, load_cases, with_initializers  # noqa: E402
 from onnx_to_fx import convert_onnx_to_fx  # noqa: E402
 from skips import Check, Result, faults, read_skips, summary  # noqa: E402

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from one_node import bytes_, check, floats, node_model, run_module, scalar
 
 TYPES = [np.uint8, np.int8]

@@ -14,7 +14,6 @@ import onnx.parser
 import onnxruntime
 import pytest
 import torch
-
 from onnx_to_fx import convert_onnx_to_fx
 
 HEAD = '<ir_version: 8, opset_import: ["": 17]>\n'

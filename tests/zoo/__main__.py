@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+import tempfile
 import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -68,6 +69,7 @@ def preload(models: list[Model]) -> None:
     import onnxscript  # noqa: F401
 
     torch.set_num_threads(1)
+    torch.backends.mha.set_fastpath_enabled(False)  # fused, and only without gradients
     # that torchvision is not installed
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     onnxruntime.set_default_logger_severity(4)
@@ -75,6 +77,22 @@ def preload(models: list[Model]) -> None:
 
     for m in models:
         __import__(f"zoo.networks.{m.network.split('.')[0]}")
+    warm()
+
+
+def warm() -> None:
+    """What torch imports and builds at the first call of each tracer: seconds that every cell would pay."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    linear, x = torch.nn.Linear(2, 2), torch.randn(2, 2)
+    with torch.no_grad(), exports.silence(), tempfile.NamedTemporaryFile() as f:
+        make_fx(torch.relu, tracing_mode="fake")(x)
+        torch.jit.trace(linear, x)
+        torch.compile(linear, backend="aot_eager", dynamic=True)(x)
+        torch.export.save(torch.export.export(linear, (x,)), f.name)
+        torch.onnx.export(linear, (x,), f.name, dynamo=True, verbose=False, dynamic_shapes=({0: "n"},))
+    torch._dynamo.reset()
 
 
 def applicable(model: Model, form: str, groups: list[columns.Group]) -> list[columns.Group]:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import resource
+import signal
 import time
 import traceback
 import types
@@ -17,6 +18,7 @@ from .columns import Group, Skip
 from .compare import Wrong
 
 MEMORY = 6 << 30
+PATIENCE = 5  # how much longer than its time of the processor a cell may take
 FORK = multiprocessing.get_context("fork")
 
 Cell = dict[str, Any]  # status: ok, fail, crash, time, skip; what, kind, seconds, where
@@ -25,11 +27,11 @@ Cell = dict[str, Any]  # status: ok, fail, crash, time, skip; what, kind, second
 def run(group: Group, subject: Any, seconds: float | None = None) -> dict[str, Cell]:
     """Column -> cell of the group's columns."""
     ours, theirs = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=_work, args=(theirs, group, subject))
+    process = FORK.Process(target=_work, args=(theirs, group, subject, seconds or group.seconds))
     start = time.monotonic()
     process.start()
     theirs.close()
-    limit = seconds or group.seconds
+    limit = (seconds or group.seconds) * PATIENCE
     cells: dict[str, Cell] = {}
     for name in group.columns:
         left = start + limit - time.monotonic()
@@ -40,8 +42,7 @@ def run(group: Group, subject: Any, seconds: float | None = None) -> dict[str, C
             cells[name] = ours.recv()
         except EOFError:
             process.join()
-            what = f"the process ended with {process.exitcode}"
-            cells[name] = {"status": "crash", "kind": "crash", "what": what}
+            cells[name] = _ended(process.exitcode)
             break
         if cells[name]["status"] != "ok":
             break
@@ -55,10 +56,18 @@ def run(group: Group, subject: Any, seconds: float | None = None) -> dict[str, C
     return cells
 
 
-def _work(pipe: Any, group: Group, subject: Any) -> None:
+def _ended(code: int) -> Cell:
+    if code == -signal.SIGXCPU:
+        return {"status": "time", "kind": "time limit", "what": "the processor's time is used up"}
+    return {"status": "crash", "kind": "crash", "what": f"the process ended with {code}"}
+
+
+def _work(pipe: Any, group: Group, subject: Any, seconds: float) -> None:
     warnings.simplefilter("ignore")
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1), os.dup2(null, 2)
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds), resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     gc.freeze()
     start = time.monotonic()
@@ -102,7 +111,7 @@ def kind_of(error: BaseException) -> str:
     cause = next((line for line in lines if re.match(r"(\w+Error|Exception): ", line)), "")
     text = cause or f"{type(error).__name__}: {lines[0] if lines else ''}"
     text = re.sub(r"'(?!(aten|prims|List|Tensor|[Ss]ym|int|list|tuple|NoneType)\b)[^']*'|\"[^\"]*\"|`[^`]*`", "'…'", text)
-    text = re.sub(r"\b0x[0-9a-f]+\b", "…", text)
+    text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>|\b0x[0-9a-f]+\b", "…", text)
     text = re.sub(r"(\[|\()[-\d, s]+(\]|\))", r"\1…\2", text)
     return re.sub(r"\d+(\.\d+)?", "N", text)[:160]
 

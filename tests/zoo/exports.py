@@ -83,7 +83,7 @@ def exported(model: Model, form: str) -> pathlib.Path:
         for old in FOLDER.glob(f"{model.name}.{form}.*"):
             old.unlink()
         try:
-            with warnings.catch_warnings(), _silence():
+            with warnings.catch_warnings(), silence():
                 warnings.simplefilter("ignore")
                 FORMS[form](model, str(part))
         except Exception as e:  # whatever the exporter raises is the result
@@ -96,7 +96,7 @@ def exported(model: Model, form: str) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _silence():
+def silence():
     """The exporters print graphs, from C++ too."""
     kept = os.dup(1), os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)

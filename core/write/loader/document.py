@@ -120,6 +120,8 @@ class DocumentBuilder:
 
 def check(document: Mapping[str, Any]) -> None:
     """Refuses a document of another format or of a newer major version."""
+    if not isinstance(document, dict):
+        raise PackageError(f"graph.json: expected an object, got {type(document).__name__}")
     if document.get("format") != FORMAT:
         raise PackageError(
             f"graph.json: format: expected {FORMAT!r}, got {document.get('format')!r}"

@@ -8,14 +8,14 @@ from typing import Any, Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from . import targets
 from .errors import PackageError
 from .targets import dtype_of, identifier, named
+from .vocabulary import MODULES
 
 
 def nn_module(entry: Mapping[str, Any], tensor: Callable[[int], torch.Tensor]) -> nn.Module:
     """The module of an entry of document["modules"]; `tensor` gives a tensor by its index."""
-    cls = named("module type", entry["type"], targets.MODULES, nn)
+    cls = named("module type", entry["type"], MODULES, nn)
     arguments = {identifier(k): _plain(v) for k, v in entry["args"].items()}
     if not entry["tensors"]:
         return cls(**arguments)
@@ -46,7 +46,8 @@ def _plain(a: Any) -> Any:
         return [_plain(x) for x in a]
     if isinstance(a, dict):
         ((kind, value),) = a.items()
-        return {"float": float, "dtype": dtype_of}[kind](value)
+        make: dict[str, Callable[[Any], Any]] = {"float": float, "dtype": dtype_of}
+        return make[kind](value)
     return a
 
 

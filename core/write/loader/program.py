@@ -39,19 +39,22 @@ class ProgramBuilder:
             "call_function": self._call_function,
             "call_module": self._call_module,
         }
-        *nodes, output = self.program["nodes"]
-        for n in nodes:
+        for n in self.program["nodes"]:
             try:
+                if n["op"] == "output":
+                    self._output(n, single)
+                    break
                 node = make[n["op"]](n)
-            except (KeyError, TypeError, PackageError) as e:
+                self._describe(node, n)
+            except Exception as e:  # whatever torch says to what the document wants of it
                 where = f"program {self.program['name']!r}: node {n.get('name')!r}"
-                raise PackageError(
-                    f"{where}: {type(e).__name__ if isinstance(e, KeyError) else ''}{e}"
-                ) from e
-            self._describe(node, n)
+                what = f"no {e} is known" if isinstance(e, KeyError) else str(e)
+                raise PackageError(f"{where}: {what}") from e
             self.env[n["name"]] = node
-        self._output(output, single)
-        self.module.graph = self.graph
+        try:
+            self.module.graph = self.graph  # its code is written and compiled here
+        except Exception as e:
+            raise PackageError(f"program {self.program['name']!r}: {e}") from e
         return self.module
 
     def _describe(self, node: fx.Node, n: Mapping[str, Any]) -> None:

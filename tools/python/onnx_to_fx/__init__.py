@@ -25,6 +25,7 @@ from .loader.errors import (
     UnsupportedOperatorError,
 )
 from .loader.strings import Strings
+from .loader.vocabulary import DIALECTS, WEIGHT_MODES
 from .loader.weightless import (
     chosen_weights,
     dynamic_shapes,
@@ -108,7 +109,7 @@ def convert_onnx_to_fx(
     from . import _native
 
     weights = chosen_weights(weights)
-    _one_of("weights", weights, ("reference", "copy", "meta", "fake", "random"))
+    _one_of("weights", weights, (*WEIGHT_MODES, "fake"))
     options = dict(
         plugin_dirs=[os.fspath(d) for d in plugin_dirs],
         builtin_directory=_builtin_plugins(),
@@ -116,7 +117,7 @@ def convert_onnx_to_fx(
         op_set=op_set or "",
         weights="meta" if weights == "fake" else weights,
         weight_roots=[os.fspath(d) for d in weight_roots],
-        dialect=_one_of("dialect", dialect, ("nn", "aten")),
+        dialect=_one_of("dialect", dialect, DIALECTS),
         trainable=list(trainable),
         frozen=list(frozen),
         keep_going=keep_going,

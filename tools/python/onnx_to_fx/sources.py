@@ -12,6 +12,8 @@ import torch
 
 from . import loader, sharding
 from .loader import safetensors, weights
+from .loader.vocabulary import SAFETENSORS
+from .notes import notes_of
 
 # Offsets and shape of a part of a stored tensor; None: all of it.
 Block = Optional[tuple[tuple[int, ...], tuple[int, ...]]]
@@ -43,7 +45,9 @@ Read = Callable[[Stored, Block], torch.Tensor]
 
 class Source(Protocol):
     label: str  # for messages
-    tensors: Sequence[Stored]
+
+    @property
+    def tensors(self) -> Sequence[Stored]: ...
 
     def reading(
         self, whole: Iterable[Stored], copy: bool
@@ -147,7 +151,7 @@ def _of_model(model: Any, label: str, module: torch.nn.Module, directory: Any) -
     """Converts again, as the module was: only this tells which bytes each tensor is made of."""
     from . import _builtin_plugins, _convert, _native  # the package imports this module
 
-    meta = module.meta.get("onnx2fx", {})
+    meta = notes_of(module)
     options = {
         "dialect": meta.get("dialect", "nn"),
         **meta.get("options", {}),
@@ -181,7 +185,7 @@ def _of_safetensors(label: str, files: Sequence[str]) -> Source:
                 first = files[tensors[key].data["source"]]
                 raise ValueError(f"{label}: tensor {key!r}: stands in {first} and in {path}")
             data = {"source": i, "offset": offset, "length": length}
-            name = safetensors.DTYPES.get(dtype, dtype)
+            name = SAFETENSORS.get(dtype, dtype)
             tensors[key] = Stored(key, name, tuple(shape), data, None, key in transposed)
     sources = [{"path": f, "size": None, "mtime_ns": None} for f in files]
     return _Document(label, list(tensors.values()), sources, files)

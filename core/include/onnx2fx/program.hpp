@@ -1,14 +1,17 @@
 // The FX program: torch.fx one to one, without Python. A Module is what a conversion makes:
 // programs (the root and the operands of higher-order operators), the tensors they use, and, after
 // raise_modules, the nn modules. Knows neither protobuf nor LibTorch.
-#ifndef ONNX2FX_CORE_FX_PROGRAM_HPP_
-#define ONNX2FX_CORE_FX_PROGRAM_HPP_
+#ifndef ONNX2FX_PROGRAM_HPP_
+#define ONNX2FX_PROGRAM_HPP_
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -158,6 +161,10 @@ struct Tensor {
   std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
 };
 
+/// Gives the stored bytes of a tensor of a module: C order, little-endian, in the tensor's own
+/// dtype; none of a tensor without data (weightless).
+using TensorBytes = std::function<std::span<const uint8_t>(const Tensor&)>;
+
 /// A file that holds tensor bytes.
 struct Source {
   std::string path;  ///< as opened
@@ -186,7 +193,9 @@ struct Port {
   TypeText type;
 };
 
-enum class Dialect : uint8_t { kAten, kNn };
+enum class Dialect : uint8_t { kNn, kAten };
+/// By dialect.
+inline constexpr std::string_view kDialectWords[] = {"nn", "aten"};
 
 struct Module {
   Dialect dialect = Dialect::kAten;
