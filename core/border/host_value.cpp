@@ -61,6 +61,7 @@ o2fx_status value_info(o2fx_ctx ctx, o2fx_value id, o2fx_value_info* out) {
   return in_lowering(ctx, [&](Lowering& l) {
     Builder& b = l.builder;
     const Value& v = b.value(id);
+    if (!v.type.dtype || !v.type.dims) l.untyped.push_back(id);
     return give(raw_info(l, v.type, is_constant(b, v)), out);
   });
 }

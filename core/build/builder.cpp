@@ -211,6 +211,7 @@ uint32_t Builder::end(const o2fx_arg& result) {
   Argument r = argument(result);
   OpenProgram& p = programs_[index];
   p.result = std::move(r);
+  p.returns = result.tag == O2FX_T_LIST ? types_of(result) : Types{value(result.u.v).type};
   p.state = OpenProgram::State::kEnded;
   stack_.pop_back();
   return index;

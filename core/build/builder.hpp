@@ -20,7 +20,7 @@
 #include "core/build/host_error.hpp"
 #include "core/fx/schema.hpp"
 #include "core/include/onnx2fx/program.hpp"
-#include "core/shapes/type.hpp"
+#include "core/shapes/type_rules.hpp"
 
 namespace onnx {
 class SparseTensorProto;
@@ -96,6 +96,7 @@ struct OpenProgram {
   std::vector<Capture> captures;
   enum class State : uint8_t { kOpen, kEnded, kClosed } state = State::kOpen;
   fx::Argument result;
+  std::vector<Type> returns;  ///< types of the results, once ended
   std::unordered_map<std::string, int> names;
 
   // Caches; `log` holds what was added, newest last, for the undo.
@@ -116,6 +117,11 @@ struct EmitContext {
   /// Values that stand for others in the running lowering (a tensor's own copy).
   std::map<ValueId, ValueId> replaced;
 };
+
+/// Arithmetic on Python numbers, operator::getitem among it.
+bool is_number_target(const std::string& target);
+/// A higher-order operator, or a leaf that takes programs.
+bool runs_programs(const std::string& target);
 
 class Builder {
  public:
@@ -174,6 +180,9 @@ class Builder {
   fx::Argument argument(const o2fx_arg& a, int depth = 0);
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
+  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it is
+  /// known, or it is no node's.
+  std::string describe_unknown(ValueId id);
 
   // ---- transactions: see Transaction
   struct Mark {
@@ -213,8 +222,30 @@ class Builder {
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);
   std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
-  std::vector<Type> result_types(const std::string& target, const fx::Schema* schema,
-                                 const o2fx_emit& call);
+  const fx::Schema* check_target(const std::string& target, const o2fx_emit& call);
+  std::optional<ValueId> fold(const std::string& target, const o2fx_emit& call);
+  uint32_t append_call(const std::string& target, const o2fx_emit& call);
+  ValueId add_result(uint32_t node, Type type);
+  std::vector<ValueId> unpack(uint32_t node, const Returned& result, bool list, uint32_t n);
+
+  // result_types.cpp
+  /// Extents that nobody knows become atoms of the value.
+  const Type& completed_type(ValueId id);
+  Operand operand(ValueId id);
+  Operand operand(const o2fx_arg& a);
+  bool is_visible(const Sym& s);
+  Type seen_outside(Type type);
+  Types types_of(const o2fx_arg& list);
+  Types returns_of(const o2fx_arg& program);
+  const OpenProgram& program_of(const o2fx_arg& a);
+  void check_carried(const o2fx_arg& program, size_t n, size_t formal, size_t result);
+  Types scan_result(const std::vector<o2fx_arg>& arguments);
+  Types loop_result(const std::vector<o2fx_arg>& arguments);
+  Types program_result(const std::string& target, const fx::Schema* schema, const o2fx_emit& call);
+  Returned call_result(const fx::Schema& schema, const o2fx_emit& call);
+  Returned result_types(const std::string& target, const fx::Schema* schema, const o2fx_emit& call);
+  const fx::Node* untyped_by(ValueId id);
+  static Type raw_type(const Returned& result, bool list);
 
   void type_nodes();
 

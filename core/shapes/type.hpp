@@ -24,6 +24,7 @@ struct Type {
   int32_t dtype = 0;                          ///< onnx.TensorProto.DataType; 0: unknown
   std::optional<std::vector<MaybeSym>> dims;  ///< nullopt: rank unknown
   std::shared_ptr<const Type> elem;           ///< SEQUENCE, OPTIONAL, MAP
+  std::shared_ptr<const std::vector<Type>> items;  ///< TUPLE
 
   static Type tensor(int32_t dtype, const std::vector<int64_t>& dims);
   bool is_tensor() const { return kind == O2FX_KIND_TENSOR; }

@@ -7,6 +7,7 @@
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/pooling.hpp"
 #include "plugins/lowering/softmax.hpp"
 
 using namespace onnx2fx;
@@ -128,33 +129,24 @@ void global_average_pool(Node& n) {
   n.output(typed(n, as_quantized(n, y, 3, x), n.dtype(x), extents));
 }
 
-std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w, bool ceil) {
+std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w,
+                                   const Ints& end) {
   std::vector<Extent> r{extent_of(n, x, 0), channels};
   for (size_t i = 0; i < w.axes; i++) {
-    Int free = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], w.end[i]));
-    free = n.sub(free, w.reach(n, i));
-    if (ceil) free = n.add(free, w.strides[i] - 1);
-    r.push_back(n.add(n.floordiv(free, w.strides[i]), 1));
+    const Int padded = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], end[i]));
+    r.push_back(n.add(n.floordiv(n.sub(padded, w.reach(n, i)), w.strides[i]), 1));
   }
   return r;
 }
 
 void average_pool(Node& n) {
-  static constexpr const char* kTargets[] = {"aten::avg_pool1d", "aten::avg_pool2d",
-                                             "aten::avg_pool3d"};
-  const bool last = n.flag("channels_last", false), ceil = n.flag("ceil_mode", false);
+  const bool last = n.flag("channels_last", false);
   const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
-  const std::vector<int64_t> kernel = n.integers("kernel_shape");
-  const Windows w = read_windows(n, x, Ints(kernel.begin(), kernel.end()));
-  if (w.axes < 1 || w.axes > 3)
-    throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(w.axes));
-  if (ceil || !w.is_even())
-    throw Unsupported("attributes 'ceil_mode', 'pads': expected 0, and the same pads at both ends");
-  const bool count = n.flag("count_include_pad", false);
-  const Value real = dequantized(n, x, buffer(n, 1), buffer(n, 2));
-  const Value y = n.call(kTargets[w.axes - 1], {real, w.kernel, w.strides, w.begin, false, count});
+  const Value real = like(n, dequantized(n, x, buffer(n, 1), buffer(n, 2)), x, kFloat);
+  const Pool p = read_pool(n, real);
+  const Value y = averaged(n, p, n.flag("count_include_pad", false));
   output_where_channels_are(n, as_quantized(n, y, 3, n.input(0)), n.dtype(n.input(0)),
-                            window_extents(n, x, extent_of(n, x, 1), w, ceil), last);
+                            window_extents(n, x, extent_of(n, x, 1), p.w, whole_end(n, p)), last);
 }
 
 void conv(Node& n) {
@@ -172,7 +164,7 @@ void conv(Node& n) {
   y = n.call("aten::mul.Tensor", {y, factor});
   const int32_t dtype = n.dtype(n.input(7));
   output_where_channels_are(n, rounded(n, y, number_in(n, buffer(n, 7), kFloat), dtype), dtype,
-                            window_extents(n, x, extent_of(n, weight, 0), w, false), last);
+                            window_extents(n, x, extent_of(n, weight, 0), w, w.end), last);
 }
 
 // ---- QuantizeLinear, DequantizeLinear

@@ -25,6 +25,7 @@ import torch  # noqa: E402
 from cases import Case, has_plain_inputs, load_cases, with_initializers  # noqa: E402
 from onnx_to_fx import convert_onnx_to_fx  # noqa: E402
 from skips import Check, Result, faults, read_skips, summary  # noqa: E402
+from typed import wrong_types  # noqa: E402
 from values import difference, to_torch  # noqa: E402
 
 _SKIPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skips.txt")
@@ -54,6 +55,10 @@ def run_case(case: Case, initializers: bool, check: Optional[Check] = None) -> s
         text = difference(
             tuple(got), [to_torch(e) for e in expected], rtol, atol, "outputs", values=values
         )
+        if not text:
+            torch.manual_seed(0)
+            with torch.no_grad():
+                text = wrong_types(module, [to_torch(i) for i in inputs])
         if text:
             return text
     return ""

@@ -52,7 +52,7 @@ const onnx::ModelProto& network() {
 }
 
 std::string written(const Conversion& c) {
-  return write::graph_json(c.module, {.weights = write::Weights::kMemory, .folder = {}}) +
+  return write::graph_json(c.module, {.weights = std::nullopt, .folder = {}}) +
          write::report_json(c);
 }
 

@@ -422,7 +422,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const Conversion c =
         convert(std::make_shared<const std::string>(model()), "net.onnx", "", options, &registry);
-    write::graph_json(c.module, {.weights = write::Weights::kMemory, .folder = {}});
+    write::graph_json(c.module, {.weights = std::nullopt, .folder = {}});
   } catch (const ConversionError&) {  // how it refuses
   }
   return 0;

@@ -38,7 +38,7 @@ inline std::string converted(std::string model, uint8_t flags) {
   try {
     const Conversion c = convert(std::make_shared<const std::string>(std::move(model)), "net.onnx",
                                  "", options_of(flags), &standard_plugins());
-    return write::graph_json(c.module, {.weights = write::Weights::kMemory, .folder = {}}) +
+    return write::graph_json(c.module, {.weights = std::nullopt, .folder = {}}) +
            write::report_json(c);
   } catch (const PluginError&) {
     throw;

@@ -8,6 +8,7 @@ import torch
 from torch import fx, nn
 
 from . import targets
+from .control_flow import FORMS
 from .errors import PackageError
 from .targets import dtype_of, identifier, named
 
@@ -81,6 +82,8 @@ class ProgramBuilder:
 
     def _call_function(self, n: Mapping[str, Any]) -> fx.Node:
         target = n["target"]
+        if target in FORMS and self.builder.document["dialect"] == "nn":
+            return self._control_flow(n)
         args = tuple(self._list(n["args"]))
         if target.startswith("higher_order::"):
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
@@ -88,6 +91,14 @@ class ProgramBuilder:
         return self.graph.create_node(
             "call_function", function, args, self._kwargs(n), name=n["name"]
         )
+
+    def _control_flow(self, n: Mapping[str, Any]) -> fx.Node:
+        body_of = lambda a: self.builder.program(a["program"])  # noqa: E731
+        module, args = FORMS[n["target"]](n["args"], body_of)
+        module.onnx = self.builder.place_of(n)
+        path = self.builder.unused(n["name"])
+        self.module.add_module(path, module)
+        return self.graph.create_node("call_module", path, tuple(self._list(args)), name=n["name"])
 
     def _output(self, n: Mapping[str, Any], single: bool) -> None:
         # a list: all results, or the one result, which is a sequence

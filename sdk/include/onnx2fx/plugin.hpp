@@ -339,7 +339,7 @@ class Node {
     check(h_->graph_value_info(c_, g.id, is_output, static_cast<uint32_t>(k), &i.raw));
     return i;
   }
-  /// States the type of a value that this lowering made.
+  /// States the type of a result of the pack's own torch op; the host knows that of all others.
   Value state(Value v, const Info& i) {
     check(h_->set_value_info(c_, v.id, &i.raw));
     return v;
