@@ -19,9 +19,7 @@ class NodeOperands final : public Operands {
 
   const Type& type(size_t i) override { return value(i).type; }
   const std::vector<MaybeSym>* elements(size_t i) override;
-  Sym dim(size_t i, int64_t axis) override {
-    return builder_.dim(node_.inputs[i], axis);
-  }
+  Sym dim(size_t i, int64_t axis) override { return builder_.dim(node_.inputs[i], axis); }
   MaybeSym measured(size_t i, int64_t axis) override;
   const onnx::TypeProto* type_proto(size_t i) override;
   const onnx::TensorProto* tensor_proto(size_t i) override;

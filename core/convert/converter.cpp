@@ -147,8 +147,8 @@ Faults Converter::lower_by_first(const Place& place, const NodeView& view, std::
   return {nobody_lowers(place, std::move(why_not))};
 }
 
-// Integers, and truths that are literals. Floats, and what is true of sizes, are lowered as well, for
-// those who want the tensor.
+// Integers, and truths that are literals. Floats, and what is true of sizes, are lowered as well,
+// for those who want the tensor.
 static bool needs_no_node(const std::optional<std::vector<MaybeSym>>& elements, int32_t dtype) {
   const bool truths = dtype == onnx::TensorProto::BOOL;
   return elements && !is_tracked_float(dtype) &&

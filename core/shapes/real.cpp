@@ -60,8 +60,7 @@ std::vector<Line> lines(const Line& l, Rounding how) {
 
 bool follows(const Trial& t, Rounding how, const Line& line) {
   for (size_t i = 0; i < t.exact.size(); i++)
-    if (computed(how, t.exact[i]) !=
-        static_cast<double>(line(t.first + static_cast<int64_t>(i))))
+    if (computed(how, t.exact[i]) != static_cast<double>(line(t.first + static_cast<int64_t>(i))))
       return false;
   return true;
 }
@@ -108,7 +107,8 @@ MaybeSym rounded_by_trial(SymTable& syms, const RealPtr& x, Rounding how, const 
 }
 
 bool is_float64(const Real& x) {
-  const bool own = x.form == Form::kLiteral || x.form == Form::kSize || x.dtype == TensorProto::DOUBLE;
+  const bool own =
+      x.form == Form::kLiteral || x.form == Form::kSize || x.dtype == TensorProto::DOUBLE;
   return own && (!x.a || is_float64(*x.a)) && (!x.b || is_float64(*x.b));
 }
 
@@ -116,8 +116,7 @@ bool never_negative(SymTable& syms, const Real& x) {
   if (x.form == Form::kLiteral) return x.literal >= 0;
   if (x.form == Form::kSize) return syms.never_negative(x.size);
   if (x.form == Form::kRoot) return true;
-  return x.form != Form::kSub && never_negative(syms, *x.a) &&
-         (!x.b || never_negative(syms, *x.b));
+  return x.form != Form::kSub && never_negative(syms, *x.a) && (!x.b || never_negative(syms, *x.b));
 }
 
 /// floor(a / b) and ceil(a / b) of sizes: they come out right whatever the quotient is rounded to,
@@ -246,8 +245,7 @@ MaybeSym rounded(SymTable& syms, const Sym& x, Rounding how) {
       r = rounded_by_trial(syms, real, how, *t);
     } else if (is_float64(*real) && how != Rounding::kRound) {
       const int64_t most = static_cast<int64_t>(kMaxWhole);
-      r = rounding_atom(syms, {real, how, 0},
-                        {never_negative(syms, *real) ? 0 : -most, most});
+      r = rounding_atom(syms, {real, how, 0}, {never_negative(syms, *real) ? 0 : -most, most});
     }
   }
   return syms.roundings[key] = r;
@@ -268,7 +266,8 @@ MaybeSym real_less(SymTable& syms, const Sym& a, const Sym& b) {
   if (x && y) return Sym(*x < *y);
   const auto plain = [&](const Sym& s) { return is_whole(syms, s) || literal_of(syms, s); };
   if (!plain(a) || !plain(b)) return less_by_trial(syms, a, b);
-  const MaybeSym left = rounded(syms, a, Rounding::kFloor), right = rounded(syms, b, Rounding::kCeil);
+  const MaybeSym left = rounded(syms, a, Rounding::kFloor),
+                 right = rounded(syms, b, Rounding::kCeil);
   return left && right ? syms.less(*left, *right) : MaybeSym();
 }
 
