@@ -186,8 +186,8 @@ std::string removed_in(const OpSchema& schema) {
 }
 
 /// What its own revision says against a node that another one reads.
-void warn_of(const NodeProto& node, const OpSchema& schema, const std::string& where,
-                    int64_t opset, Findings& findings) {
+void warn_of(const NodeProto& node, const OpSchema& schema, const std::string& where, int64_t opset,
+             Findings& findings) {
   const std::string note = "it is read by the rules of opset " + std::to_string(opset);
   Findings own;
   if (schema.deprecated()) {

@@ -54,8 +54,7 @@ Values seeded(Node& n, Value x, const Mode& m) {
   const Value y = scaled(n, n.call("aten::mul.Tensor", {x, mask}), m.ratio);
   const Program drop = n.end(Values{y, mask});
   n.begin("keep");
-  const Program keep =
-      n.end(Values{x, n.call("aten::ones_like", {x}, {{"dtype", Dtype{kBool}}})});
+  const Program keep = n.end(Values{x, n.call("aten::ones_like", {x}, {{"dtype", Dtype{kBool}}})});
   const Values operands = n.close({drop, keep});
   const Values r = n.calls(2, "onnx2fx::cond", {m.active, drop, keep, operands});
   return {n.state(r[0], of_x), n.state(r[1], Info::tensor(kBool, of_x.raw.rank))};

@@ -1,8 +1,8 @@
 // Random tensors.
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/draws.hpp"
 #include "plugins/lowering/dtype.hpp"
 #include "plugins/lowering/functions.hpp"
-#include "plugins/lowering/draws.hpp"
 
 using namespace onnx2fx;
 
@@ -14,11 +14,10 @@ struct Distribution {
   Value (*seeded)(Node&, const Seed&, const Ints&, int32_t);
   Value (*shaped)(Node&, Value);
 };
-constexpr Distribution kNormal{
-    "aten::randn", "aten::randn_like", normal,
-    [](Node& n, Value y) { return affine(n, y, n.real("scale"), n.real("mean")); }};
-constexpr Distribution kUniform{"aten::rand", "aten::rand_like", uniform,
-                                [](Node& n, Value y) {
+constexpr Distribution kNormal{"aten::randn", "aten::randn_like", normal, [](Node& n, Value y) {
+                                 return affine(n, y, n.real("scale"), n.real("mean"));
+                               }};
+constexpr Distribution kUniform{"aten::rand", "aten::rand_like", uniform, [](Node& n, Value y) {
                                   const double low = n.real("low");
                                   return affine(n, y, n.real("high") - low, low);
                                 }};

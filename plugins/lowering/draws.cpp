@@ -62,7 +62,8 @@ int64_t bits_of(int32_t dtype) {
     case kBfloat16:
       return 8;
     default:
-      throw Unsupported("attribute 'seed': expected elements of float, double, float16 or bfloat16");
+      throw Unsupported(
+          "attribute 'seed': expected elements of float, double, float16 or bfloat16");
   }
 }
 

@@ -14,13 +14,17 @@ Value angles(Node& n, Value table, Value positions) {
   return n.call("aten::unsqueeze", {table, 1});
 }
 
-Value slice(Node& n, Value x, const Int& from, const Int& to, int64_t step = 1) {
-  return n.call("aten::slice.Tensor", {x, -1, from, to, step});
+Value slice(Node& n, Value x, const Int& from, const Int& to) {
+  return n.call("aten::slice.Tensor", {x, -1, from, to});
+}
+
+Value every_second(Node& n, Value x, int64_t from) {
+  return n.call("aten::slice.Tensor", {x, -1, from, kEnd, 2});
 }
 
 // The whole last axis of x: its two halves, or its even and odd elements, turned.
 Value rotate_pairs(Node& n, Value x, Value cos, Value sin, bool interleaved) {
-  const Values parts = interleaved ? Values{slice(n, x, 0, kEnd, 2), slice(n, x, 1, kEnd, 2)}
+  const Values parts = interleaved ? Values{every_second(n, x, 0), every_second(n, x, 1)}
                                    : n.calls(2, "aten::chunk", {x, 2, -1});
   const auto mul = [&](Value a, Value b) { return n.call("aten::mul.Tensor", {a, b}); };
   const Value real = n.call("aten::sub.Tensor", {mul(parts[0], cos), mul(parts[1], sin)});

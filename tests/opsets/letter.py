@@ -107,8 +107,11 @@ def outcome(case: Case, model: onnx.ModelProto) -> str:
     except Exception as e:  # the result of this run
         lines = str(e).strip().splitlines()
         return f"refused: {lines[0] if lines else type(e).__name__}"
-    with torch.no_grad():
-        got = module(*(to_torch(i) for i in inputs))
+    try:
+        with torch.no_grad():
+            got = module(*(to_torch(i) for i in inputs))
+    except Exception as e:  # likewise
+        return f"{type(e).__name__}: {e}".splitlines()[0]
     expected = [to_torch(e) for e in expected]
     got = list(got) if len(model.graph.output) > 1 else [got]
     return difference(got, expected, case.rtol, max(case.atol, 1e-6)) or "ok"
@@ -122,10 +125,9 @@ def main() -> None:
             continue
         for case in all_cases:
             for how, model in bent(case.model()):
-                try:
-                    text = outcome(case, model)
-                except Exception as e:
-                    text = f"{type(e).__name__}: {e}".splitlines()[0]
+                text = outcome(case, model)
+                if text == outcome(case, case.model()):  # conformance/skips.txt has those that differ
+                    text = "ok"
                 kind = text.split(":")[0] if text.startswith(("ok", "refused")) else "WRONG"
                 counts[kind] += 1
                 if kind != "ok":
