@@ -65,6 +65,31 @@ bool follows(const Trial& t, Rounding how, const Line& line) {
   return true;
 }
 
+bool follows_half_to_even(const Trial& t, const Line& line) {
+  const Line double_line{2 * line.p, 2 * line.c, line.q};
+  for (size_t i = 0; i < t.exact.size(); i++) {
+    const int64_t x = t.first + static_cast<int64_t>(i), twice = double_line(x);
+    const bool tie = twice % 2 != 0 && (double_line.p * x + double_line.c) % line.q == 0;
+    const int64_t up = (twice + 1) / 2 - ((twice + 1) % 2 < 0);
+    if (computed(Rounding::kRound, t.exact[i]) != static_cast<double>(up - (tie && up % 2 != 0)))
+      return false;
+  }
+  return true;
+}
+
+// Half up, less 1 where it was half and became odd.
+MaybeSym half_to_even(SymTable& syms, const Sym& variable, const Line& line) {
+  const MaybeSym twice = as_sym(syms, variable, {2 * line.p, 2 * line.c + line.q, 1});
+  if (!twice) return {};
+  const MaybeSym up = syms.floordiv(*twice, Sym(2 * line.q)),
+                 rest = syms.mod(*twice, Sym(2 * line.q));
+  const MaybeSym odd = up ? syms.mod(*up, Sym(2)) : up,
+                 inexact = rest ? syms.min(Sym(1), *rest) : rest;
+  const MaybeSym tie = inexact ? syms.add(Sym(1), *inexact, -1) : inexact;
+  const MaybeSym less = tie && odd ? syms.mul(*tie, *odd) : MaybeSym();
+  return less ? syms.add(*up, *less, -1) : less;
+}
+
 /// An expression in Python floats, and how it is made whole.
 struct FloatFormula {
   RealPtr x;
@@ -94,9 +119,12 @@ Sym rounding_atom(SymTable& syms, const FloatFormula& f, const Interval& range) 
 }
 
 MaybeSym rounded_by_trial(SymTable& syms, const RealPtr& x, Rounding how, const Trial& t) {
-  if (const auto line = line_of(syms, *x))
+  if (const auto line = line_of(syms, *x)) {
     for (const Line& l : lines(*line, how))
       if (follows(t, how, l)) return as_sym(syms, t.variable, l);
+    if (how == Rounding::kRound && follows_half_to_even(t, *line))
+      return half_to_even(syms, t.variable, *line);
+  }
   const auto [low, high] = std::minmax_element(t.exact.begin(), t.exact.end());
   if (!(*low > -kMaxWhole && *high < kMaxWhole)) return {};
   const Interval range{static_cast<int64_t>(computed(how, *low)),
