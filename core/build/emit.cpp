@@ -115,7 +115,7 @@ bool Builder::fits(const o2fx_arg& a, const SchemaType& t, bool element) {
     case O2FX_T_BOOL:
       return t.kind == K::kBool || t.kind == K::kNumber || t.kind == K::kAny;
     case O2FX_T_TRAINING:
-      return t.kind == K::kBool;
+      return t.kind == K::kBool || t.kind == K::kAny;
     case O2FX_T_INT:
       return t.kind == K::kInt || t.kind == K::kFloat || t.kind == K::kNumber || t.kind == K::kAny;
     case O2FX_T_FLOAT:

@@ -118,6 +118,7 @@ struct Int {
   explicit Int(const o2fx_arg& a) : arg(a) {}
   bool known() const { return arg.tag == O2FX_T_INT; }
   bool is(int64_t i) const { return known() && arg.u.i == i; }
+  /// Symbolic ones are equal if they are the same expression of the same sizes.
   bool operator==(const Int& o) const {
     return arg.tag == o.arg.tag && (known() ? arg.u.i == o.arg.u.i : arg.u.v == o.arg.u.v);
   }
