@@ -8,7 +8,7 @@ import onnx_to_fx
 import pytest
 import torch
 from bindings import ONNX2FX
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 ROWS, COLUMNS = 150, 800  # several blocks each way, none of them whole
 FORMS = ("file", "unaligned", "external", "memory")
