@@ -21,7 +21,7 @@ import onnx
 from onnx import numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance"))
-from cases import Case, load_cases, runtime_inputs, with_initializers  # noqa: E402
+from cases import Case, compares_training, load_cases, runtime_inputs, with_initializers  # noqa: E402
 from run import judge, print_table, read_skips  # noqa: E402
 
 _SKIPS = pathlib.Path(__file__).resolve().parent.parent / "conformance" / "skips.txt"
@@ -166,8 +166,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="onnx2fx-conformance-") as root:
         jobs = []
         for case in cases:
+            training = int(compares_training(case.model()))
             for folder in write_case(case, pathlib.Path(root) / case.name, arguments.initializers):
-                jobs.append((case.name, str(folder), f"{folder}\t{case.rtol!r}\t{case.atol!r}\n"))
+                line = f"{folder}\t{case.rtol!r}\t{case.atol!r}\t{training}\n"
+                jobs.append((case.name, str(folder), line))
         command = [arguments.program, arguments.plugins]
         results = run_all(jobs, command, arguments.jobs, arguments.seconds)
     mode = "libtorch-initializers" if arguments.initializers else "libtorch"
