@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/border/arena.hpp"
-#include "core/build/host_error.hpp"
+#include "core/shapes/host_error.hpp"
 #include "core/plugin/registry.hpp"
 
 namespace onnx2fx::conversion {

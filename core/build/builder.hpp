@@ -17,7 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/build/host_error.hpp"
+#include "core/shapes/host_error.hpp"
 #include "core/fx/schema.hpp"
 #include "core/include/onnx2fx/program.hpp"
 #include "core/shapes/type_rules.hpp"
@@ -30,8 +30,6 @@ class TypeProto;
 
 namespace onnx2fx::conversion {
 
-using ValueId = uint64_t;
-
 enum class ValueSource : uint8_t {
   kDead,    ///< of an undone transaction
   kNode,    ///< result of an FX node of `program`
@@ -39,7 +37,7 @@ enum class ValueSource : uint8_t {
   kList,    ///< written in place: `items`
   kNone,    ///< the empty optional
   kInts,    ///< an integer tensor of which only `ints` exists until somebody uses it as a tensor
-  kNumber   ///< a Python int: `ints` holds one Sym
+  kNumber   ///< a Python int, or bool: `ints` holds one Sym
 };
 
 /// A tensor whose bytes lie in a file that does not exist.
@@ -55,6 +53,10 @@ struct Value {
   Type type;
   /// Elements of a small integer (or bool) tensor in C order, as far as they are known.
   std::optional<std::vector<MaybeSym>> ints;
+  /// Likewise of a small float tensor; see core/shapes/real.hpp.
+  std::optional<std::vector<MaybeSym>> reals;
+  /// The value of unknown rank whose Shape this is; 0: none.
+  ValueId shape_of = 0;
   /// Why they are not: the small integer tensor that they are, or are computed from.
   std::shared_ptr<const Absent> absent;
   bool after_fault = false;                       ///< comes from a node that could not be lowered
@@ -62,8 +64,10 @@ struct Value {
   std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
 };
 
-/// The elements of a value whose `ints` are all literals, as ONNX packs them.
-std::string packed_ints(const Value& v);
+/// Whether the elements of a value are tracked, and all literals.
+bool is_literal(const SymTable& syms, const Value& v);
+/// Those of one that is, as ONNX packs them.
+std::string packed_literals(const SymTable& syms, const Value& v);
 
 /// A tensor that the module may hold.
 struct TensorEntry {
@@ -148,7 +152,7 @@ class Builder {
   ValueId tensor_value(uint32_t tensor, Type type);
   std::deque<TensorEntry>& tensors() { return tensors_; }
   ValueId add_ints(std::vector<MaybeSym> ints, Type type);
-  ValueId add_number(const Sym& s);
+  ValueId add_number(const Sym& s, uint32_t kind = O2FX_KIND_INT);
   ValueId add_list(std::vector<ValueId> items);
   ValueId add_none();
   /// The extent of an axis: a literal or a Sym of an atom bound to this value.
@@ -210,7 +214,10 @@ class Builder {
   fx::NodeRef tensor_node(size_t level, ValueId id);
   fx::NodeRef materialise(size_t level, ValueId id);
   fx::Argument number(size_t level, const Sym& s);
+  fx::Argument truth(size_t level, const Sym& s);
+  fx::NodeRef truth_node(size_t level, const Sym& s);
   fx::NodeRef atom_node(size_t level, AtomId a);
+  fx::Argument real_number(size_t level, const Real& x);
   fx::NodeRef call_at(size_t level, const std::string& target, std::vector<fx::Argument> args,
                       std::vector<fx::NamedArgument> kwargs = {});
   fx::Argument argument_at(size_t level, ValueId id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/build/builder.hpp"
+#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
 
@@ -17,7 +18,8 @@ const Type& Builder::completed_type(ValueId id) {
 Operand Builder::operand(ValueId id) {
   const Value& v = value(id);
   if (v.source == ValueSource::kNone) return Operand::none();
-  if (v.source == ValueSource::kNumber) return Operand::number((*v.ints)[0]);
+  if (v.source == ValueSource::kNumber && v.type.kind == O2FX_KIND_INT)
+    return Operand::number((*v.ints)[0]);
   if (v.source == ValueSource::kList) {
     std::vector<Operand> items;
     for (const ValueId item : v.items) items.push_back(operand(item));
@@ -143,6 +145,11 @@ bool Builder::is_visible(const Sym& s) {
       const Atom atom = syms.atom(factor);
       const bool base = atom.kind == AtomKind::kDim || atom.kind == AtomKind::kElement ||
                         atom.kind == AtomKind::kNumber;
+      if (atom.real) {
+        for (const Sym& size : sizes_in(*atom.real))
+          if (!is_visible(size)) return false;
+        continue;
+      }
       if (!base && !(is_visible(atom.left) && is_visible(atom.right))) return false;
       if (!base) continue;
       if (!alive(atom.value)) return false;

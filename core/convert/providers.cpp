@@ -1,5 +1,7 @@
 // Converter: one node lowered by one plugin, and the plugin held to the border's rules.
+#include "core/build/operands.hpp"
 #include "core/convert/converter.hpp"
+#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -126,15 +128,20 @@ void Converter::take_outputs(const Lowering& lowering, const std::vector<Type>& 
                              Scope& scope) {
   const NodeView& view = lowering.node;
   std::vector<Type> tracked_types = types;
-  const auto known = track(builder_, view, tracked_types);
+  NodeOperands operands(builder_, tensors_, view);
+  const auto known = track(operands, view, tracked_types);
   for (int i = 0; i < view.proto.output_size(); i++) {
     if (view.proto.output(i).empty()) continue;
     const auto k = static_cast<size_t>(i);
     bind_output(view.proto, i, lowering.outputs[k], types[k], scope);
     Value& v = builder_.value(lowering.outputs[k]);
     if (v.source != ValueSource::kNode) continue;
-    if (known[k] && !v.ints) v.ints = *known[k];
+    if (known[k] && !v.ints) {
+      merge(v.type, tracked_types[k]);
+      (is_tracked_float(v.type.dtype) ? v.reals : v.ints) = *known[k];
+    }
     if (!v.absent) v.absent = absent_behind(builder_, view, v.type);
+    if (is_whole_shape(view) && !v.ints) v.shape_of = view.inputs[0];
   }
 }
 

@@ -53,7 +53,8 @@ void grow(Node& n) {
   const Value state = n.placeholder("state", Info::tensor(n.dtype(x), n.rank(x)));
   const Value longer = n.call("aten::cat", {Values{state, state}, 1});
   const Program body = n.end(Values{alive, longer, n.call("aten::sum.dim_IntList", {state, {1}})});
-  n.outputs(n.calls(2, "onnx2fx::loop", {body, n.in_place(3), nullptr, Values{x}, n.close({body}), 1}));
+  n.outputs(
+      n.calls(2, "onnx2fx::loop", {body, n.in_place(3), nullptr, Values{x}, n.close({body}), 1}));
 }
 void lies(Node& n) {
   const Value x = n.input(0);
@@ -62,16 +63,20 @@ void lies(Node& n) {
   const Value alive = n.placeholder("alive", Info::tensor(kBool, 0));
   const Value state = n.placeholder("state", n.info(x));
   const Program body = n.end(Values{alive, n.call("aten::unsqueeze", {state, 0})});
-  n.outputs(n.calls(1, "onnx2fx::loop", {body, n.in_place(3), nullptr, Values{x}, n.close({body}), 0}));
+  n.outputs(
+      n.calls(1, "onnx2fx::loop", {body, n.in_place(3), nullptr, Values{x}, n.close({body}), 0}));
 }
 
-constexpr o2fx_op kOps[] = {
-    op("Attend", 1, lower<attend>, 0, "x"),       op("Choose", 1, lower<choose>, 0, "x"),
-    op("Grow", 1, lower<grow>, 0, "x"),           op("LastAxis", 1, lower<last_axis>, 0, "x"),
-    op("Lies", 1, lower<lies>, 0, "x"),           op("Longest", 1, lower<longest>, 0, "x"),
-    op("NeedsDtype", 1, lower<needs_dtype>, 0, "x"), op("Own", 1, lower<own_op>, 0, "x"),
-    op("OwnStated", 1, lower<own_op_stated>, 0, "x")};
-constexpr o2fx_plugin kPack = plugin("x.pack", "1.0.0", kOps, std::size(kOps));
+constexpr o2fx_op kOps[] = {op("Attend", 1, lower<attend>, 0, "x"),
+                            op("Choose", 1, lower<choose>, 0, "x"),
+                            op("Grow", 1, lower<grow>, 0, "x"),
+                            op("LastAxis", 1, lower<last_axis>, 0, "x"),
+                            op("Lies", 1, lower<lies>, 0, "x"),
+                            op("Longest", 1, lower<longest>, 0, "x"),
+                            op("NeedsDtype", 1, lower<needs_dtype>, 0, "x"),
+                            op("Own", 1, lower<own_op>, 0, "x"),
+                            op("OwnStated", 1, lower<own_op_stated>, 0, "x")};
+constexpr o2fx_plugin kPack = plugin_table("x.pack", "1.0.0", kOps, std::size(kOps));
 
 struct Outcome {
   std::string error, type;
@@ -120,18 +125,20 @@ TEST(Types, OfAPacksOwnOpOnlyThePackKnows) {
 }
 
 TEST(Types, WhoLeftATypeOpenIsSaidWhereItIsMissed) {
-  EXPECT_EQ(lowered("[make] a = x.Own (x) y = x.LastAxis (a)").error,
-            "error: net.onnx: node 'y' (x.LastAxis, opset 1): expected an input of known rank\n"
-            "  note: input 0 'a': its type is not known: node 'make' (x.Own) makes it by acme::own, "
-            "and plugin x.pack does not state it");
+  EXPECT_EQ(
+      lowered("[make] a = x.Own (x) y = x.LastAxis (a)").error,
+      "error: net.onnx: node 'y' (x.LastAxis, opset 1): expected an input of known rank\n"
+      "  note: input 0 'a': its type is not known: node 'make' (x.Own) makes it by acme::own, "
+      "and plugin x.pack does not state it");
   EXPECT_EQ(lowered("[make] a = x.Own (x) b = x.Attend (a, h) y = x.NeedsDtype (b)").error, "");
 }
 
 TEST(Types, AFormalSaysWhatHoldsAtEveryStep) {
-  EXPECT_EQ(lowered("y = x.Lies (x)").error,
-            "error: net.onnx: node 'y' (x.Lies, opset 1): program 'body_1', carried value 0: rank 4 "
-            "contradicts the known rank 3; a formal says what is true at every step\n"
-            "  note: this is a fault of plugin x.pack 1.0.0");
+  EXPECT_EQ(
+      lowered("y = x.Lies (x)").error,
+      "error: net.onnx: node 'y' (x.Lies, opset 1): program 'body_1', carried value 0: rank 4 "
+      "contradicts the known rank 3; a formal says what is true at every step\n"
+      "  note: this is a fault of plugin x.pack 1.0.0");
 }
 
 }  // namespace

@@ -10,9 +10,8 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
-
 from onnx_to_fx import convert_onnx_to_fx
+from torch import nn
 
 ONNX2FX = Path(sys.prefix) / "bin/onnx2fx"
 SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"

@@ -5,7 +5,20 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Callable
 
-from draw import ANY, COMPLEX, FLOATS, HALVES, INTS, MIXED, SIGNED, WIDE, Draw, Dtype, Tensor, undecided
+from draw import (
+    ANY,
+    COMPLEX,
+    FLOATS,
+    HALVES,
+    INTS,
+    MIXED,
+    SIGNED,
+    WIDE,
+    Draw,
+    Dtype,
+    Tensor,
+    undecided,
+)
 from sizes import Size, product
 
 NO_TENSOR = {"aten::sym_size.int", "aten::sym_numel", "aten::_local_scalar_dense"}

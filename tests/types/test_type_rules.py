@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-import re
 import subprocess
 from typing import Any, Iterator
 
+import calls
 import pytest
 import torch
-
-import calls
 from draw import Draw, Dtype, Tensor
 from sizes import Size, value_of
 

@@ -12,7 +12,8 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from . import exports, inputs as _inputs
+from . import exports
+from . import inputs as _inputs
 from .models import Model
 
 
@@ -118,7 +119,7 @@ class Converted(Subject):
     def has_dropout(self) -> bool:
         return self._dropout
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019: as many as the model has tensors
+    @functools.lru_cache(maxsize=None)  # noqa: B019 (as many as the model has tensors)
     def holds(self, name: str) -> bool:
         """Whether one tensor of the file holds all numbers of the original's tensor, in any order."""
         return self.holds_values(self.original.state_dict()[name])

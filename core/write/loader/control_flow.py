@@ -62,15 +62,20 @@ class If(ControlFlow):
         self.then_branch, self.else_branch, self.holds = then_branch, else_branch, holds
 
     def forward(self, predicate: Any, *operands: Any) -> tuple[Any, ...]:
-        if not isinstance(predicate, torch.Tensor):  # decided by sizes: a guard
+        if isinstance(predicate, torch.SymBool) and self.holds:  # decided by sizes: both may come up
+            return self._cond(predicate, operands)
+        if not isinstance(predicate, torch.Tensor):  # likewise: a guard
             return self._branch(bool(predicate), operands)
         if not _is_traced(predicate):
             # of two branches without data each has the types that both have, or nobody knows them
             return self._branch(_has_no_data(predicate) or bool(predicate), operands)
         if not self.holds:
             raise self.untraceable("its branches return different types")
+        return self._cond(predicate.reshape(()), operands)
+
+    def _cond(self, predicate: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
         return torch.ops.higher_order.cond(
-            predicate.reshape(()),
+            predicate,
             lambda *a: _owned(self.then_branch(*a)),
             lambda *a: _owned(self.else_branch(*a)),
             operands,

@@ -325,9 +325,11 @@ typedef struct o2fx_host_api {
    * runtime (onnx2fx:: targets take and give them), never a torch.Tensor. [ctx] */
   o2fx_status(O2FX_CALL* const_strings)(o2fx_ctx, o2fx_value, o2fx_arg* out);
   /* The elements of a small integer tensor as LIST of INT and of VALUE (KIND_INT); a scalar gives
-   * one element. The host tracks shape arithmetic, so a plugin never computes on tensors to get a
-   * shape. What is really data-dependent becomes aten::_local_scalar_dense, if the length is known
-   * and flags allow it, else O2FX_ABSENT. O2FX_E_IO: as of const_data. [ctx] */
+   * one element. Of a bool tensor they are 0, 1 and VALUEs of KIND_BOOL; of a float tensor they are
+   * given if they are sizes that passed through it and are known to be whole. The host tracks shape
+   * arithmetic, so a plugin never computes on tensors to get a shape. What is really data-dependent
+   * becomes aten::_local_scalar_dense, if the length is known and flags allow it, else O2FX_ABSENT.
+   * O2FX_E_IO: as of const_data. [ctx] */
   o2fx_status(O2FX_CALL* int_list)(o2fx_ctx, o2fx_value, uint32_t flags, o2fx_arg* out);
   /* The extent of one axis (negative: from the end, if the rank is known): INT, or VALUE of
    * aten::sym_size.int, which the host emits once per value and axis. [ctx] */

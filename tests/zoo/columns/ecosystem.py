@@ -12,7 +12,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..compare import Wrong, cloned, gradients_of, listed, loss_of, require_equal, require_gradients, tensors
+from ..compare import (
+    Wrong,
+    cloned,
+    gradients_of,
+    listed,
+    loss_of,
+    require_equal,
+    require_gradients,
+    tensors,
+)
 from ..exports import ROOT
 from ..subject import Subject
 from . import Skip, column

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from ..compare import Wrong, cloned, distance, gradients_of, loss_of, require_equal, require_gradients, tensors
+from ..compare import (
+    Wrong,
+    cloned,
+    distance,
+    gradients_of,
+    loss_of,
+    require_equal,
+    require_gradients,
+    tensors,
+)
 from ..inputs import TRACED
 from ..subject import Subject
 from . import Skip, column
@@ -13,13 +22,13 @@ from . import Skip, column
 def require_as_near(got, low, full, what: str) -> None:
     """As near to the full result as the original comes in the low type, to a factor of three."""
     got, low, full = tensors(got), tensors(low), tensors(full)
-    for i, (g, l, f) in enumerate(zip(got, low, full)):
-        if l.shape != f.shape:
+    for i, (g, low_f, f) in enumerate(zip(got, low, full)):
+        if low_f.shape != f.shape:
             raise Skip("the original's outputs have another shape in the low type")
         if g.shape != f.shape:
             raise Wrong(f"{what}: another shape", f"#{i}: expected {tuple(f.shape)}, got {tuple(g.shape)}")
         if f.is_floating_point():
-            mine, theirs = distance(g.float(), f), distance(l.float(), f)
+            mine, theirs = distance(g.float(), f), distance(low_f.float(), f)
             if not mine <= 3 * theirs + 0.02:
                 raise Wrong(f"{what} differ", f"#{i}: by {mine:.1e}, the original by {theirs:.1e}")
 
