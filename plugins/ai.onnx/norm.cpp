@@ -20,9 +20,9 @@ void claim(Node& n, Value scale, Value bias = {}) {
 
 struct Batch {
   Value x, scale, bias, mean, variance;
-  double share, epsilon;   // share: how much of a running statistic is the newest batch's
-  bool cast = false;  // to one dtype, so that y has to go back
-  Ints shape = {};    // of x, where x is flattened to (N, C) and y has to get it back
+  double share, epsilon;  // share: how much of a running statistic is the newest batch's
+  bool cast = false;      // to one dtype, so that y has to go back
+  Ints shape = {};        // of x, where x is flattened to (N, C) and y has to get it back
 };
 
 // Statistics for each element of a sample (spatial = 0) are statistics of channels of a flat
@@ -92,8 +92,8 @@ Value sum(Node& n, Value old, Value now, const Weights& w) {
 }
 
 // The outputs after y: running statistics, and those of the batch. Where there is a state, they are
-// that in eval(). ATen updates it in place, with another variance than ONNX (of a sample, not of the
-// population), so that they are computed first.
+// that in eval(). ATen updates it in place, with another variance than ONNX (of a sample, not of
+// the population), so that they are computed first.
 void statistics_outputs(Node& n, const Batch& b, bool has_state) {
   std::vector<int64_t> axes;
   const int64_t rank = b.shape.empty() ? n.rank(n.input(0), 2) : 2;
@@ -137,14 +137,17 @@ void batch_norm(Node& n) {
   const Batch b = read_batch(n);
   if (training) statistics_outputs(n, b, has_state);
   if (training)
-    n.annotate("training_mode", has_state ? "1: follows train() and eval()"
-                                          : "1: statistics of the batch in eval() too");
+    n.annotate("training_mode",
+               has_state
+                   ? "1: follows train() and eval(); the state's running variance is torch's, "
+                     "of a sample (n - 1), ONNX's that of the population"
+                   : "1: its running statistics are computed: those of the batch in eval() too");
   const bool always = training && !has_state;
   const Value mean = always ? Value{} : b.mean, variance = always ? Value{} : b.variance;
   batch_output(n, b,
-               n.call("aten::batch_norm", {b.x, b.scale, b.bias, mean, variance,
-                                           always ? Arg(true) : Arg(Training{}),
-                                           always ? 0.0 : b.share, b.epsilon, true}));
+               n.call("aten::batch_norm",
+                      {b.x, b.scale, b.bias, mean, variance, always ? Arg(true) : Arg(Training{}),
+                       always ? 0.0 : b.share, b.epsilon, true}));
 }
 
 // ---- over the last axes ----
