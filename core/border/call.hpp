@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "core/border/arena.hpp"
-#include "core/shapes/host_error.hpp"
 #include "core/plugin/registry.hpp"
+#include "core/shapes/host_error.hpp"
 
 namespace onnx2fx::conversion {
 

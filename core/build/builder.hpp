@@ -17,9 +17,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/shapes/host_error.hpp"
 #include "core/fx/schema.hpp"
 #include "core/include/onnx2fx/program.hpp"
+#include "core/shapes/host_error.hpp"
 #include "core/shapes/type_rules.hpp"
 
 namespace onnx {
@@ -185,8 +185,8 @@ class Builder {
   fx::Argument argument(const o2fx_arg& a, int depth = 0);
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
-  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it is
-  /// known, or it is no node's.
+  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it
+  /// is known, or it is no node's.
   std::string describe_unknown(ValueId id);
 
   // ---- transactions: see Transaction
@@ -244,6 +244,9 @@ class Builder {
   Type seen_outside(Type type);
   Types types_of(const o2fx_arg& list);
   Types returns_of(const o2fx_arg& program);
+  /// Of a program that runs once a step: `carried` values go in from formal `formal` on and come
+  /// out from result `result` on. An extent that no step changes is the one of the first step.
+  Types step_returns(const o2fx_arg& program, const Types& carried, size_t formal, size_t result);
   const OpenProgram& program_of(const o2fx_arg& a);
   void check_carried(const o2fx_arg& program, size_t n, size_t formal, size_t result);
   Types scan_result(const std::vector<o2fx_arg>& arguments);

@@ -310,8 +310,8 @@ std::vector<ValueId> Builder::unpack(uint32_t node, const Returned& result, bool
     item.args = {NodeRef{node}, static_cast<int64_t>(i)};
     item.name = unique_name(programs_[current()], name);
     item.onnx = context.provenance;
-    results.push_back(add_result(append(current(), std::move(item)),
-                                 result.types[result.open ? 0 : i]));
+    results.push_back(
+        add_result(append(current(), std::move(item)), result.types[result.open ? 0 : i]));
   }
   return results;
 }

@@ -71,10 +71,10 @@ enum class AtomKind : uint8_t {
   kMod,
   kMax,
   kMin,
-  kEqual,  ///< 1 or 0
-  kLess,   ///< 1 or 0
+  kEqual,     ///< 1 or 0
+  kLess,      ///< 1 or 0
   kRounding,  ///< `real` made whole as `index` says; from `left` to `right`, both literals
-  kReal  ///< `real`, which is no integer, see real.hpp; only as an element of a float tensor
+  kReal       ///< `real`, which is no integer, see real.hpp; only as an element of a float tensor
 };
 struct Real;
 struct Atom {
@@ -113,6 +113,9 @@ class SymTable {
   MaybeSym product(const std::vector<MaybeSym>& all);
   /// Exact quotient when b is one term that divides every term of a.
   MaybeSym divide_exact(const Sym& a, const Sym& b);
+
+  /// Atoms of the polynomial replaced; those within another atom stay.
+  MaybeSym replaced(const Sym& a, const std::unordered_map<AtomId, Sym>& by);
 
   // ---- truths: 1 or 0
   MaybeSym equal(const Sym& a, const Sym& b);

@@ -164,12 +164,13 @@ enum {
   O2FX_KIND_BOOL   /* a Python bool, likewise */
 };
 
-/* The type of a value, as far as it is known. Results of emit are typed by the host: dtype, rank and
- * extents of what an aten:: overload returns follow from its arguments (core/shapes/aten_types.txt
- * lists the overloads); results of higher-order operators and of leaves that run programs are what
- * the programs return, an extent that differs between branches or steps unknown. Only of a pack's
- * own torch op the host knows nothing: state it (set_value_info). Inputs of the node: the same,
- * refined by ONNX's inference. Out-parameter: caller sets struct_size, host fills. */
+/* The type of a value, as far as it is known. Results of emit are typed by the host: dtype, rank
+ * and extents of what an aten:: overload returns follow from its arguments
+ * (core/shapes/aten_types.txt lists the overloads); results of higher-order operators and of leaves
+ * that run programs are what the programs return, an extent that differs between branches or steps
+ * unknown. Only of a pack's own torch op the host knows nothing: state it (set_value_info). Inputs
+ * of the node: the same, refined by ONNX's inference. Out-parameter: caller sets struct_size, host
+ * fills. */
 typedef struct o2fx_value_info {
   uint64_t struct_size;
   uint32_t kind;
@@ -313,8 +314,8 @@ typedef struct o2fx_host_api {
 
   o2fx_status(O2FX_CALL* value_info)(o2fx_ctx, o2fx_value, o2fx_value_info* out); /* [ctx] */
   /* State what the plugin knows of a value it made and the host cannot: of the results of its own
-   * torch ops. Merged into what is known; a contradiction is O2FX_E_INVALID. What is left open stays
-   * so, and the error of a node that needs it says who left it. [ctx] */
+   * torch ops. Merged into what is known; a contradiction is O2FX_E_INVALID. What is left open
+   * stays so, and the error of a node that needs it says who left it. [ctx] */
   o2fx_status(O2FX_CALL* set_value_info)(o2fx_ctx, o2fx_value, const o2fx_value_info*);
   /* The bytes, if known at conversion time (initializer, Constant, constant()). O2FX_ABSENT: not a
    * constant. O2FX_E_IO: a constant whose bytes are absent (weightless), text set. Reads the file:
