@@ -120,6 +120,7 @@ o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
         throw HostError(O2FX_E_MODEL, "tensor '" + t.name + "': expected numbers, got strings");
       if (const auto absent = l.tensors.absent(t)) return fail_absent(l, id, *absent);
       bytes = l.tensors.bytes(t);
+      l.read_last = v.tensor;
     } else {
       const o2fx_str copy = l.arena.copy(packed_literals(b.syms, v));
       bytes = {reinterpret_cast<const uint8_t*>(copy.data), copy.len};

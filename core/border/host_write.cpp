@@ -47,6 +47,22 @@ static void check_size(const TensorEntry& t, uint64_t size) {
                                         std::to_string(size));
 }
 
+/// Which others of equal bytes are this one: all of its name; of a state those of its node,
+/// wherever that is unrolled; of a parameter those that are the same part of the same tensor.
+static void identify(const Lowering& l, TensorEntry& t) {
+  const onnx::NodeProto& node = l.node.proto;
+  t.identity = t.name;
+  if (t.role == O2FX_ROLE_PARAMETER && l.read_last) {
+    t.identity += "|tensor " + std::to_string(*l.read_last);
+    t.part_of = l.builder.tensors()[*l.read_last].name;
+  } else if (t.role == O2FX_ROLE_PARAMETER || t.role == O2FX_ROLE_MUTATED) {
+    t.identity += "|" + l.builder.context.provenance->function_path + "|" +
+                  std::to_string(reinterpret_cast<uintptr_t>(&node));
+  }
+  if (t.role == O2FX_ROLE_PARAMETER)
+    t.name = (node.name().empty() ? node.op_type() : node.name()) + "." + t.name;
+}
+
 o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32_t role,
                      o2fx_value* out) {
   return in_lowering(ctx, [&](Lowering& l) {
@@ -59,10 +75,8 @@ o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32
     check_size(t, bytes->size);
     t.bytes =
         std::make_shared<const std::string>(static_cast<const char*>(bytes->data), bytes->size);
-    // a state is the node's own, the same wherever it is unrolled
-    const std::string owner = l.builder.context.provenance->function_path + "|" +
-                              std::to_string(reinterpret_cast<uintptr_t>(&l.node.proto));
-    room(out) = l.tensors.constant(std::move(t), owner);
+    identify(l, t);
+    room(out) = l.tensors.constant(std::move(t));
     return O2FX_OK;
   });
 }
