@@ -1,12 +1,11 @@
 // From the lowered graph to the finished module: inputs, roles, tensors, passes.
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <set>
 
-#include "core/convert/converter.hpp"
 #include "core/build/names.hpp"
+#include "core/convert/converter.hpp"
 #include "core/fx/passes.hpp"
+#include "core/include/onnx2fx/glob.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -53,9 +52,8 @@ void name_dims(fx::TypeText& text, const onnx::TypeProto& declared) {
 }
 
 bool matches(const std::vector<std::string>& globs, const std::string& name) {
-  return std::any_of(globs.begin(), globs.end(), [&](const std::string& g) {
-    return fnmatch(g.c_str(), name.c_str(), 0) == 0;
-  });
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const std::string& g) { return glob_matches(g, name); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/include/onnx2fx/glob.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/nearest.hpp"
 #include "core/plugin/schema.hpp"
@@ -14,7 +15,8 @@ namespace onnx2fx::plugin {
 namespace fs = std::filesystem;
 
 bool Selection::selects(const std::string& d, const std::string& op_type, int64_t opset) const {
-  return domain == d && matches(op, op_type) && opset >= since && (until == 0 || opset <= until);
+  return domain == d && glob_matches(op, op_type) && opset >= since &&
+         (until == 0 || opset <= until);
 }
 
 namespace {

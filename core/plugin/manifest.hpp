@@ -19,7 +19,7 @@ namespace onnx2fx::plugin {
 /// "FILE at /op_sets/prod/disable/0".
 using Origin = std::string;
 
-/// Ops by name (`op` may hold * and ?) and by the model's opset; 0: unlimited.
+/// Ops by name (`op` is a glob: onnx2fx/glob.hpp) and by the model's opset; 0: unlimited.
 struct Selection {
   std::string domain, op;
   int32_t since = 0, until = 0;

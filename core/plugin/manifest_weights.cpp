@@ -1,5 +1,6 @@
 // The manifest's section "weights": where tensors come from.
 #include <filesystem>
+#include <stdexcept>
 #include <utility>
 
 #include "core/plugin/manifest.hpp"
@@ -52,12 +53,12 @@ class RuleReader {
     if (!json_.contains("rename")) return;
     const Json& list = json_["rename"];
     for (size_t i = 0; i < list.size(); i++) {
-      const auto pattern = list[i]["match"].get<std::string>();
       try {
-        rule.rename.emplace_back(std::regex(pattern), list[i]["replace"].get<std::string>());
-      } catch (const std::regex_error&) {
-        fault("/rename/" + std::to_string(i) + "/match",
-              "expected a regular expression (ECMAScript), got \"" + pattern + "\"");
+        rule.rename.emplace_back(list[i]["match"].get<std::string>(),
+                                 list[i]["replace"].get<std::string>());
+      } catch (const std::invalid_argument& e) {
+        faults_.push_back(
+            {Severity::kError, file_, pointer(at_ + "/rename", i) + "/" + e.what(), {}});
       }
     }
   }

@@ -8,10 +8,10 @@
 #include <tuple>
 #include <utility>
 
+#include "core/include/onnx2fx/glob.hpp"
 #include "core/plugin/choice.hpp"
 #include "core/plugin/discovery.hpp"
 #include "core/plugin/library.hpp"
-#include "core/plugin/nearest.hpp"
 #include "core/plugin/scheme_choice.hpp"
 #include "core/plugin/version_range.hpp"
 #include "core/plugin/weight_table.hpp"
@@ -139,19 +139,19 @@ struct Registry::Impl {
   /// spell out "onnx2fx." leaves the installation's own plugins alone.
   std::optional<std::string> disabled(const std::string& id, bool builtin) const {
     const auto hits = [&](const std::string& glob) {
-      return matches(glob, id) && (!builtin || glob == id || glob.starts_with("onnx2fx."));
+      return glob_matches(glob, id) && (!builtin || glob == id || glob.starts_with("onnx2fx."));
     };
     std::optional<std::string> why;
     if (!options_.safe_mode) {
       for (const std::string& glob : environment_list("ONNX2FX_PLUGIN_DISABLE"))
         if (hits(glob)) why = "disabled by ONNX2FX_PLUGIN_DISABLE=" + glob;
       for (const std::string& glob : environment_list("ONNX2FX_PLUGIN_ENABLE"))
-        if (matches(glob, id)) why.reset();
+        if (glob_matches(glob, id)) why.reset();
     }
     for (const Pattern& p : configuration_.manifest.disable)
       if (hits(p.glob)) why = "disabled by " + p.origin;
     for (const Pattern& p : configuration_.manifest.enable)
-      if (matches(p.glob, id)) why.reset();
+      if (glob_matches(p.glob, id)) why.reset();
     return why;
   }
 

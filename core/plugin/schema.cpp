@@ -1,8 +1,10 @@
 #include "core/plugin/schema.hpp"
 
+#include <re2/re2.h>
+
 #include <cmath>
 #include <map>
-#include <regex>
+#include <memory>
 #include <utility>
 
 #include "core/plugin/nearest.hpp"
@@ -31,10 +33,10 @@ size_t characters(const std::string& utf8) {
 }
 
 bool matches_regex(const std::string& text, const std::string& pattern) {
-  static thread_local std::map<std::string, std::regex> compiled;
-  const auto [it, is_new] = compiled.try_emplace(pattern);
-  if (is_new) it->second = std::regex(pattern);
-  return std::regex_search(text, it->second);
+  static thread_local std::map<std::string, std::unique_ptr<const re2::RE2>> compiled;
+  std::unique_ptr<const re2::RE2>& regex = compiled[pattern];
+  if (!regex) regex = std::make_unique<const re2::RE2>(pattern);
+  return re2::RE2::PartialMatch(text, *regex);
 }
 
 bool has_type(const Json& value, const std::string& type) {
@@ -151,7 +153,6 @@ class Checker {
     const auto& s = v.get_ref<const std::string&>();
     if (characters(s) < schema.value("minLength", size_t{0}))
       return fault(at, "expected a non-empty string, got \"\"");
-    // The length comes before the pattern: std::regex recurses once per character.
     const bool bad =
         characters(s) > schema.value("maxLength", s.size()) ||
         (schema.contains("pattern") && !matches_regex(s, schema["pattern"].get<std::string>())) ||
@@ -177,6 +178,12 @@ class Checker {
 };
 
 }  // namespace
+
+bool is_id(const std::string& text) {
+  const Json& id = descriptor_schema()["definitions"]["id"];
+  return characters(text) <= id["maxLength"].get<size_t>() &&
+         matches_regex(text, id["pattern"].get<std::string>());
+}
 
 std::vector<Diagnostic> check(const Json& document, const Json& schema, const char* version_key,
                               const std::string& file) {

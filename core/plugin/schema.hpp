@@ -22,6 +22,9 @@ const Json& manifest_schema();
 std::vector<Diagnostic> check(const Json& document, const Json& schema, const char* version_key,
                               const std::string& file);
 
+/// May it be the id of a plugin?
+bool is_id(const std::string& text);
+
 /// A float with an integral value is an integer too, as in JSON Schema.
 bool is_integer(const Json& value);
 

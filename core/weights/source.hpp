@@ -7,12 +7,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <regex>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/read/model_file.hpp"
+#include "core/weights/rename.hpp"
 
 namespace onnx2fx::weights {
 
@@ -65,11 +64,11 @@ struct Opening {
 
 /// "For these tensors, from there." Of several rules the first that selects a tensor counts.
 struct Rule {
-  std::vector<std::string> tensors;  ///< globs
+  std::vector<std::string> tensors;  ///< globs (onnx2fx/glob.hpp)
   std::string scheme, plugin, options = "{}";
-  std::string location;  ///< empty: the source has no file
-  std::string folder;    ///< that `location` is relative to, and contained in
-  std::vector<std::pair<std::regex, std::string>> rename;
+  std::string location;                      ///< empty: the source has no file
+  std::string folder;                        ///< that `location` is relative to, and contained in
+  std::vector<Rename> rename;                ///< one after the other
   std::map<std::string, std::string> names;  ///< before `rename`
   std::vector<std::string> transposed;       ///< globs
   bool required = true;                      ///< a tensor that the source lacks is an error

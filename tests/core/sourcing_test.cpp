@@ -121,11 +121,45 @@ TEST_F(SourcingTest, RenamesInOrderAndNamesFirst) {
   add("odd", {1}, floats({1}));
   shelf_ = {{"model.enc.layer0.weight", floats({7})}, {"even", floats({8})}};
   Rule& r = rule("*");
-  r.rename = {{std::regex("\\.(\\d+)\\.w$"), ".layer$1.weight"}, {std::regex("^"), "model."}};
+  r.rename = {{"\\.(\\d+)\\.w$", ".layer$1.weight"}, {"^", "model."}};
   r.names = {{"odd", "even"}};
   Store& s = store();
   EXPECT_EQ(data(s, 0), floats({7}));
   EXPECT_EQ(data(s, 1), floats({8}));
+}
+
+TEST(Rename, EveryMatchIsReplaced) {
+  EXPECT_EQ(Rename("[./]", "_").of("a.b/c"), "a_b_c");
+  EXPECT_EQ(Rename("(\\w)(\\d)", "$2$1$$$&\\").of("a1"), "1a$a1\\");
+  EXPECT_EQ(Rename("x", "").of("y"), "y");
+  EXPECT_EQ(Rename("^.", "").of("\u00e9t\u00e9"), "t\u00e9");
+}
+
+TEST(Rename, LongNamesTakeNoStack) {
+  const std::string name(size_t{1} << 20, 'a');
+  EXPECT_EQ(Rename("^(a|b)*$", "short").of(name), "short");
+  EXPECT_EQ(Rename("(a*)*b", "").of(name), name);
+  EXPECT_EQ(Rename("a", "bb").of(name).size(), 2 * name.size());
+}
+
+TEST(Rename, Refused) {
+  const auto refusal = [](const std::string& match, const std::string& replacement) {
+    try {
+      Rename(match, replacement);
+    } catch (const std::invalid_argument& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refusal("(", ""),
+            "match: expected a regular expression of RE2, got \"(\": missing ): (");
+  EXPECT_EQ(refusal("(?=a)", ""),
+            "match: expected a regular expression of RE2, got \"(?=a)\": invalid perl operator: "
+            "(?=");
+  EXPECT_EQ(refusal("(a)", "$2"),
+            "replace: expected groups up to $1, as match has no more, got \"$2\"");
+  EXPECT_EQ(refusal("a", "$"),
+            "replace: expected $1 to $9, $& or $$ wherever a '$' stands, got \"$\"");
 }
 
 TEST_F(SourcingTest, TransposedIsTurnedToTheModelsLayout) {

@@ -115,7 +115,11 @@ TEST_F(Schemes, RulesThatCannotBeRead) {
   EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "location": "a.npz",
                       "rename": [{"match": "(", "replace": ""}]}]})"),
             "error: DIR/manifest.json: /weights/sources/0/rename/0/match: expected a regular "
-            "expression (ECMAScript), got \"(\"");
+            "expression of RE2, got \"(\": missing ): (");
+  EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "location": "a.npz",
+                      "rename": [{"match": "a", "replace": "b"}, {"match": "a", "replace": "$1"}]}]})"),
+            "error: DIR/manifest.json: /weights/sources/0/rename/1/replace: expected no group, as "
+            "match has none, got \"$1\"");
   EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "from": "onnx", "location": "b.onnx"}]})"),
             "error: DIR/manifest.json: /weights/sources/0/location: expected none, as \"onnx\" is "
             "the model itself");

@@ -9,9 +9,10 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <utility>
 #include <vector>
+
+#include "core/plugin/schema.hpp"
 
 namespace onnx2fx::cli {
 
@@ -105,8 +106,7 @@ std::string content(const fs::path& file) {
 
 int new_plugin(const std::string& id, bool plain_c, const std::string& folder,
                const std::string& templates) {
-  static const std::regex kId("[a-z0-9]+(\\.[a-z0-9][a-z0-9-]*)+");
-  if (id.size() > 128 || !std::regex_match(id, kId))
+  if (!plugin::is_id(id))
     throw ConversionError("plugin new",
                           "expected an id such as com.acme.rope-pack, got '" + id + "'");
   std::error_code error;

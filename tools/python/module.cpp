@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
+#include "core/include/onnx2fx/glob.hpp"
 #include "core/include/onnx2fx/version.hpp"
 #include "core/weights/weights.hpp"
 #include "core/write/graph_json.hpp"
@@ -202,6 +203,9 @@ NB_MODULE(_native, m) {
       .def("has_weight_rules", &Result::has_weight_rules)
       .def("buffer", &Result::buffer)
       .def("source_bytes", &Result::source_bytes);
+  m.def("glob_matches", [](const std::string& pattern, const std::string& name) {
+    return onnx2fx::glob_matches(pattern, name);
+  });
   m.def("convert_file", &onnx2fx::convert_file);
   m.def("convert_bytes", &onnx2fx::convert_bytes);
 }

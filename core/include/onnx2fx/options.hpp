@@ -49,7 +49,8 @@ struct Options {
   bool training = false;          ///< aten dialect: the mode baked into dropout and batch_norm
   bool keep_going = false;        ///< keep what cannot be lowered as onnx2fx::opaque nodes
   bool allow_unresolved = false;  ///< accept torch ops that no descriptor declares
-  std::vector<std::string> trainable, frozen;  ///< globs on tensor names; they overrule every role
+  std::vector<std::string> trainable,
+      frozen;  ///< globs (see glob.hpp) of tensor names; they overrule every role
 };
 
 }  // namespace onnx2fx
