@@ -1,8 +1,10 @@
-// The verb `convert`: read, prepare, convert. (`write_package` is in core/write/package.cpp.)
+// The verb `convert`: the road that a model takes, one line a stage.
 #include "core/include/onnx2fx/convert.hpp"
 
 #include "core/border/weight_source.hpp"
 #include "core/convert/converter.hpp"
+#include "core/convert/module.hpp"
+#include "core/fx/passes.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/prepare/prepare.hpp"
 #include "core/weights/weights.hpp"
@@ -10,41 +12,59 @@
 namespace onnx2fx {
 namespace {
 
-struct Model {
-  read::ModelFile file;
-};
-
-Conversion convert_file(const std::shared_ptr<Model>& model, const Options& options,
-                        plugin::Registry* registry) {
-  const prepare::Prepared prepared = prepare::prepare(model->file);
-  std::unique_ptr<plugin::Registry> own;
-  if (!registry) {
-    own = std::make_unique<plugin::Registry>(options.plugins);
-    registry = own.get();
-  }
-  Conversion c;
-  c.weights = options.weights;
-  conversion::Converter* running = nullptr;
+std::shared_ptr<weights::Store> open_weights(const read::ModelFile& file, const Options& options,
+                                             plugin::Registry& registry, Conversion& c) {
   std::vector<std::string> roots = options.weight_roots;
-  roots.insert(roots.end(), registry->weight_roots().begin(), registry->weight_roots().end());
-  weights::Sourcing sourcing = plugin::sourcing(
-      *registry, {options.seed, [&running](plugin::Plugin& p) { running->start(p); },
-                  [&c](Diagnostic d) { c.report.warnings.push_back(std::move(d)); }});
+  roots.insert(roots.end(), registry.weight_roots().begin(), registry.weight_roots().end());
+  const auto warn = [&c](Diagnostic d) { c.report.warnings.push_back(std::move(d)); };
+  weights::Sourcing sourcing = conversion::sourcing(registry, {options.seed, warn});
   c.has_weight_rules = !sourcing.rules.empty();
-  c.store = std::make_shared<weights::Store>(model->file, options.weights, std::move(roots),
-                                             std::move(sourcing));
-  c.model = model;
-  conversion::Converter converter(model->file, *c.store, *registry, options);
-  running = &converter;
-  c.module = converter.run(prepared, c.report);
-  for (const Diagnostic& w : registry->warnings()) c.report.warnings.push_back(w);
-  for (const plugin::Plugin* p : registry->loaded())
-    c.report.plugins.emplace_back(p->id, p->version);
-  for (const fx::Tensor& t : c.module.tensors)
-    if (t.path != t.name) c.report.names.emplace_back(t.path, t.name);
-  for (const auto* ports : {&c.module.inputs, &c.module.outputs})
+  return std::make_shared<weights::Store>(file, options.weights, std::move(roots),
+                                          std::move(sourcing));
+}
+
+void append(std::vector<Diagnostic>& all, const std::vector<Diagnostic>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+void report_plugins(const plugin::Registry& registry, Report& report) {
+  append(report.warnings, registry.warnings());
+  for (const plugin::Plugin* p : registry.loaded()) report.plugins.emplace_back(p->id, p->version);
+}
+
+void report_names(const fx::Module& module, Report& report) {
+  for (const fx::Tensor& t : module.tensors)
+    if (t.path != t.name) report.names.emplace_back(t.path, t.name);
+  for (const auto* ports : {&module.inputs, &module.outputs})
     for (const fx::Port& p : *ports)
-      if (p.name != p.onnx_name) c.report.names.emplace_back(p.name, p.onnx_name);
+      if (p.name != p.onnx_name) report.names.emplace_back(p.name, p.onnx_name);
+}
+
+Conversion convert(read::ModelFile read, const Options& options, plugin::Registry* given) {
+  Conversion c;
+  const auto file = std::make_shared<read::ModelFile>(std::move(read));
+  c.model = file;
+  c.weights = options.weights;
+
+  const prepare::Prepared prepared = prepare::prepare(*file);
+  c.report.warnings = prepared.warnings;
+  std::optional<plugin::Registry> own;
+  plugin::Registry& registry = given ? *given : own.emplace(options.plugins);
+  c.store = open_weights(*file, options, registry, c);
+
+  conversion::Builder builder;
+  conversion::Tensors tensors(builder, *c.store);
+  conversion::Converter driver(*file, builder, tensors, registry, options, c.report);
+  const auto outputs = driver.lower_model(prepared);
+  c.module = conversion::make_module(file->model, outputs, builder, tensors, options);
+  append(c.report.warnings, c.store->settle());
+  c.module.sources = c.store->sources();
+
+  fx::assign_paths(c.module);
+  if (options.dialect == fx::Dialect::kNn) fx::raise_modules(c.module);
+
+  report_plugins(registry, c.report);
+  report_names(c.module, c.report);
   return c;
 }
 
@@ -59,17 +79,13 @@ std::span<const uint8_t> Conversion::bytes(const fx::TensorData& data) const {
 }
 
 Conversion convert(const std::string& path, const Options& options, plugin::Registry* registry) {
-  auto model = std::make_shared<Model>();
-  model->file = read::read_file(path);
-  return convert_file(model, options, registry);
+  return convert(read::read_file(path), options, registry);
 }
 
 Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name,
                    const std::string& directory, const Options& options,
                    plugin::Registry* registry) {
-  auto model = std::make_shared<Model>();
-  model->file = read::read_bytes(std::move(bytes), name, directory);
-  return convert_file(model, options, registry);
+  return convert(read::read_bytes(std::move(bytes), name, directory), options, registry);
 }
 
 }  // namespace onnx2fx

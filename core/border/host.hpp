@@ -1,68 +1,18 @@
-// The C functions behind o2fx_host_api, and what they share: nothing is thrown out of them.
+// The C functions behind o2fx_host_api: nothing is thrown out of them.
 #ifndef ONNX2FX_CORE_BORDER_HOST_HPP_
 #define ONNX2FX_CORE_BORDER_HOST_HPP_
 
 #include <onnx/onnx_pb.h>
-
-#include <algorithm>
-#include <cstring>
-#include <string>
 
 #include "core/border/arguments.hpp"
 #include "core/border/lowering.hpp"
 
 namespace onnx2fx::conversion::host {
 
-inline std::string text_of(o2fx_str s) {
-  return s.data ? std::string(s.data, s.len) : std::string();
-}
-inline o2fx_str view_of(const std::string& s) { return {s.data(), s.size()}; }
-
-/// Runs f on the active lowering; exceptions become a status and a stored text.
+/// Runs f on the active lowering; see guarded<>.
 template <class F>
-o2fx_status guarded(o2fx_ctx ctx, F f) noexcept {
-  Lowering* l = Lowering::active(ctx);
-  if (!l) {
-    if (Lowering* inner = Lowering::innermost())
-      inner->fail(O2FX_E_INVALID,
-                  "a ctx was used outside its callback, or while a nested lowering runs");
-    return O2FX_E_INVALID;
-  }
-  try {
-    return f(*l);
-  } catch (const HostError& e) {
-    return l->fail(e.status, e.what());
-  } catch (const ConversionError& e) {
-    return l->fail(O2FX_E_IO,
-                   e.diagnostics.empty()
-                       ? e.what()
-                       : (e.diagnostics[0].where.empty() ? "" : e.diagnostics[0].where + ": ") +
-                             e.diagnostics[0].what);
-  } catch (const std::bad_alloc&) {
-    return l->fail(O2FX_E_NOMEM, "out of memory");
-  } catch (const std::exception& e) {
-    return l->fail(O2FX_E_INTERNAL, std::string("the host failed: ") + e.what());
-  }
-}
-template <class F>
-o2fx_status with_node(o2fx_ctx ctx, F f) noexcept {
-  return guarded(ctx, [&](Lowering& l) {
-    if (!l.node) throw HostError(O2FX_E_INVALID, "this callback has no node");
-    return f(l);
-  });
-}
-
-/// Copies *from into *to, as far as the caller's struct_size says that there is room.
-template <class T>
-o2fx_status give(const T& from, T* to) {
-  if (!to) throw HostError(O2FX_E_INVALID, "out-parameter: expected an address, got NULL");
-  const uint64_t size = to->struct_size;
-  if (size < sizeof(uint64_t) || size > 65536)
-    throw HostError(O2FX_E_INVALID,
-                    "struct_size: expected that of the struct, got " + std::to_string(size));
-  std::memcpy(to, &from, std::min<uint64_t>(size, sizeof from));
-  to->struct_size = size;
-  return O2FX_OK;
+o2fx_status in_lowering(o2fx_ctx ctx, F f) noexcept {
+  return guarded<Lowering>(ctx, "this callback has no node", f);
 }
 
 // ---- arguments ----
@@ -85,12 +35,8 @@ o2fx_arg list(Lowering& l, const L& all, F make) {
 o2fx_value_info raw_info(Lowering& l, const Type& t, bool is_const);
 Type type_from(Lowering& l, const o2fx_value_info& raw, int depth = 0);
 
-// The slots of o2fx_host_api, in its order; plugin.h documents them.
+// The slots of o2fx_host_api, in its order, save those of call.hpp; plugin.h documents them.
 const void* get_extension(o2fx_ctx ctx, const char* id);
-void log(o2fx_ctx ctx, int32_t level, o2fx_str msg);
-o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_t line,
-                      o2fx_str msg);
-void* scratch(o2fx_ctx ctx, uint64_t size, uint64_t align);
 o2fx_status node_info(o2fx_ctx ctx, o2fx_node_info* out);
 o2fx_value input(o2fx_ctx ctx, uint32_t index);
 uint32_t output_wanted(o2fx_ctx ctx, uint32_t index);

@@ -12,37 +12,6 @@ namespace onnx2fx::conversion::host {
 
 const void* get_extension(o2fx_ctx, const char*) { return nullptr; }
 
-void log(o2fx_ctx ctx, int32_t level, o2fx_str msg) {
-  guarded(ctx, [&](Lowering& l) {
-    static constexpr const char* kLevel[] = {"error", "warning", "info", "debug"};
-    l.notes.emplace_back(kLevel[std::clamp(level, 0, 3)], text_of(msg));
-    return O2FX_OK;
-  });
-}
-
-o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_t line,
-                      o2fx_str msg) {
-  guarded(ctx, [&](Lowering& l) {
-    const bool absent = l.absent && status == O2FX_E_IO;
-    l.fail(status, text_of(msg));
-    l.absent = absent;
-    if (file) l.error_place = std::string(file) + ":" + std::to_string(line);
-    return O2FX_OK;
-  });
-  return status;
-}
-
-void* scratch(o2fx_ctx ctx, uint64_t size, uint64_t align) {
-  void* p = nullptr;
-  guarded(ctx, [&](Lowering& l) {
-    if (align == 0 || align > 64 || (align & (align - 1)))
-      throw HostError(O2FX_E_INVALID, "scratch: align: expected a power of two <= 64");
-    p = l.arena.allocate(size, align);
-    return O2FX_OK;
-  });
-  return p;
-}
-
 }  // namespace onnx2fx::conversion::host
 
 namespace onnx2fx::conversion {
@@ -52,11 +21,11 @@ using namespace host;  // NOLINT(google-build-using-namespace): the names of the
 
 template <size_t N>
 [[noreturn]] void trap() {
-  const Lowering* l = Lowering::innermost();
+  const Call* call = Call::innermost();
   std::fprintf(
       stderr,
       "onnx2fx: plugin '%s' called host slot %zu, which is newer than this host's minor %u\n",
-      l ? l->plugin.id.c_str() : "?", sizeof(o2fx_host_api) / 8 + N, O2FX_ABI_MINOR);
+      call ? call->plugin.id.c_str() : "?", sizeof(o2fx_host_api) / 8 + N, O2FX_ABI_MINOR);
   std::abort();
 }
 template <size_t... N>

@@ -4,11 +4,11 @@
 namespace onnx2fx::conversion::host {
 
 o2fx_status node_info(o2fx_ctx ctx, o2fx_node_info* out) {
-  return with_node(ctx, [&](Lowering& l) {
-    const onnx::NodeProto& n = l.node->proto;
+  return in_lowering(ctx, [&](Lowering& l) {
+    const onnx::NodeProto& n = l.node.proto;
     return give(
         {sizeof(o2fx_node_info), view_of(n.domain()), view_of(n.op_type()), view_of(n.name()),
-         l.node->opset, static_cast<uint32_t>(n.input_size()),
+         l.node.opset, static_cast<uint32_t>(n.input_size()),
          static_cast<uint32_t>(n.output_size()), static_cast<uint32_t>(n.attribute_size()), 0},
         out);
   });
@@ -16,10 +16,10 @@ o2fx_status node_info(o2fx_ctx ctx, o2fx_node_info* out) {
 
 o2fx_value input(o2fx_ctx ctx, uint32_t index) {
   o2fx_value r = 0;
-  with_node(ctx, [&](Lowering& l) {
-    if (index < l.node->inputs.size()) {
+  in_lowering(ctx, [&](Lowering& l) {
+    if (index < l.node.inputs.size()) {
       l.input_read[index] = true;
-      r = l.node->inputs[index];
+      r = l.node.inputs[index];
     }
     return O2FX_OK;
   });
@@ -28,8 +28,8 @@ o2fx_value input(o2fx_ctx ctx, uint32_t index) {
 
 uint32_t output_wanted(o2fx_ctx ctx, uint32_t index) {
   uint32_t r = 0;
-  with_node(ctx, [&](Lowering& l) {
-    const onnx::NodeProto& n = l.node->proto;
+  in_lowering(ctx, [&](Lowering& l) {
+    const onnx::NodeProto& n = l.node.proto;
     r = index < static_cast<uint32_t>(n.output_size()) &&
         !n.output(static_cast<int>(index)).empty();
     return O2FX_OK;
@@ -67,15 +67,15 @@ static o2fx_status give_attribute(Lowering& l, const onnx::AttributeProto& a, bo
 }
 
 o2fx_status attr(o2fx_ctx ctx, o2fx_str name_view, o2fx_attr_info* out) {
-  return with_node(ctx, [&](Lowering& l) -> o2fx_status {
+  return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
     const std::string name = text_of(name_view);
-    if (const auto* a = l.node->attribute(name)) {
+    if (const auto* a = l.node.attribute(name)) {
       l.attribute_read.insert(name);
       return give_attribute(l, *a, false, out);
     }
-    if (l.node->schema) {
-      const auto it = l.node->schema->attributes().find(name);
-      if (it != l.node->schema->attributes().end() && it->second.default_value.has_name())
+    if (l.node.schema) {
+      const auto it = l.node.schema->attributes().find(name);
+      if (it != l.node.schema->attributes().end() && it->second.default_value.has_name())
         return give_attribute(l, it->second.default_value, true, out);
     }
     return O2FX_ABSENT;
@@ -83,15 +83,15 @@ o2fx_status attr(o2fx_ctx ctx, o2fx_str name_view, o2fx_attr_info* out) {
 }
 
 o2fx_status attr_at(o2fx_ctx ctx, uint32_t index, o2fx_attr_info* out) {
-  return with_node(ctx, [&](Lowering& l) -> o2fx_status {
-    const onnx::NodeProto& n = l.node->proto;
+  return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
+    const onnx::NodeProto& n = l.node.proto;
     if (index >= static_cast<uint32_t>(n.attribute_size())) return O2FX_ABSENT;
     return give_attribute(l, n.attribute(static_cast<int>(index)), false, out);
   });
 }
 
 o2fx_status ignore_attr(o2fx_ctx ctx, o2fx_str name) {
-  return with_node(ctx, [&](Lowering& l) {
+  return in_lowering(ctx, [&](Lowering& l) {
     l.attribute_read.insert(text_of(name));
     return O2FX_OK;
   });
@@ -109,26 +109,26 @@ static std::string attribute_type(const onnx::AttributeProto& a) {
 }
 
 o2fx_status attr_arg(o2fx_ctx ctx, o2fx_attr id, o2fx_arg* out) {
-  return with_node(ctx, [&](Lowering& l) {
+  return in_lowering(ctx, [&](Lowering& l) {
     const onnx::AttributeProto& a = attribute_of(l, id);
     switch (a.type()) {
       case onnx::AttributeProto::INT:
-        *out = integer(a.i());
+        room(out) = integer(a.i());
         break;
       case onnx::AttributeProto::FLOAT:
-        *out = real(static_cast<double>(a.f()));
+        room(out) = real(static_cast<double>(a.f()));
         break;
       case onnx::AttributeProto::STRING:
-        *out = string(a.s());
+        room(out) = string(a.s());
         break;
       case onnx::AttributeProto::INTS:
-        *out = list(l, a.ints(), integer);
+        room(out) = list(l, a.ints(), integer);
         break;
       case onnx::AttributeProto::FLOATS:
-        *out = list(l, a.floats(), [](float f) { return real(static_cast<double>(f)); });
+        room(out) = list(l, a.floats(), [](float f) { return real(static_cast<double>(f)); });
         break;
       case onnx::AttributeProto::STRINGS:
-        *out = list(l, a.strings(), string);
+        room(out) = list(l, a.strings(), string);
         break;
       default:
         throw HostError(O2FX_E_MODEL,
@@ -141,21 +141,21 @@ o2fx_status attr_arg(o2fx_ctx ctx, o2fx_attr id, o2fx_arg* out) {
 }
 
 o2fx_status attr_tensor(o2fx_ctx ctx, o2fx_attr id, uint32_t index, o2fx_value* out) {
-  return with_node(ctx, [&](Lowering& l) {
+  return in_lowering(ctx, [&](Lowering& l) {
     const onnx::AttributeProto& a = attribute_of(l, id);
     const int i = static_cast<int>(index);
-    const onnx::NodeProto& n = l.node->proto;
+    const onnx::NodeProto& n = l.node.proto;
     const std::string name = n.op_type() == "Constant" && n.output_size()
                                  ? n.output(0)
                                  : (n.name().empty() ? n.op_type() : n.name()) + "." + a.name();
     if (a.type() == onnx::AttributeProto::TENSOR && i == 0)
-      *out = l.converter.model_tensor(a.t(), name);
+      room(out) = l.tensors.of_model(a.t(), name);
     else if (a.type() == onnx::AttributeProto::TENSORS && i < a.tensors_size())
-      *out = l.converter.model_tensor(a.tensors(i), name);
+      room(out) = l.tensors.of_model(a.tensors(i), name);
     else if (a.type() == onnx::AttributeProto::SPARSE_TENSOR && i == 0)
-      *out = l.converter.dense_tensor(a.sparse_tensor(), name);
+      room(out) = l.tensors.of_model(a.sparse_tensor(), name);
     else if (a.type() == onnx::AttributeProto::SPARSE_TENSORS && i < a.sparse_tensors_size())
-      *out = l.converter.dense_tensor(a.sparse_tensors(i), name);
+      room(out) = l.tensors.of_model(a.sparse_tensors(i), name);
     else
       throw HostError(O2FX_E_MODEL,
                       "attribute '" + a.name() + "': expected a tensor, got " + attribute_type(a));
@@ -164,23 +164,23 @@ o2fx_status attr_tensor(o2fx_ctx ctx, o2fx_attr id, uint32_t index, o2fx_value* 
 }
 
 o2fx_status attr_graph(o2fx_ctx ctx, o2fx_attr id, uint32_t index, o2fx_graph* out) {
-  return with_node(ctx, [&](Lowering& l) {
+  return in_lowering(ctx, [&](Lowering& l) {
     const onnx::AttributeProto& a = attribute_of(l, id);
     const int i = static_cast<int>(index);
     if (a.type() == onnx::AttributeProto::GRAPH && i == 0)
-      l.graphs.push_back(&a.g());
+      l.graph_ids.push_back(&a.g());
     else if (a.type() == onnx::AttributeProto::GRAPHS && i < a.graphs_size())
-      l.graphs.push_back(&a.graphs(i));
+      l.graph_ids.push_back(&a.graphs(i));
     else
       throw HostError(O2FX_E_MODEL,
                       "attribute '" + a.name() + "': expected a graph, got " + attribute_type(a));
-    *out = l.graphs.size();
+    room(out) = l.graph_ids.size();
     return O2FX_OK;
   });
 }
 
 o2fx_status attr_type(o2fx_ctx ctx, o2fx_attr id, uint32_t index, o2fx_value_info* out) {
-  return with_node(ctx, [&](Lowering& l) {
+  return in_lowering(ctx, [&](Lowering& l) {
     const onnx::AttributeProto& a = attribute_of(l, id);
     const onnx::TypeProto* t = a.type() == onnx::AttributeProto::TYPE_PROTO && index == 0 ? &a.tp()
                                : a.type() == onnx::AttributeProto::TYPE_PROTOS &&
@@ -190,7 +190,7 @@ o2fx_status attr_type(o2fx_ctx ctx, o2fx_attr id, uint32_t index, o2fx_value_inf
     if (!t)
       throw HostError(O2FX_E_MODEL,
                       "attribute '" + a.name() + "': expected a type, got " + attribute_type(a));
-    return give(raw_info(l, from_proto(*t, l.converter.builder.syms), false), out);
+    return give(raw_info(l, from_proto(*t, l.builder.syms), false), out);
   });
 }
 

@@ -12,8 +12,8 @@ o2fx_value_info raw_info(Lowering& l, const Type& t, bool is_const) {
     for (size_t i = 0; i < t.dims->size(); i++) {
       const MaybeSym& d = (*t.dims)[i];
       dims[i] = d && d->is_literal() ? d->literal() : -1;
-      params[i] = d && !d->is_literal() ? l.arena.copy(l.converter.builder.syms.text(*d))
-                                        : o2fx_str{nullptr, 0};
+      params[i] =
+          d && !d->is_literal() ? l.arena.copy(l.builder.syms.text(*d)) : o2fx_str{nullptr, 0};
     }
     r.dims = dims;
     r.dim_params = params;
@@ -42,7 +42,7 @@ Type type_from(Lowering& l, const o2fx_value_info& raw, int depth) {
       if (raw.dims && raw.dims[i] >= 0)
         d = Sym(raw.dims[i]);
       else if (raw.dim_params && raw.dim_params[i].len)
-        d = l.converter.builder.syms.parse(text_of(raw.dim_params[i]));
+        d = l.builder.syms.parse(text_of(raw.dim_params[i]));
     }
   }
   if (raw.elem) t.elem = std::make_shared<Type>(type_from(l, *raw.elem, depth + 1));
@@ -58,17 +58,17 @@ static bool is_constant(Builder& b, const Value& v) {
 }
 
 o2fx_status value_info(o2fx_ctx ctx, o2fx_value id, o2fx_value_info* out) {
-  return guarded(ctx, [&](Lowering& l) {
-    Builder& b = l.converter.builder;
+  return in_lowering(ctx, [&](Lowering& l) {
+    Builder& b = l.builder;
     const Value& v = b.value(id);
     return give(raw_info(l, v.type, is_constant(b, v)), out);
   });
 }
 
 o2fx_status set_value_info(o2fx_ctx ctx, o2fx_value id, const o2fx_value_info* info) {
-  return guarded(ctx, [&](Lowering& l) {
+  return in_lowering(ctx, [&](Lowering& l) {
     if (!info) throw HostError(O2FX_E_INVALID, "value info: expected an address, got NULL");
-    Builder& b = l.converter.builder;
+    Builder& b = l.builder;
     Value& v = b.value(id);
     Type merged = v.type;
     const Type stated = type_from(l, *info);
@@ -90,15 +90,14 @@ static bool is_known(const Value& v) {
 
 /// "input 1 'shape': ", if it is one.
 static std::string input_name(const Lowering& l, ValueId id) {
-  if (!l.node) return "";
-  for (size_t i = 0; i < l.node->inputs.size(); i++)
-    if (l.node->inputs[i] == id)
-      return "input " + std::to_string(i) + " '" + l.node->proto.input(static_cast<int>(i)) + "': ";
+  for (size_t i = 0; i < l.node.inputs.size(); i++)
+    if (l.node.inputs[i] == id)
+      return "input " + std::to_string(i) + " '" + l.node.proto.input(static_cast<int>(i)) + "': ";
   return "";
 }
 
 static o2fx_status fail_absent(Lowering& l, ValueId id, const Absent& absent) {
-  const bool itself = l.converter.builder.value(id).source == ValueSource::kTensor;
+  const bool itself = l.builder.value(id).source == ValueSource::kTensor;
   l.fail(O2FX_E_IO, input_name(l, id) + "expected its values at conversion time, got none: file '" +
                         absent.file + "' of weight '" + absent.tensor + "'" +
                         (itself ? "" : ", from which they are computed,") + " is missing");
@@ -107,8 +106,8 @@ static o2fx_status fail_absent(Lowering& l, ValueId id, const Absent& absent) {
 }
 
 o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
-  return guarded(ctx, [&](Lowering& l) -> o2fx_status {
-    Builder& b = l.converter.builder;
+  return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
+    Builder& b = l.builder;
     const Value& v = b.value(id);
     if (v.absent && !is_known(v)) return fail_absent(l, id, *v.absent);
     if (!is_constant(b, v)) return O2FX_ABSENT;
@@ -119,26 +118,26 @@ o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
       TensorEntry& t = b.tensors()[v.tensor];
       if (t.dtype == onnx::TensorProto::STRING)
         throw HostError(O2FX_E_MODEL, "tensor '" + t.name + "': expected numbers, got strings");
-      if (const auto absent = l.converter.absent(t)) return fail_absent(l, id, *absent);
-      bytes = l.converter.bytes(t);
+      if (const auto absent = l.tensors.absent(t)) return fail_absent(l, id, *absent);
+      bytes = l.tensors.bytes(t);
     } else {
       const o2fx_str copy = l.arena.copy(packed_ints(v));
       bytes = {reinterpret_cast<const uint8_t*>(copy.data), copy.len};
     }
-    *out = {bytes.data(), bytes.size(), v.type.dtype, v.type.rank(), dims};
+    room(out) = {bytes.data(), bytes.size(), v.type.dtype, v.type.rank(), dims};
     return O2FX_OK;
   });
 }
 
 o2fx_status const_strings(o2fx_ctx ctx, o2fx_value id, o2fx_arg* out) {
-  return guarded(ctx, [&](Lowering& l) -> o2fx_status {
-    Builder& b = l.converter.builder;
+  return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
+    Builder& b = l.builder;
     const Value& v = b.value(id);
     if (v.source != ValueSource::kTensor) return O2FX_ABSENT;
     const TensorEntry& t = b.tensors()[v.tensor];
     if (t.dtype != onnx::TensorProto::STRING || !t.proto)
       throw HostError(O2FX_E_MODEL, "tensor '" + t.name + "': expected strings");
-    *out = list(l, t.proto->string_data(), string);
+    room(out) = list(l, t.proto->string_data(), string);
     return O2FX_OK;
   });
 }
@@ -148,8 +147,8 @@ static o2fx_arg sym_arg(Builder& b, const Sym& s) {
 }
 
 o2fx_status int_list(o2fx_ctx ctx, o2fx_value id, uint32_t flags, o2fx_arg* out) {
-  return guarded(ctx, [&](Lowering& l) -> o2fx_status {
-    Builder& b = l.converter.builder;
+  return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
+    Builder& b = l.builder;
     const int32_t dtype = b.type(id).dtype;
     if (dtype == onnx::TensorProto::FLOAT || dtype == onnx::TensorProto::DOUBLE ||
         dtype == onnx::TensorProto::FLOAT16 || dtype == onnx::TensorProto::BFLOAT16 ||
@@ -159,24 +158,24 @@ o2fx_status int_list(o2fx_ctx ctx, o2fx_value id, uint32_t flags, o2fx_arg* out)
       return fail_absent(l, id, *v.absent);
     const auto all = b.ints(id, !(flags & O2FX_INTS_KNOWN_ONLY));
     if (!all) return O2FX_ABSENT;
-    *out = list(l, *all, [&](const Sym& s) { return sym_arg(b, s); });
+    room(out) = list(l, *all, [&](const Sym& s) { return sym_arg(b, s); });
     return O2FX_OK;
   });
 }
 
 o2fx_status dim(o2fx_ctx ctx, o2fx_value id, int32_t axis, o2fx_arg* out) {
-  return guarded(ctx, [&](Lowering& l) {
-    Builder& b = l.converter.builder;
-    *out = sym_arg(b, b.dim(id, axis));
+  return in_lowering(ctx, [&](Lowering& l) {
+    Builder& b = l.builder;
+    room(out) = sym_arg(b, b.dim(id, axis));
     return O2FX_OK;
   });
 }
 
 o2fx_status list_items(o2fx_ctx ctx, o2fx_value id, o2fx_arg* out) {
-  return guarded(ctx, [&](Lowering& l) -> o2fx_status {
-    const Value& v = l.converter.builder.value(id);
+  return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
+    const Value& v = l.builder.value(id);
     if (v.source != ValueSource::kList) return O2FX_ABSENT;
-    *out = list(l, v.items, value_arg);
+    room(out) = list(l, v.items, value_arg);
     return O2FX_OK;
   });
 }

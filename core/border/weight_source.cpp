@@ -5,14 +5,15 @@
 #include <map>
 #include <utility>
 
-#include "core/plugin/nearest.hpp"
 #include "core/border/weight_call.hpp"
+#include "core/plugin/nearest.hpp"
 #include "core/weights/external_file.hpp"
 #include "core/weights/weights.hpp"
 
-namespace onnx2fx::plugin {
+namespace onnx2fx::conversion {
 namespace {
 
+using plugin::Plugin;
 using weights::Got;
 using weights::Want;
 
@@ -29,7 +30,7 @@ class PluginSource final : public weights::Source {
   PluginSource(Plugin& plugin, weights::Opening opening, const SourceContext& context)
       : plugin_(plugin), opening_(std::move(opening)), context_(context) {
     if (opening_.file) add(opening_.location, opening_.file);
-    context_.begin(plugin_);
+    start(plugin_);
     const o2fx_weight_source asked = {sizeof asked, str(opening_.scheme), str(opening_.options),
                                       files_.empty() ? nullptr : &files_[0].table, context_.seed};
     const o2fx_status status = call("", [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
@@ -152,11 +153,11 @@ class PluginSource final : public weights::Source {
       return open_file(location, out);
     });
     const o2fx_status status = f(weights_host(), c.token());
-    for (const auto& [level, text] : c.notes)
-      if (level <= 1 && context_.warn)
-        context_.warn({Severity::kWarning, described(tensor), text, {}});
+    for (const Call::Note& n : c.notes)
+      if ((n.key == "error" || n.key == "warning") && context_.warn)
+        context_.warn({Severity::kWarning, described(tensor), n.text, {}});
     if (status >= 0 || c.error_status != status) return status;
-    if (c.host_error) std::rethrow_exception(c.host_error);
+    if (c.thrown) std::rethrow_exception(c.thrown);
     if (status == O2FX_E_IO || status == O2FX_E_MODEL || status == O2FX_E_UNSUPPORTED ||
         status == O2FX_E_NOMEM)
       throw ConversionError("", (opening_.location.empty() || opening_.scheme == "onnx"
@@ -210,7 +211,7 @@ class PluginSource final : public weights::Source {
         names_.emplace_back(entry.name.data, entry.name.len);
       }
     }
-    const auto near = nearest(name, names_);
+    const auto near = plugin::nearest(name, names_);
     return near ? "; did you mean " + weights::quoted(*near) + "?" : "";
   }
 
@@ -251,7 +252,7 @@ std::unique_ptr<weights::Source> open_source(Plugin& plugin, weights::Opening op
   return std::make_unique<PluginSource>(plugin, std::move(opening), context);
 }
 
-weights::Sourcing sourcing(Registry& registry, SourceContext context) {
+weights::Sourcing sourcing(plugin::Registry& registry, SourceContext context) {
   const auto kept = std::make_shared<const SourceContext>(std::move(context));
   weights::Sourcing s;
   s.rules = registry.weight_rules();
@@ -263,4 +264,4 @@ weights::Sourcing sourcing(Registry& registry, SourceContext context) {
   return s;
 }
 
-}  // namespace onnx2fx::plugin
+}  // namespace onnx2fx::conversion

@@ -11,24 +11,23 @@
 #include "core/plugin/registry.hpp"
 #include "core/weights/source.hpp"
 
-namespace onnx2fx::plugin {
+namespace onnx2fx::conversion {
 
 /// What a source needs of the conversion that it serves.
 struct SourceContext {
   uint64_t seed = 0;
-  std::function<void(Plugin&)> begin;    ///< before the first use of a plugin: see begin_use
   std::function<void(Diagnostic)> warn;  ///< what plugins log as errors and warnings
 };
 
 /// Opens a source of `plugin`, which serves opening.scheme. Throws ConversionError without a place,
 /// or PluginError.
-std::unique_ptr<weights::Source> open_source(Plugin& plugin, weights::Opening opening,
+std::unique_ptr<weights::Source> open_source(plugin::Plugin& plugin, weights::Opening opening,
                                              const SourceContext& context);
 
 /// The rules of the registry's manifest and the sources of its plugins. Outlived by the registry.
 /// Throws PluginError for a rule whose source nobody serves.
-weights::Sourcing sourcing(Registry& registry, SourceContext context);
+weights::Sourcing sourcing(plugin::Registry& registry, SourceContext context);
 
-}  // namespace onnx2fx::plugin
+}  // namespace onnx2fx::conversion
 
 #endif

@@ -244,7 +244,7 @@ std::vector<ValueId> Builder::close(std::span<const uint32_t> programs) {
 // ---- transactions
 
 Builder::Mark Builder::mark() const {
-  Mark m{values_.size(), programs_.size(), undo_.size(), stack_, {}, provenance_, name_base_};
+  Mark m{values_.size(), programs_.size(), undo_.size(), stack_, {}};
   for (const uint32_t p : stack_)
     m.open.push_back({p, programs_[p].program.nodes.size(), programs_[p].captures.size(),
                       programs_[p].log.size()});
@@ -270,8 +270,6 @@ void Builder::rollback(const Mark& m) {
     p.captures.resize(mark.captures);
     p.program.nodes.resize(mark.nodes);
   }
-  provenance_ = m.provenance;
-  name_base_ = m.name_base;
 }
 
 }  // namespace onnx2fx::conversion

@@ -13,14 +13,14 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "core/shapes/type.hpp"
+#include "core/build/host_error.hpp"
 #include "core/fx/program.hpp"
 #include "core/fx/schema.hpp"
+#include "core/shapes/type.hpp"
 
 namespace onnx {
 class SparseTensorProto;
@@ -31,12 +31,6 @@ class TypeProto;
 namespace onnx2fx::conversion {
 
 using ValueId = uint64_t;
-
-/// Thrown inside the host; becomes a status and a text at the border.
-struct HostError : std::runtime_error {
-  HostError(o2fx_status s, const std::string& what) : std::runtime_error(what), status(s) {}
-  o2fx_status status;
-};
 
 enum class ValueSource : uint8_t {
   kDead,    ///< of an undone transaction
@@ -63,7 +57,7 @@ struct Value {
   std::optional<std::vector<MaybeSym>> ints;
   /// Why they are not: the small integer tensor that they are, or are computed from.
   std::shared_ptr<const Absent> absent;
-  bool tainted = false;                           ///< comes from a node that could not be lowered
+  bool after_fault = false;                       ///< comes from a node that could not be lowered
   std::shared_ptr<onnx::TypeProto> proto;         ///< cache of infer
   std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
 };
@@ -82,6 +76,12 @@ struct TensorEntry {
   int32_t role = O2FX_ROLE_DEFAULT;                 ///< strongest claim so far
   std::string mutated_by;                           ///< node that claimed MUTATED
   int uses = 0;                                     ///< in the model, by name
+
+  int64_t count() const {
+    int64_t n = 1;
+    for (const int64_t d : dims) n *= d;
+    return n;
+  }
 };
 
 struct OpenProgram {
@@ -104,6 +104,16 @@ struct OpenProgram {
   std::unordered_map<AtomId, std::pair<uint32_t, int64_t>>
       local_dims;  ///< atom -> placeholder node, axis
   std::vector<std::function<void(OpenProgram&)>> log;
+};
+
+/// What the nodes emitted from now on belong to, and what they may call.
+struct EmitContext {
+  std::shared_ptr<const fx::Provenance> provenance;
+  std::string name_base;
+  /// A torch target outside the tables is accepted if this says so (a pack's torch_targets).
+  std::function<bool(const std::string&)> allow_target;
+  /// Values that stand for others in the running lowering (a tensor's own copy).
+  std::map<ValueId, ValueId> replaced;
 };
 
 class Builder {
@@ -152,27 +162,16 @@ class Builder {
   std::vector<ValueId> close(std::span<const uint32_t> programs);
 
   // ---- nodes
-  /// Where the nodes emitted from now on come from.
-  void set_provenance(std::shared_ptr<const fx::Provenance> p, std::string name_base) {
-    provenance_ = std::move(p);
-    name_base_ = std::move(name_base);
-  }
-  const std::shared_ptr<const fx::Provenance>& provenance() const { return provenance_; }
-  const std::string& name_base() const { return name_base_; }
+  EmitContext context;
   /// Checks and appends one call; returns its results (see o2fx_emit.n_unpack).
   std::vector<ValueId> emit(const o2fx_emit& call);
-  /// Values that stand for others in the running lowering (a tensor's own copy).
-  std::map<ValueId, ValueId> replaced;
   /// Node reference for a value in the current program: get_attr, capture, materialised ints...
   fx::Argument argument(ValueId id);
   fx::Argument argument(const o2fx_arg& a, int depth = 0);
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
 
-  /// A torch target outside the tables is accepted if this says so (a pack's torch_targets).
-  std::function<bool(const std::string&)> allow_target;
-
-  // ---- transactions
+  // ---- transactions: see Transaction
   struct Mark {
     size_t values, programs, undo;
     std::vector<uint32_t> stack;
@@ -181,8 +180,6 @@ class Builder {
       size_t nodes, captures, log;
     };
     std::vector<ProgramMark> open;
-    std::shared_ptr<const fx::Provenance> provenance;
-    std::string name_base;
   };
   Mark mark() const;
   void rollback(const Mark& m);
@@ -219,8 +216,29 @@ class Builder {
   std::deque<OpenProgram> programs_;
   std::vector<uint32_t> stack_;
   std::vector<std::function<void()>> undo_;
-  std::shared_ptr<const fx::Provenance> provenance_;
-  std::string name_base_;
+};
+
+/// What is done to the program while it lives is undone at its end, unless committed. The builder
+/// emits in `context` meanwhile, and in its former one afterwards.
+class Transaction {
+ public:
+  Transaction(Builder& builder, EmitContext context)
+      : builder_(builder), mark_(builder.mark()), former_(std::move(builder.context)) {
+    builder.context = std::move(context);
+  }
+  ~Transaction() {
+    if (!committed_) builder_.rollback(mark_);
+    builder_.context = std::move(former_);
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit() { committed_ = true; }
+
+ private:
+  Builder& builder_;
+  Builder::Mark mark_;
+  EmitContext former_;
+  bool committed_ = false;
 };
 
 }  // namespace onnx2fx::conversion

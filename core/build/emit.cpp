@@ -316,7 +316,7 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
       if (const auto known = ints(call.args[0].u.v, false);
           known && known->size() == 1 && type(call.args[0].u.v).dtype != onnx::TensorProto::BOOL)
         return {add_number((*known)[0])};
-  } else if (!allow_target || !allow_target(target)) {
+  } else if (!context.allow_target || !context.allow_target(target)) {
     throw HostError(O2FX_E_SCHEMA,
                     "torch op '" + target +
                         "': expected an operator of the ATen table, a higher-order operator, "
@@ -328,8 +328,8 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
   for (uint32_t i = 0; i < call.n_kwargs; i++)
     node.kwargs.emplace_back(text_of(call.kwargs[i].name), argument(call.kwargs[i].arg));
   std::string hint = text_of(call.name_hint);
-  node.name = unique_name(programs_[current()], hint.empty() ? name_base_ : hint);
-  node.onnx = provenance_;
+  node.name = unique_name(programs_[current()], hint.empty() ? context.name_base : hint);
+  node.onnx = context.provenance;
   const std::string name = node.name;
   const std::vector<Type> types = result_types(target, schema, call);
   const uint32_t at = append(current(), std::move(node));
@@ -365,7 +365,7 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
     item.target = "operator::getitem";
     item.args = {NodeRef{at}, static_cast<int64_t>(i)};
     item.name = unique_name(programs_[current()], name);
-    item.onnx = provenance_;
+    item.onnx = context.provenance;
     Type type = schema && !one_list ? types[i] : Type{};
     if (one_list && schema && schema->returns[0].kind == SchemaType::Kind::kTensor)
       type.kind = O2FX_KIND_TENSOR;

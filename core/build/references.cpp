@@ -66,7 +66,7 @@ NodeRef Builder::tensor_node(size_t level, ValueId id) {
 }
 
 NodeRef Builder::reference(size_t level, ValueId id) {
-  if (const auto it = replaced.find(id); it != replaced.end()) id = it->second;
+  if (const auto it = context.replaced.find(id); it != context.replaced.end()) id = it->second;
   const Value& v = value(id);
   switch (v.source) {
     case ValueSource::kTensor:
@@ -95,7 +95,7 @@ NodeRef Builder::call_at(size_t level, const std::string& target, std::vector<Ar
   node.name = unique_name(p, short_name.substr(0, short_name.find('.')));
   node.args = std::move(args);
   node.kwargs = std::move(kwargs);
-  node.onnx = provenance_;
+  node.onnx = context.provenance;
   return {append(stack_[level], std::move(node))};
 }
 
@@ -195,7 +195,7 @@ NodeRef Builder::materialise(size_t level, ValueId id) {
   NodeRef r{};
   if (literal) {
     TensorEntry t;
-    t.name = name_base_.empty() ? "ints" : name_base_ + "_ints";
+    t.name = context.name_base.empty() ? "ints" : context.name_base + "_ints";
     t.dtype = v.type.dtype;
     for (const MaybeSym& d : *v.type.dims) t.dims.push_back(d->literal());
     t.bytes = std::make_shared<const std::string>(packed_ints(v));

@@ -46,8 +46,7 @@ std::vector<bool> depending_on(Names names, const Nodes& nodes) {
 
 Faults Converter::lower_between(Scope& inner, const std::string& to) {
   const Scope& outer = *inner.parent;
-  if (++depth_ > 64)
-    throw ConversionError("value '" + to + "'", "it is computed from itself, or 64 levels deep");
+  const Level level(depth_, "value '" + to + "'", "it is computed from itself, or 64 levels deep");
   Names from;
   for (const auto& [name, value] : inner.values) from.insert(name);
   const std::vector<bool> depends = depending_on(from, *outer.nodes);
@@ -64,11 +63,8 @@ Faults Converter::lower_between(Scope& inner, const std::string& to) {
     add_read(node, needed);
   }
   Faults all;
-  for (size_t i = part.size(); i-- > 0;) {
-    Faults f = lower_node(*part[i], inner);
-    all.insert(all.end(), std::make_move_iterator(f.begin()), std::make_move_iterator(f.end()));
-  }
-  --depth_;
+  for (auto node = part.rbegin(); node != part.rend(); ++node)
+    append(all, lower_node(**node, inner));
   return all;
 }
 

@@ -1,136 +1,132 @@
-// One conversion: walks the graph node by node; for each, infers types, tracks shape values, asks
-// the providers in order, falls back on the ONNX function body, and collects every fault.
+// The driver: walks the model's graphs node by node. Each node is typed, then lowered by whoever
+// comes first: the host, for shape arithmetic; the providers of its operator, in their order; the
+// operator's ONNX function body. Every fault is collected.
 #ifndef ONNX2FX_CORE_CONVERT_CONVERTER_HPP_
 #define ONNX2FX_CORE_CONVERT_CONVERTER_HPP_
 
 #include <onnx/onnx_pb.h>
 
 #include <deque>
-#include <map>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "core/border/lowering.hpp"
 #include "core/build/builder.hpp"
-#include "core/shapes/infer.hpp"
+#include "core/build/tensors.hpp"
+#include "core/convert/faults.hpp"
+#include "core/convert/place.hpp"
+#include "core/convert/scope.hpp"
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/prepare/prepare.hpp"
-#include "core/weights/weights.hpp"
+#include "core/shapes/infer.hpp"
 
 namespace onnx2fx::conversion {
 
-/// Names of one graph or function body. Functions see no outer names: parent is null.
-struct Scope {
-  Scope* parent = nullptr;
-  const prepare::OpsetTable* opsets = nullptr;
-  const google::protobuf::RepeatedPtrField<onnx::NodeProto>* nodes = nullptr;  ///< in their order
-  std::string function_path;
-  std::unordered_map<std::string, ValueId> values;
-  std::unordered_map<std::string, const onnx::TypeProto*>
-      declared;  ///< value_info and outputs: hints, never facts
-
-  ValueId find(const std::string& name) const;
-};
-
-/// Something that stands in the way of the conversion.
-struct Fault {
-  Diagnostic diagnostic;
-  bool unsupported = false;  ///< no provider, or the lowering cannot express the node
-  bool plugin = false;       ///< a plugin broke the border's rules
-  std::string domain, op_type, node;
-  int64_t opset = 0;
-  std::vector<std::string> reasons;
-  bool absent = false;  ///< a value that the lowering needs lies in a file that does not exist
-};
-using Faults = std::vector<Fault>;
-
-/// The unsupported operators among the faults, one entry each.
-std::vector<UnsupportedOperator> group(const Faults& faults);
-/// Adds what was kept as opaque nodes to the report.
-void keep(std::vector<UnsupportedOperator> operators, Report& report);
-/// Throws what fits: PluginError, UnsupportedOperatorError, ConversionError. Equal diagnostics are
-/// told once.
-[[noreturn]] void raise(const Faults& faults);
-
-class Lowering;
+/// The inputs of a model that no initializer gives, in the graph's order.
+std::vector<const onnx::ValueInfoProto*> open_inputs(const onnx::GraphProto& graph);
 
 class Converter {
  public:
-  Converter(read::ModelFile& file, weights::Store& store, plugin::Registry& registry,
-            const Options& options);
-  fx::Module run(const prepare::Prepared& prepared, Report& report);
+  /// All of them must outlive the converter.
+  Converter(const read::ModelFile& file, Builder& builder, Tensors& tensors,
+            plugin::Registry& registry, const Options& options, Report& report);
 
-  // ---- for Lowering
-  Faults lower_graph(const onnx::GraphProto& graph, Scope& scope);
-  /// The nodes of scope's own graph that lead from the values bound in `inner`, whose parent it is,
-  /// to the one named `to`.
-  Faults lower_between(Scope& inner, const std::string& to);
-  /// Binds the graph's outputs by name; a missing one is a fault of the model.
-  std::vector<ValueId> outputs_of(const onnx::GraphProto& graph, const Scope& scope);
-  /// The value of a tensor of the model; the same proto gives the same tensor.
-  ValueId model_tensor(const onnx::TensorProto& tensor, const std::string& name);
-  ValueId dense_tensor(const onnx::SparseTensorProto& tensor, const std::string& name);
-  /// In ONNX packing; throws ConversionError when they lie in a file that does not exist.
-  std::span<const uint8_t> bytes(TensorEntry& entry);
-  /// Null: the bytes are there.
-  std::shared_ptr<const Absent> absent(const TensorEntry& entry);
-  void declare(const onnx::GraphProto& graph, Scope& scope);
-  int use_count(const std::string& name) const;
-  /// Before the first use of a plugin: its init().
-  void start(plugin::Plugin& plugin);
-
-  Builder builder;
-  weights::Store& store;
-  const Options& options;
-  std::map<std::string, ValueId> constants;  ///< made by lowerings, by content
+  /// Lowers the model's graph into the builder's root program, a placeholder for each open input;
+  /// the values of its outputs. Throws what throw_faults does.
+  std::vector<ValueId> lower_model(const prepare::Prepared& prepared);
 
  private:
-  struct Place {
-    const onnx::NodeProto& node;
-    std::string where;  ///< "net.onnx: node 'conv1' (Conv, opset 17)"
-    std::string domain;
-    int64_t opset;
-  };
-  Faults lower_node(const onnx::NodeProto& node, Scope& scope);
-  Faults lower_sound(const Place& place, const NodeView& view, Scope& scope);
-  Faults provide(const Place& place, const NodeView& view, std::vector<Type>& types, Scope& scope,
-                 Report::Node& entry);
-  bool bind_tracked(const NodeView& view, std::vector<Type>& types, Scope& scope,
-                    Report::Node& entry);
-  std::optional<Faults> ask(const plugin::Candidate& candidate, const Place& place,
-                            const NodeView& view, const std::vector<Type>& types, Scope& scope,
-                            Report::Node& entry);
-  std::optional<Faults> expand_function(const Place& place, const NodeView& view,
-                                        const std::vector<Type>& types, Scope& scope,
-                                        Report::Node& entry);
-  const onnx::FunctionProto* function_body(const Place& place, const NodeView& view);
-  static void absent_inputs(onnx::FunctionProto& body, const std::string& name);
-  void bind(const onnx::NodeProto& node, int index, ValueId id, const Type* inferred, Scope& scope);
-  void taint(const onnx::NodeProto& node, const std::vector<Type>& types, Scope& scope,
-             const Place* opaque, const NodeView& view);
-  Faults only_check_providers(const Place& place, const NodeView& view);
-  std::optional<Fault> forbidden(const Place& place);
-  Fault unsupported(const Place& place, std::vector<std::string> reasons);
-  std::shared_ptr<const fx::Provenance> provenance(const Place& place, const Scope& scope,
-                                                   const plugin::Plugin* plugin);
-  fx::Module finish(const onnx::GraphProto& graph, const Scope& scope);
-  fx::TensorData data_of(TensorEntry& entry, fx::Role role);
-  bool stays(const TensorEntry& entry, fx::Role role);
-  void count_uses(const onnx::GraphProto& graph);
+  friend class NodeGraphs;
 
-  read::ModelFile& file_;
+  // ---- graphs
+  Faults lower_graph(const onnx::GraphProto& graph, Scope& scope);
+  /// The nodes of the graph around `inner` that lead from the values bound in it to `to`.
+  Faults lower_between(Scope& inner, const std::string& to);
+  void declare(const onnx::GraphProto& graph, Scope& scope);
+  static std::vector<ValueId> outputs_of(const onnx::GraphProto& graph, const Scope& scope);
+
+  // ---- nodes
+  Faults lower_node(const onnx::NodeProto& node, Scope& scope);
+  Faults lower_typed(const Place& place, const NodeView& view, Scope& scope);
+  Faults lower_by_first(const Place& place, const NodeView& view, std::vector<Type>& types,
+                        Scope& scope, Report::Node& entry);
+  /// Whether the host knows every output as tracked integers.
+  bool lower_by_tracking(const NodeView& view, std::vector<Type>& types, Scope& scope,
+                         Report::Node& entry);
+  /// nullopt: declined.
+  std::optional<Faults> lower_by_plugin(const plugin::Candidate& candidate, const Place& place,
+                                        const NodeView& view, const std::vector<Type>& types,
+                                        Scope& scope, Report::Node& entry);
+  /// nullopt: the operator is no function.
+  std::optional<Faults> lower_by_function(const Place& place, const NodeView& view,
+                                          const std::vector<Type>& types, Scope& scope,
+                                          Report::Node& entry);
+  const onnx::FunctionProto* function_body(const Place& place, const NodeView& view);
+  Scope scope_of_body(const onnx::FunctionProto& body, const Place& place);
+  void take_outputs(const Lowering& lowering, const std::vector<Type>& types, Scope& scope);
+  void bind_output(const onnx::NodeProto& node, int index, ValueId id, const Type& inferred,
+                   Scope& scope);
+
+  // ---- what nobody lowers
+  Faults check_providers(const Place& place, const NodeView& view);
+  std::optional<Fault> switched_off(const Place& place) const;
+  /// Binds values that only have a type, so that the nodes behind can be checked too.
+  void bind_stand_ins(const Place& place, const std::vector<Type>& types, Scope& scope);
+  /// Binds the results of an onnx2fx::opaque call.
+  void bind_opaque(const Place& place, const NodeView& view, const std::vector<Type>& types,
+                   Scope& scope);
+
+  EmitContext context_of(const Place& place, const plugin::Plugin* plugin) const;
+
+  const read::ModelFile& file_;
+  Builder& builder_;
+  Tensors& tensors_;
   plugin::Registry& registry_;
-  prepare::OpsetTable opsets_;
-  Report* report_ = nullptr;
+  const Options& options_;
+  Report& report_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;  ///< domain:name:overload
-  std::deque<onnx::FunctionProto> expanded_;
-  std::deque<prepare::OpsetTable> tables_;
-  std::unordered_map<const void*, ValueId> model_tensors_;  ///< by address of the proto
-  std::unordered_map<std::string, int> uses_;
+  std::deque<onnx::FunctionProto> bodies_;
+  std::deque<prepare::OpsetTable> body_opsets_;
   int depth_ = 0;
+};
+
+/// The graphs around and inside one node, for its lowering.
+class NodeGraphs final : public Graphs {
+ public:
+  NodeGraphs(Converter& converter, const Scope& scope) : converter_(converter), scope_(scope) {}
+  std::vector<ValueId> lower(const onnx::GraphProto& graph,
+                             std::span<const ValueId> inputs) override;
+  ValueId lower_between(std::span<const std::string> from, std::span<const ValueId> values,
+                        const std::string& to) override;
+
+  Faults faults;  ///< of the nodes inside
+
+ private:
+  [[noreturn]] void fail(Faults&& more, const std::string& where);
+
+  Converter& converter_;
+  const Scope& scope_;
+};
+
+/// One level of graphs and functions, which nest at most 64 deep.
+class Level {
+ public:
+  /// Throws ConversionError at `where`.
+  Level(int& depth, const std::string& where, const char* too_deep) : depth_(depth) {
+    if (depth_ >= kMaxDepth) throw ConversionError(where, too_deep);
+    ++depth_;
+  }
+  ~Level() { --depth_; }
+  Level(const Level&) = delete;
+  Level& operator=(const Level&) = delete;
+
+ private:
+  static constexpr int kMaxDepth = 64;
+  int& depth_;
 };
 
 }  // namespace onnx2fx::conversion

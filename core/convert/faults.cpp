@@ -1,45 +1,61 @@
-#include <algorithm>
-#include <set>
+#include "core/convert/faults.hpp"
 
-#include "core/convert/converter.hpp"
+#include <algorithm>
+#include <iterator>
+#include <set>
 
 namespace onnx2fx::conversion {
 
-static bool same_operator(const UnsupportedOperator& a, const UnsupportedOperator& b) {
-  return a.domain == b.domain && a.op_type == b.op_type && a.opset == b.opset;
+Fault::Fault(Kind k, const Place& place, const std::string& what, std::vector<std::string> reasons)
+    : kind(k),
+      diagnostic{Severity::kError, place.where(), what, {}},
+      op{place.domain(), place.node.op_type(), place.opset, {place.name()}, std::move(reasons)} {}
+
+Fault nobody_lowers(const Place& place, std::vector<std::string> reasons) {
+  Fault f(Fault::Kind::kUnsupported, place, "no loaded plugin lowers this operator",
+          std::move(reasons));
+  f.diagnostic.notes = f.op.reasons;
+  return f;
 }
 
-static void add(std::vector<UnsupportedOperator>& all, UnsupportedOperator op) {
-  const auto at = std::find_if(all.begin(), all.end(),
-                               [&](const UnsupportedOperator& o) { return same_operator(o, op); });
-  if (at == all.end())
-    all.push_back(std::move(op));
-  else
-    at->nodes.insert(at->nodes.end(), op.nodes.begin(), op.nodes.end());
+void append(Faults& all, Faults&& more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-std::vector<UnsupportedOperator> group(const Faults& faults) {
-  std::vector<UnsupportedOperator> all;
-  for (const Fault& f : faults)
-    if (f.unsupported) add(all, {f.domain, f.op_type, f.opset, {f.node}, f.reasons});
-  return all;
+bool can_stay_opaque(const Faults& faults) {
+  return std::all_of(faults.begin(), faults.end(), [](const Fault& f) {
+    return f.kind == Fault::Kind::kUnsupported || f.kind == Fault::Kind::kAbsent;
+  });
 }
 
-void keep(std::vector<UnsupportedOperator> operators, Report& report) {
-  for (UnsupportedOperator& o : operators) add(report.unsupported, std::move(o));
+void add_operators(const Faults& faults, std::vector<UnsupportedOperator>& operators) {
+  for (const Fault& f : faults) {
+    const auto at =
+        std::find_if(operators.begin(), operators.end(), [&](const UnsupportedOperator& o) {
+          return o.domain == f.op.domain && o.op_type == f.op.op_type && o.opset == f.op.opset;
+        });
+    if (at == operators.end())
+      operators.push_back(f.op);
+    else
+      at->nodes.insert(at->nodes.end(), f.op.nodes.begin(), f.op.nodes.end());
+  }
 }
 
-void raise(const Faults& faults) {
+void throw_faults(const Faults& faults) {
   std::vector<Diagnostic> diagnostics;
   std::set<std::string> seen;
-  for (const Fault& f : faults)
+  Faults unsupported;
+  for (const Fault& f : faults) {
     if (seen.insert(format(f.diagnostic)).second) diagnostics.push_back(f.diagnostic);
-  if (std::any_of(faults.begin(), faults.end(), [](const Fault& f) { return f.plugin; }))
+    if (f.kind == Fault::Kind::kUnsupported) unsupported.push_back(f);
+  }
+  if (std::any_of(faults.begin(), faults.end(),
+                  [](const Fault& f) { return f.kind == Fault::Kind::kPlugin; }))
     throw PluginError(std::move(diagnostics));
-  std::vector<UnsupportedOperator> operators = group(faults);
-  if (!operators.empty())
-    throw UnsupportedOperatorError(std::move(diagnostics), std::move(operators));
-  throw ConversionError(std::move(diagnostics));
+  if (unsupported.empty()) throw ConversionError(std::move(diagnostics));
+  std::vector<UnsupportedOperator> operators;
+  add_operators(unsupported, operators);
+  throw UnsupportedOperatorError(std::move(diagnostics), std::move(operators));
 }
 
 }  // namespace onnx2fx::conversion

@@ -1,6 +1,6 @@
 // The leaves of the loader's runtime: what ATen and the higher-order operators cannot say. One
 // function for each line of core/fx/leaf_schemas.txt, the same as in the Python package's
-// leaves.py and random_leaves.py.
+// files of those names.
 #include <torch/csrc/jit/frontend/function_schema_parser.h>
 
 #include <algorithm>

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -15,12 +17,7 @@
 
 namespace onnx2fx::embedded {
 extern const std::string_view package_init_py;
-extern const std::string_view loader_py;
-extern const std::string_view leaves_py;
-extern const std::string_view random_leaves_py;
-extern const std::string_view targets_py;
-extern const std::string_view weightless_py;
-extern const std::string_view weights_py;
+extern const std::span<const std::pair<std::string_view, std::string_view>> loader;
 }  // namespace onnx2fx::embedded
 
 namespace onnx2fx::write {
@@ -28,20 +25,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Beside the data: the program that reads it.
-constexpr std::pair<std::string_view, const std::string_view*> kLoader[] = {
-    {"__init__.py", &embedded::package_init_py}, {"_leaves.py", &embedded::leaves_py},
-    {"_loader.py", &embedded::loader_py},        {"_random_leaves.py", &embedded::random_leaves_py},
-    {"_targets.py", &embedded::targets_py},      {"_weightless.py", &embedded::weightless_py},
-    {"_weights.py", &embedded::weights_py},
-};
-
-bool is_ours(std::string_view name) {
-  constexpr std::string_view kData[] = {"graph.json", "weights.safetensors", "report.json",
-                                        "__pycache__"};
-  return std::ranges::find(kData, name) != std::end(kData) ||
-         std::ranges::find(kLoader, name, [](const auto& f) { return f.first; }) !=
-             std::end(kLoader);
+/// The name of the file or folder in a package that is not ours; empty: there is none.
+std::string foreign(const fs::path& package) {
+  constexpr std::string_view kOurs[] = {"__init__.py", "__pycache__", "_loader", "graph.json",
+                                        "report.json", "weights.safetensors",
+                                        // where the loader was once
+                                        "_leaves.py", "_loader.py", "_random_leaves.py",
+                                        "_targets.py", "_weightless.py", "_weights.py"};
+  for (const fs::directory_entry& entry : fs::directory_iterator(package)) {
+    std::string name = entry.path().filename().string();
+    if (std::ranges::find(kOurs, name) == std::end(kOurs)) return name;
+  }
+  if (!fs::is_directory(fs::symlink_status(package / "_loader"))) return "";
+  for (const fs::directory_entry& entry : fs::directory_iterator(package / "_loader")) {
+    fs::path name = entry.path().filename();
+    if (name != "__pycache__" && name.extension() != ".py") return "_loader/" + name.string();
+  }
+  return "";
 }
 
 /// The folder without a trailing "/", absolute.
@@ -134,14 +134,13 @@ void check_folder(const fs::path& folder) {
     throw ConversionError(folder.string(), "expected a folder or nothing, got a symbolic link",
                           {remedy});
   }
-  bool package = is_package(path);
-  for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-    std::string name = entry.path().filename().string();
-    if (!package || !is_ours(name)) {
-      throw ConversionError(
-          folder.string(), "expected an empty folder or an FX package, got one with '" + name + "'",
-          {remedy});
-    }
+  if (fs::is_empty(path)) return;
+  std::string name =
+      is_package(path) ? foreign(path) : fs::directory_iterator(path)->path().filename().string();
+  if (!name.empty()) {
+    throw ConversionError(folder.string(),
+                          "expected an empty folder or an FX package, got one with '" + name + "'",
+                          {remedy});
   }
 }
 
@@ -151,7 +150,7 @@ void write_package(const fx::Module& module, Weights weights, const Bytes& bytes
     check_folder(folder);
     fs::path target = normal(folder);
     NewFolder made(target);
-    const auto text = [&](std::string_view name, std::string_view content) {
+    const auto text = [&](const fs::path& name, std::string_view content) {
       NewFile file(made.path() / name, folder / name, content.size());
       file.append(content);
       file.close();
@@ -161,7 +160,9 @@ void write_package(const fx::Module& module, Weights weights, const Bytes& bytes
                       folder / "weights.safetensors");
     text("report.json",
          report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
-    for (const auto& [name, content] : kLoader) text(name, *content);
+    text("__init__.py", embedded::package_init_py);
+    fs::create_directory(made.path() / "_loader");
+    for (const auto& [name, content] : embedded::loader) text(fs::path("_loader") / name, content);
     made.commit();
   } catch (const fs::filesystem_error& e) {
     throw ConversionError(folder.string(),

@@ -3,8 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/include/onnx2fx/version.hpp"
-#include "core/weights/weights.hpp"
-#include "core/write/package.hpp"
 
 namespace onnx2fx::write {
 
@@ -57,25 +55,3 @@ std::string report_json(const Conversion& conversion) {
 }
 
 }  // namespace onnx2fx::write
-
-namespace onnx2fx {
-
-void write_package(const Conversion& c, const std::string& folder) {
-  static constexpr write::Weights kWeights[] = {write::Weights::kReference, write::Weights::kCopy,
-                                                write::Weights::kMeta, write::Weights::kRandom};
-  const auto bytes = [&](const fx::TensorData& data) -> write::Stored {
-    if (const auto* range = std::get_if<fx::FileRange>(&data.where)) {
-      const read::ByteSource& source = c.store->source(range->source);
-      if (source.fd >= 0)
-        return write::FileBytes{source.fd, range->offset, range->length, source.path};
-    }
-    return c.bytes(data);
-  };
-  // Where rules give some tensors weights, the package is no longer a weightless one.
-  const bool partly = c.weights == weights::Mode::kMeta && c.has_weight_rules;
-  const write::Weights weights =
-      partly ? write::Weights::kReference : kWeights[static_cast<size_t>(c.weights)];
-  write::write_package(c.module, weights, bytes, write::report(c), folder);
-}
-
-}  // namespace onnx2fx

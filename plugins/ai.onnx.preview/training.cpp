@@ -152,4 +152,4 @@ constexpr o2fx_op kOps[] = {
 
 }  // namespace
 
-ONNX2FX_PLUGIN("onnx2fx.ai-onnx-preview", "0.1.0", kOps)
+ONNX2FX_PLUGIN("onnx2fx.ai-onnx-preview", ONNX2FX_VERSION, kOps)

@@ -1,9 +1,9 @@
 // Activations: functions of one element, and the softmax family along an axis.
 #include <algorithm>
 
-#include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/dtype.hpp"
 
 using namespace onnx2fx;
 

@@ -1,8 +1,8 @@
 // Arithmetic, element by element: sums, products, powers, roundings, trigonometry; and what runs
 // along an axis of one tensor: CumSum, CumProd, Det.
-#include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/dtype.hpp"
 
 using namespace onnx2fx;
 

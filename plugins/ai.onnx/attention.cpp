@@ -7,7 +7,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/rotation.hpp"
+#include "plugins/lowering/rotation.hpp"
 
 using namespace onnx2fx;
 

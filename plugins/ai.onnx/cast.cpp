@@ -1,8 +1,8 @@
 // Cast and CastLike.
 #include <array>
 
-#include "plugins/ai.onnx/conversion.hpp"
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/conversion.hpp"
 
 using namespace onnx2fx;
 

@@ -1,7 +1,7 @@
-#include "control_flow.hpp"
+#include "plugins/ai.onnx/control_flow.hpp"
 
-#include "families.hpp"
-#include "types.hpp"
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/types.hpp"
 
 namespace onnx2fx::control_flow {
 namespace {

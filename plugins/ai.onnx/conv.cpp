@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/padding.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 

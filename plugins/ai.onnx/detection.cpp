@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/real.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/real.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

@@ -4,7 +4,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/seed.hpp"
+#include "plugins/lowering/seed.hpp"
 
 using namespace onnx2fx;
 

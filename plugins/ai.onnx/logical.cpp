@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <functional>
 
-#include "plugins/ai.onnx/conversion.hpp"
-#include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/movement.hpp"
+#include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/movement.hpp"
 
 using namespace onnx2fx;
 

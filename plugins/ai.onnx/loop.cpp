@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "control_flow.hpp"
-#include "types.hpp"
+#include "plugins/ai.onnx/control_flow.hpp"
+#include "plugins/lowering/types.hpp"
 
 namespace onnx2fx::control_flow {
 namespace {

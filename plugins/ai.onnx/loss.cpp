@@ -1,6 +1,6 @@
 // Losses of a classifier.
-#include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/dtype.hpp"
 
 using namespace onnx2fx;
 

@@ -1,7 +1,7 @@
 // Normalization: BatchNormalization, LayerNormalization, GroupNormalization, InstanceNormalization,
 // RMSNormalization, LRN, LpNormalization, MeanVarianceNormalization.
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/padding.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 

@@ -2,7 +2,7 @@
 // be missing is None; an optional that enters the model is either at run time.
 #include <onnx2fx/plugin.hpp>
 
-#include "families.hpp"
+#include "plugins/ai.onnx/families.hpp"
 
 using namespace onnx2fx;
 

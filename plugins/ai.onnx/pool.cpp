@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/padding.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 

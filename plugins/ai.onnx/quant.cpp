@@ -3,10 +3,10 @@
 // for matmul and convolution on every device, and is what ONNX's reference scales the sums in.
 #include <algorithm>
 
-#include "plugins/ai.onnx/conversion.hpp"
-#include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/padding.hpp"
+#include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 

@@ -1,7 +1,7 @@
 // Random tensors.
-#include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/seed.hpp"
+#include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/seed.hpp"
 
 using namespace onnx2fx;
 

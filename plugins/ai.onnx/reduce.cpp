@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "plugins/ai.onnx/dtype.hpp"
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "plugins/ai.onnx/conversion.hpp"
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/movement.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/movement.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

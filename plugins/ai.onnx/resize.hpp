@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "plugins/ai.onnx/real.hpp"
+#include "plugins/lowering/real.hpp"
 
 using Reals = std::vector<onnx2fx::Real>;
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "plugins/ai.onnx/resize.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/real.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/real.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

@@ -2,8 +2,8 @@
 // moved there and back. Opset 8 has a batch axis and lengths: its samples are scanned one by one.
 #include <string>
 
-#include "control_flow.hpp"
-#include "types.hpp"
+#include "plugins/ai.onnx/control_flow.hpp"
+#include "plugins/lowering/types.hpp"
 
 namespace onnx2fx::control_flow {
 namespace {

@@ -1,10 +1,10 @@
 // Ops that write elements at given positions of a copy.
 #include <onnx2fx/plugin.hpp>
 
-#include "families.hpp"
-#include "indices.hpp"
-#include "movement.hpp"
-#include "sizes.hpp"
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/indices.hpp"
+#include "plugins/lowering/movement.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

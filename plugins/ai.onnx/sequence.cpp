@@ -2,10 +2,10 @@
 // else (a sequence that enters the model, or leaves a loop) it is a Python list at run time.
 #include <onnx2fx/plugin.hpp>
 
-#include "families.hpp"
-#include "movement.hpp"
-#include "sizes.hpp"
-#include "types.hpp"
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/movement.hpp"
+#include "plugins/lowering/sizes.hpp"
+#include "plugins/lowering/types.hpp"
 
 using namespace onnx2fx;
 

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <onnx2fx/plugin.hpp>
 
-#include "families.hpp"
-#include "movement.hpp"
-#include "sizes.hpp"
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/movement.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

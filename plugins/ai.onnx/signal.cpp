@@ -1,8 +1,8 @@
 // Spectra: DFT, STFT, MelWeightMatrix. ONNX has complex numbers as a last axis of two.
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/padding.hpp"
-#include "plugins/ai.onnx/real.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/real.hpp"
+#include "plugins/lowering/sizes.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 

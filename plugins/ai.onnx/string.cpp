@@ -3,8 +3,8 @@
 #include <numeric>
 #include <onnx2fx/plugin.hpp>
 
-#include "families.hpp"
-#include "sizes.hpp"
+#include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 

@@ -1,7 +1,7 @@
 // Images: GridSample, AffineGrid, Col2Im, ImageDecoder.
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/ai.onnx/padding.hpp"
-#include "plugins/ai.onnx/sizes.hpp"
+#include "plugins/lowering/sizes.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 

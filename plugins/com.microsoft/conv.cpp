@@ -1,9 +1,9 @@
 // Convolutions with what is fused to them: FusedConv, and with the channels last: NhwcConv,
 // NhwcFusedConv.
-#include "plugins/ai.onnx/padding.hpp"
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/fused_activation.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;

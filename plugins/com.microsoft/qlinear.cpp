@@ -3,11 +3,11 @@
 // Runtime does; where it sums in another order its results may be a step away.
 #include <algorithm>
 
-#include "plugins/ai.onnx/conversion.hpp"
-#include "plugins/ai.onnx/padding.hpp"
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
+#include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;

@@ -1,6 +1,6 @@
 #include "plugins/com.microsoft/quantization.hpp"
 
-#include "plugins/ai.onnx/conversion.hpp"
+#include "plugins/lowering/conversion.hpp"
 
 using namespace onnx2fx;
 

@@ -2,10 +2,10 @@
 
 #include <limits>
 
-#include "plugins/ai.onnx/rotation.hpp"
 #include "plugins/com.microsoft/attention_core.hpp"
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
+#include "plugins/lowering/rotation.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;

@@ -1,4 +1,3 @@
-#include "core/include/onnx2fx/version.hpp"
 #include "plugins/weights/sources.hpp"
 
 namespace onnx2fx::sources {
@@ -28,4 +27,4 @@ static constexpr o2fx_weights_ext kWeights = weights<open>(kSchemes);
 
 }  // namespace onnx2fx::sources
 
-ONNX2FX_WEIGHTS_PLUGIN("onnx2fx.weights", onnx2fx::kVersion, onnx2fx::sources::kWeights)
+ONNX2FX_WEIGHTS_PLUGIN("onnx2fx.weights", ONNX2FX_VERSION, onnx2fx::sources::kWeights)

@@ -348,14 +348,14 @@ TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {
 TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
   fs::path out = folder_ / "new" / "out";
   write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out / "");
-  std::vector<std::string> files = {
-      "__init__.py",    "_leaves.py",  "_loader.py", "_random_leaves.py", "_targets.py",
-      "_weightless.py", "_weights.py", "graph.json", "report.json",       "weights.safetensors"};
+  std::vector<std::string> files = {"__init__.py", "_loader", "graph.json", "report.json",
+                                    "weights.safetensors"};
   EXPECT_EQ(entries(out), files);
   EXPECT_EQ(read(out / "report.json"), "{\n  \"nodes\": 1\n}\n");
   std::string graph = read(out / "graph.json"), weights = read(out / "weights.safetensors");
-  EXPECT_FALSE(read(out / "_loader.py").empty());
+  EXPECT_FALSE(read(out / "_loader" / "__init__.py").empty());
   fs::create_directory(out / "__pycache__");
+  fs::create_directory(out / "_loader" / "__pycache__");
   write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out);
   EXPECT_EQ(entries(out), files);
   EXPECT_EQ(read(out / "graph.json"), graph);
@@ -364,6 +364,19 @@ TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
   struct stat status;
   ASSERT_EQ(::stat(out.c_str(), &status), 0);
   EXPECT_NE(status.st_mode & 0500, 0u);
+}
+
+TEST_F(WriteTest, PackageWithTheLoaderBesideTheDataIsReplaced) {
+  fs::path out = folder_ / "out";
+  write_package(linear(), Weights::kCopy, in_memory, Json::object(), out);
+  std::vector<std::string> files = entries(out);
+  fs::remove_all(out / "_loader");
+  for (const char* name : {"_leaves.py", "_loader.py", "_random_leaves.py", "_targets.py",
+                           "_weightless.py", "_weights.py"}) {
+    std::ofstream(out / name) << "pass";
+  }
+  write_package(linear(), Weights::kCopy, in_memory, Json::object(), out);
+  EXPECT_EQ(entries(out), files);
 }
 
 TEST_F(WriteTest, WeightlessPackageHasNoWeights) {
@@ -390,6 +403,11 @@ TEST_F(WriteTest, ForeignFoldersAreRefused) {
   EXPECT_EQ(message([&] { check_folder(folder_ / "out"); }),
             "error: " + (folder_ / "out").string() +
                 ": expected an empty folder or an FX package, got one with 'model.onnx'\n"
+                "  note: choose another folder, or remove it");
+  fs::rename(folder_ / "out" / "model.onnx", folder_ / "out" / "_loader" / "model.onnx");
+  EXPECT_EQ(message([&] { check_folder(folder_ / "out"); }),
+            "error: " + (folder_ / "out").string() +
+                ": expected an empty folder or an FX package, got one with '_loader/model.onnx'\n"
                 "  note: choose another folder, or remove it");
 }
 

@@ -371,7 +371,8 @@ TEST_F(WeightsBorder, CtxThatWasKept) {
     file.struct_size = sizeof file;
     return late = h->open_file(kept, {"w.fake", 6}, &file);
   };
-  EXPECT_EQ(convert(), fault("a ctx was used outside its callback"));
+  EXPECT_EQ(convert(),
+            fault("a ctx was used outside its callback, or while a nested lowering runs"));
   EXPECT_EQ(late, O2FX_E_INVALID);
 }
 

@@ -12,8 +12,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from onnx_to_fx import Strings, convert_onnx_to_fx, load
-from onnx_to_fx.leaves import ConversionError
+from onnx_to_fx import ConversionError, Strings, convert_onnx_to_fx, load
 
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", ROOT / "build" / "release"))

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from onnx_to_fx import targets
+from onnx_to_fx.loader import targets
 
 TABLE = pathlib.Path(__file__).parents[2] / "core/fx/nn_dialect.cpp"
 ROWS = re.findall(r'\{"(aten::[^"]+)", "([^"]+)"', TABLE.read_text())

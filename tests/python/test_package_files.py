@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 from onnx_to_fx import PackageError, load, loader
+from onnx_to_fx.loader.package import source_path
 from test_mapped_weights import identity, network, onnx2fx  # noqa: F401 (a fixture)
 
 # ---- packages that point at the model's files
@@ -42,6 +44,13 @@ def refused(folder, message):
         assert type(error.value).__name__ == PackageError.__name__
         text = str(error.value)
         assert (re.sub(r"\d{19}", "TIME", text) if "TIME" in message else text) == message
+
+
+def test_its_loader_is_the_room_of_the_python_package(package):
+    def texts(folder):
+        return {f.name: f.read_text() for f in pathlib.Path(folder).glob("*.py")}
+
+    assert texts(package / "_loader") == texts(pathlib.Path(loader.__file__).parent)
 
 
 def test_package_and_model_move_together(package):
@@ -120,7 +129,7 @@ def test_ranges_outside_the_file(package, offset, length):
 @pytest.mark.parametrize("copy", [False, True])
 def test_a_file_written_to_while_it_is_loaded(package, copy):
     graph = json.loads((package / "graph.json").read_text())
-    files = [loader._source_path(str(package), s) for s in graph["sources"]]
+    files = [source_path(str(package), s) for s in graph["sources"]]
     path = package.parent / "b.bin"
     with pytest.raises(PackageError) as error:
         with loader.Weights(graph, files, copy=copy) as weights:

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 import pytest
-from onnx_to_fx import leaves, random_leaves, targets
+from onnx_to_fx.loader import targets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEAVES = (ROOT / "core/fx/leaf_schemas.txt").read_text()
@@ -32,7 +32,7 @@ def test_every_leaf_has_a_function_of_its_signature(schema):
 def test_no_leaf_lacks_a_schema():
     functions = {
         name
-        for module in (leaves, random_leaves)
+        for module in targets._LEAVES
         for name, f in vars(module).items()
         if inspect.isfunction(f) and not name.startswith("_") and f.__module__ == module.__name__
     }

@@ -13,9 +13,6 @@ namespace onnx2fx::cli {
 /// something is missing.
 int inspect_model(const std::string& model, Options options, bool json, std::ostream& out);
 
-/// The program as torch.fx prints it.
-void print_program(const fx::Module& module, std::ostream& out);
-
 }  // namespace onnx2fx::cli
 
 #endif

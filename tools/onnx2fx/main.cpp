@@ -3,6 +3,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "core/fx/print.hpp"
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/include/onnx2fx/version.hpp"
 #include "core/prepare/prepare.hpp"
@@ -99,7 +100,7 @@ int convert_command(const std::string& model, const std::string& out, const Opti
   write::check_folder(out);
   const Conversion c = convert(model, options);
   print_warnings(c.report);
-  if (debug) print_program(c.module, std::cerr);
+  if (debug) std::cerr << fx::print_program(c.module);
   write_package(c, out);
   return kOk;
 }

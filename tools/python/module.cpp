@@ -1,4 +1,4 @@
-// The native part of onnx_to_fx: one conversion, and its result as data that loader.py builds from.
+// The native part of onnx_to_fx: one conversion, and its result as data that its loader builds from.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>

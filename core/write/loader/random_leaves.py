@@ -4,8 +4,6 @@ C++ and, normal ones up to the rounding of its ``erfinv``, on every device.
 Number i of draw d is SplitMix64 of (seed, d) at place i, all in int64, which wraps in torch as in
 C. ``draws`` is a buffer of the node, an int64 scalar that counts them: the numbers start afresh
 when the module is loaded, go on after ``load_state_dict``, and differ from call to call.
-
-Needs torch only: a copy lies in every FX package.
 """
 
 from __future__ import annotations

@@ -1,11 +1,7 @@
-"""Names in a graph document -> Python objects, by fixed lists: nothing from a document is executed.
-
-Needs torch only: a copy lies in every FX package.
-"""
+"""Names in a graph document -> Python objects, by fixed lists: nothing from it is executed."""
 
 from __future__ import annotations
 
-import importlib
 import keyword
 import operator
 import re
@@ -14,9 +10,23 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
-_LEAVES = tuple(
-    importlib.import_module(__name__.removesuffix("targets") + name)
-    for name in ("leaves", "random_leaves")
+from . import (
+    control_leaves,
+    image_leaves,
+    map_leaves,
+    random_leaves,
+    sequence_leaves,
+    string_leaves,
+)
+from .errors import PackageError
+
+_LEAVES = (
+    control_leaves,
+    image_leaves,
+    map_leaves,
+    random_leaves,
+    sequence_leaves,
+    string_leaves,
 )
 
 _PATH = re.compile(r"\w+(\.\w+)*")
@@ -63,10 +73,6 @@ LAYOUTS = frozenset(("strided", "sparse_coo"))
 MEMORY_FORMATS = frozenset(
     ("contiguous_format", "preserve_format", "channels_last", "channels_last_3d")
 )
-
-
-class PackageError(ValueError):
-    """A document or package that breaks FORMAT.md, or whose weights are not what it says."""
 
 
 def named(kind: str, name: Any, allowed: frozenset[str], owner: Any) -> Any:

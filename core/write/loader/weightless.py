@@ -1,23 +1,19 @@
-"""Modules without weights: on the meta device, or made of FakeTensors.
-
-Needs torch only: a copy lies in every FX package.
-"""
+"""Modules without weights: on the meta device, or made of FakeTensors."""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
-import importlib
 import itertools
 from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 import torch
 from torch import fx, nn
 
+from .targets import dtype_of
+
 if TYPE_CHECKING:
     from torch._subclasses.fake_tensor import FakeTensorMode
-
-dtype_of = importlib.import_module(__name__.removesuffix("weightless") + "targets").dtype_of
 
 _chosen: contextvars.ContextVar[str | None] = contextvars.ContextVar("weightless", default=None)
 

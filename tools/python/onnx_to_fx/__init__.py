@@ -16,22 +16,23 @@ from torch import fx
 
 from . import loader as _loader
 from .binding import BindError, bind
-from .leaves import (
+from .loader.errors import (
     ConversionError,
     Diagnostic,
-    Strings,
+    PackageError,
+    PluginError,
     UnsupportedOperator,
     UnsupportedOperatorError,
 )
-from .loader import PackageError
-from .sharding import shard_placement
-from .weightless import (
+from .loader.strings import Strings
+from .loader.weightless import (
     chosen_weights,
     dynamic_shapes,
     example_inputs,
     fake_mode,
     weightless_onnx_loader,
 )
+from .sharding import shard_placement
 
 if TYPE_CHECKING:
     import onnx
@@ -55,10 +56,6 @@ __all__ = [
     "shard_placement",
     "weightless_onnx_loader",
 ]
-
-
-class PluginError(ConversionError):
-    """A plugin, its descriptor or the manifest is at fault."""
 
 
 def convert_onnx_to_fx(

@@ -8,7 +8,8 @@ from typing import Any, Callable, Iterable, Sequence
 import torch
 from torch import fx, nn
 
-from . import matching, sharding, sources, weightless
+from . import matching, sharding, sources
+from .loader import weightless
 from .matching import BindError, Target, is_empty
 from .sources import Stored
 

@@ -9,7 +9,8 @@ from typing import Any, Callable, Iterable, Mapping, Sequence, Union
 import torch
 from torch import nn
 
-from . import sharding, weightless
+from . import sharding
+from .loader import weightless
 from .sources import Stored
 
 Rename = Union[Mapping[str, "str | None"], Callable[[str], "str | None"]]

@@ -10,7 +10,8 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Protoco
 
 import torch
 
-from . import loader, sharding, weights
+from . import loader, sharding
+from .loader import safetensors, weights
 
 # Offsets and shape of a part of a stored tensor; None: all of it.
 Block = Optional[tuple[tuple[int, ...], tuple[int, ...]]]
@@ -173,14 +174,14 @@ def _of_package(folder: str) -> Source:
 def _of_safetensors(label: str, files: Sequence[str]) -> Source:
     tensors: dict[str, Stored] = {}
     for i, path in enumerate(files):
-        entries, metadata = weights.safetensors_entries(path)
+        entries, metadata = safetensors.read_header(path)
         transposed = set(json.loads(metadata.get("transposed", "[]")))
         for key, (offset, length, dtype, shape) in entries.items():
             if key in tensors:
                 first = files[tensors[key].data["source"]]
                 raise ValueError(f"{label}: tensor {key!r}: stands in {first} and in {path}")
             data = {"source": i, "offset": offset, "length": length}
-            name = weights.SAFETENSORS.get(dtype, dtype)
+            name = safetensors.DTYPES.get(dtype, dtype)
             tensors[key] = Stored(key, name, tuple(shape), data, None, key in transposed)
     sources = [{"path": f, "size": None, "mtime_ns": None} for f in files]
     return _Document(label, list(tensors.values()), sources, files)

@@ -1,0 +1,75 @@
+#include "core/border/call.hpp"
+
+#include <atomic>
+
+namespace onnx2fx::conversion {
+namespace {
+
+thread_local std::vector<Call*> stack;
+std::atomic<uintptr_t> next_token{16};
+
+}  // namespace
+
+Call::Call(const plugin::Plugin& p)
+    : plugin(p), token_(reinterpret_cast<o2fx_ctx>(next_token.fetch_add(16))) {
+  stack.push_back(this);
+}
+Call::~Call() { stack.pop_back(); }
+
+Call* Call::active(o2fx_ctx ctx) {
+  return !stack.empty() && stack.back()->token_ == ctx ? stack.back() : nullptr;
+}
+Call* Call::innermost() { return stack.empty() ? nullptr : stack.back(); }
+
+o2fx_status Call::fail(o2fx_status status, std::string text, std::exception_ptr e) {
+  error = std::move(text);
+  error_status = status;
+  error_place.clear();
+  thrown = std::move(e);
+  absent = false;
+  return status;
+}
+
+void start(plugin::Plugin& plugin) {
+  plugin::begin_use(plugin, [&] {
+    if (!plugin.table->init) return;
+    Call call(plugin);
+    if (const o2fx_status s = plugin.table->init(host_api(), call.token()); s != O2FX_OK)
+      throw PluginError(
+          plugin.library.empty() ? plugin.id : plugin.library,
+          "init failed: " + (call.error.empty() ? "status " + std::to_string(s) : call.error));
+  });
+}
+
+void log(o2fx_ctx ctx, int32_t level, o2fx_str msg) {
+  guarded<Call>(ctx, "", [&](Call& c) {
+    static constexpr const char* kLevel[] = {"error", "warning", "info", "debug"};
+    c.notes.push_back({kLevel[std::clamp(level, 0, 3)], text_of(msg)});
+    return O2FX_OK;
+  });
+}
+
+o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_t line,
+                      o2fx_str msg) {
+  guarded<Call>(ctx, "", [&](Call& c) {
+    const bool absent = c.absent && status == O2FX_E_IO;  // in the plugin's own words
+    c.fail(status, text_of(msg));
+    c.absent = absent;
+    if (file) c.error_place = std::string(file) + ":" + std::to_string(line);
+    return O2FX_OK;
+  });
+  return status;
+}
+
+void* scratch(o2fx_ctx ctx, uint64_t size, uint64_t align) {
+  void* p = nullptr;
+  guarded<Call>(ctx, "", [&](Call& c) {
+    if (align == 0 || align > 64 || (align & (align - 1)))
+      throw HostError(O2FX_E_INVALID, "scratch: align: expected a power of two <= 64");
+    p = c.arena.allocate(size, align);
+    return O2FX_OK;
+  });
+  return p;
+}
+
+}  // namespace onnx2fx::conversion

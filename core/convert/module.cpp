@@ -1,0 +1,104 @@
+#include "core/convert/module.hpp"
+
+#include "core/build/names.hpp"
+#include "core/convert/converter.hpp"
+#include "core/convert/roles.hpp"
+#include "core/fx/passes.hpp"
+
+namespace onnx2fx::conversion {
+namespace {
+
+// The model's own names, not ours: two inputs may share one, which says that their sizes are equal.
+void name_dims(fx::TypeText& text, const onnx::TypeProto& declared) {
+  if (!text.shape) return;
+  const auto& dims = declared.tensor_type().shape().dim();
+  for (int k = 0; k < dims.size() && k < static_cast<int>(text.shape->size()); k++)
+    if (!dims[k].dim_param().empty()) (*text.shape)[static_cast<size_t>(k)] = dims[k].dim_param();
+}
+
+std::vector<fx::Port> inputs_of(const onnx::GraphProto& graph, Builder& builder) {
+  const auto declared = open_inputs(graph);
+  std::vector<fx::Port> ports;
+  for (const ValueId id : builder.program(0).formal_values) {
+    const onnx::ValueInfoProto& input = *declared[ports.size()];
+    fx::Port port{builder.node_of(id)->name, input.name(),
+                  type_text(builder.type(id), builder.syms)};
+    name_dims(port.type, input.type());
+    ports.push_back(std::move(port));
+  }
+  return ports;
+}
+
+std::vector<fx::Port> outputs_of(const onnx::GraphProto& graph, const std::vector<ValueId>& values,
+                                 Builder& builder) {
+  std::vector<fx::Port> ports;
+  for (size_t k = 0; k < values.size(); k++) {
+    const std::string& name = graph.output(static_cast<int>(k)).name();
+    ports.push_back({identifier(name), name, type_text(builder.type(values[k]), builder.syms)});
+  }
+  return ports;
+}
+
+std::vector<std::pair<std::string, std::string>> metadata_of(const onnx::ModelProto& model) {
+  std::vector<std::pair<std::string, std::string>> all = {
+      {"producer_name", model.producer_name()}, {"producer_version", model.producer_version()}};
+  for (const auto& p : model.metadata_props()) all.emplace_back("model." + p.key(), p.value());
+  for (const auto& p : model.graph().metadata_props())
+    all.emplace_back("graph." + p.key(), p.value());
+  return all;
+}
+
+// A tensor waiting for its bytes: until the dead ones are gone, the offset is the index of the
+// entry.
+constexpr uint32_t kPending = UINT32_MAX;
+
+std::vector<fx::Tensor> pending_tensors(Builder& builder, const Options& options) {
+  std::vector<fx::Tensor> all;
+  for (const TensorEntry& e : builder.tensors()) {
+    fx::Tensor t;
+    t.name = e.name;
+    t.dtype = weights::carrier(e.dtype);
+    t.dims = e.dims;
+    assign_role(t, e, options);
+    t.data.where = fx::FileRange{kPending, all.size(), 0};
+    all.push_back(std::move(t));
+  }
+  return all;
+}
+
+// Weightless: whether a tensor keeps its value, since it is small, no weight, and there.
+bool stays(Tensors& tensors, const TensorEntry& e, fx::Role role) {
+  constexpr uint64_t kMaxBytes = 1024;
+  if (role == fx::Role::kParameter || e.role == O2FX_ROLE_MUTATED) return false;
+  if (!e.proto && !e.sparse) return true;
+  return weights::packed_size(e.dtype, static_cast<uint64_t>(e.count())) <= kMaxBytes &&
+         !tensors.absent(e);
+}
+
+fx::TensorData data_of(Tensors& tensors, TensorEntry& e, fx::Role role, weights::Mode mode) {
+  const bool weightless = mode == weights::Mode::kMeta;
+  if (e.proto) return tensors.store().data(*e.proto, e.name, weightless && stays(tensors, e, role));
+  if (weightless && !stays(tensors, e, role)) return {};
+  return {std::make_shared<const std::string>(
+      weights::unpack(e.dtype, tensors.bytes(e), static_cast<uint64_t>(e.count())))};
+}
+
+}  // namespace
+
+fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
+                       Builder& builder, Tensors& tensors, const Options& options) {
+  fx::Module m;
+  m.inputs = inputs_of(model.graph(), builder);
+  m.outputs = outputs_of(model.graph(), outputs, builder);
+  m.metadata = metadata_of(model);
+  m.programs = builder.finish(outputs, true);
+  m.tensors = pending_tensors(builder, options);
+  fx::drop_dead_nodes(m);
+  for (fx::Tensor& t : m.tensors) {
+    TensorEntry& entry = builder.tensors()[std::get<fx::FileRange>(t.data.where).offset];
+    t.data = data_of(tensors, entry, t.role, options.weights);
+  }
+  return m;
+}
+
+}  // namespace onnx2fx::conversion

@@ -1,0 +1,23 @@
+// From the lowered graph to the module: ports, programs, tensors with their roles and bytes.
+#ifndef ONNX2FX_CORE_CONVERT_MODULE_HPP_
+#define ONNX2FX_CORE_CONVERT_MODULE_HPP_
+
+#include <onnx/onnx_pb.h>
+
+#include <vector>
+
+#include "core/build/builder.hpp"
+#include "core/build/tensors.hpp"
+#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/options.hpp"
+
+namespace onnx2fx::conversion {
+
+/// The module of a lowered model; `outputs`: the values of its outputs. Dead nodes are gone, and
+/// only what is left has its bytes looked for. Ends the builder.
+fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
+                       Builder& builder, Tensors& tensors, const Options& options);
+
+}  // namespace onnx2fx::conversion
+
+#endif

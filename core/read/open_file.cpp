@@ -1,0 +1,46 @@
+#include "core/read/open_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+namespace onnx2fx::read {
+
+int open_to_read(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return -1;
+  // Another file may lie there by now: hence O_NONBLOCK, and whoever asks judges the descriptor.
+  const int how = S_ISREG(status.st_mode) ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_PATH;
+  return open(path.c_str(), how | O_CLOEXEC);
+}
+
+std::string irregularity(const struct stat& status) {
+  if (S_ISREG(status.st_mode)) return "";
+  return std::string("expected a regular file, got ") +
+         (S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe");
+}
+
+std::string read_regular(const std::string& path, size_t most) {
+  const int fd = open_to_read(path);
+  struct stat status {};
+  std::string text, fault;
+  if (fd < 0 || fstat(fd, &status) != 0) fault = std::strerror(errno);
+  if (fault.empty()) fault = irregularity(status);
+  if (fault.empty()) text.resize(std::min(most, static_cast<size_t>(status.st_size)));
+  for (size_t done = 0; fault.empty() && done < text.size();) {
+    const ssize_t n = ::read(fd, text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fault = std::strerror(errno);
+    if (n == 0) text.resize(done);  // it became shorter
+    done += static_cast<size_t>(std::max<ssize_t>(n, 0));
+  }
+  if (fd >= 0) close(fd);
+  if (!fault.empty()) throw std::runtime_error(fault);
+  return text;
+}
+
+}  // namespace onnx2fx::read

@@ -1,0 +1,11 @@
+"""Builds torch.fx.GraphModules from graph documents and their weights.
+
+Needs torch only: a copy lies in every FX package, as ``_loader``.
+"""
+
+from .document import build, check
+from .errors import PackageError
+from .package import load, read_document
+from .weights import Weights
+
+__all__ = ["PackageError", "Weights", "build", "check", "load", "read_document"]

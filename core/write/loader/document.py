@@ -1,0 +1,156 @@
+"""Builds a torch.fx.GraphModule from a graph.json document and its weights."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, Callable, Mapping
+
+import torch
+from torch import fx, nn
+
+from . import modules, targets, weightless
+from .errors import PackageError
+from .program import ProgramBuilder
+from .targets import split_path
+from .weights import Weights, transposed_tensors
+
+FORMAT, MAJOR = "onnx2fx.graph", 1
+
+
+class DocumentBuilder:
+    """One document: builds each program once and owns the tensors and nn modules."""
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        tensors: Callable[[Mapping[str, Any]], torch.Tensor],
+        training: bool | None,
+    ) -> None:
+        self.document, self.load = document, tensors
+        self.training = training
+        self.programs = {p["name"]: p for p in document["programs"]}
+        self.built: dict[str, fx.GraphModule] = {}
+        self.tensors: dict[int, torch.Tensor] = {}
+        self.modules: dict[int, nn.Module] = {}
+        self.targets: dict[str, Callable[..., Any]] = {}
+        self.transposed = transposed_tensors(document)
+        taken = {split_path(e["path"])[0] for e in (*document["tensors"], *document["modules"])}
+        taken |= self.programs.keys()
+        self.mode_name = "training_mode"
+        while self.mode_name in taken:
+            self.mode_name += "_"
+
+    def build(self) -> fx.GraphModule:
+        root = ProgramBuilder(self, self.document["programs"][0])
+        module = root.build(single=len(self.document["outputs"]) == 1)
+        module.meta["onnx2fx"] = self._summary()
+        module.register_load_state_dict_pre_hook(weightless.keep_tied)
+        return module
+
+    def _summary(self) -> dict[str, Any]:
+        keys = (
+            "format",
+            "version",
+            "generator",
+            "dialect",
+            "weights",
+            "inputs",
+            "outputs",
+            "metadata",
+        )
+        summary = {k: self.document[k] for k in keys}
+        summary["tensors"] = [
+            {"name": t["name"], "path": t["path"], "transposed": i in self.transposed}
+            for i, t in enumerate(self.document["tensors"])
+        ]
+        return summary
+
+    def resolve(self, target: str) -> Callable[..., Any]:
+        function = self.targets.get(target)
+        if function is None:
+            function = self.targets[target] = targets.resolve(target)
+        return function
+
+    def program(self, name: str) -> fx.GraphModule:
+        if name not in self.built:
+            self.built[name] = ProgramBuilder(self, self.programs[name]).build(single=False)
+        return self.built[name]
+
+    def tensor(self, index: int) -> torch.Tensor:
+        """The tensor as the graph sees it: a Parameter or not, the same object at every use."""
+        if index not in self.tensors:
+            entry = self.document["tensors"][index]
+            value = self.load(entry)
+            if index in self.transposed:
+                value = value.t()
+                if weightless.is_absent(value):
+                    value = value.contiguous()  # fully_shard takes no other
+            if entry["role"] == "parameter":
+                value = nn.Parameter(value, requires_grad=entry["requires_grad"])
+            self.tensors[index] = value
+        return self.tensors[index]
+
+    def hold_tensor(self, owner: nn.Module, index: int) -> str:
+        """Registers a tensor that a get_attr names; the path."""
+        entry = self.document["tensors"][index]
+        *containers, name = split_path(entry["path"])
+        place, value = modules.container(owner, containers), self.tensor(index)
+        if name in place._parameters or name in place._buffers:
+            return entry["path"]
+        try:
+            if isinstance(value, nn.Parameter):
+                place.register_parameter(name, value)
+            else:
+                place.register_buffer(name, value, persistent=entry["role"] == "buffer")
+        except KeyError as e:
+            raise PackageError(
+                f"tensor path {entry['path']!r}: torch.nn.Module uses this name"
+            ) from e
+        return entry["path"]
+
+    def hold_module(self, owner: nn.Module, index: int) -> str:
+        """Registers an nn module that a call_module names; the path."""
+        entry = self.document["modules"][index]
+        if index not in self.modules:
+            self.modules[index] = modules.nn_module(entry, self.tensor)
+        *containers, name = split_path(entry["path"])
+        modules.container(owner, containers).add_module(name, self.modules[index])
+        return entry["path"]
+
+
+def check(document: Mapping[str, Any]) -> None:
+    """Refuses a document of another format or of a newer major version."""
+    if document.get("format") != FORMAT:
+        raise PackageError(
+            f"graph.json: format: expected {FORMAT!r}, got {document.get('format')!r}"
+        )
+    if str(document.get("version")).split(".")[0] != str(MAJOR):
+        raise PackageError(
+            f"graph.json: version: expected {MAJOR}.x, got {document.get('version')!r}; "
+            "load it with the onnx_to_fx that wrote it, or convert the model again"
+        )
+
+
+def build(
+    document: Mapping[str, Any],
+    tensors: Callable[[Mapping[str, Any]], torch.Tensor],
+    *,
+    training: bool = False,
+) -> fx.GraphModule:
+    """The GraphModule of a document. `tensors` gives the value of an entry of document["tensors"].
+
+    `training` is the mode that the module starts in; the ATen dialect has it in the graph itself.
+    """
+    check(document)
+    baked = training if document["dialect"] == "aten" else None
+    collecting = gc.isenabled()
+    gc.disable()  # else one pass over all that torch imported: longer than the build itself
+    try:
+        with weightless.outside_fake_mode():
+            module = DocumentBuilder(document, tensors, baked).build().train(training)
+    finally:
+        if collecting:
+            gc.enable()
+    if isinstance(tensors, Weights):
+        tensors.describe(module)
+    return module

@@ -1,0 +1,59 @@
+"""Maps: dictionaries with keys of one type, int or str."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import torch
+
+from .strings import Strings
+
+
+def _item(value: Any) -> Any:
+    """The number or text that a value of a map is, whatever holds it."""
+    if isinstance(value, Strings):
+        return value.items[0]
+    return value.item() if isinstance(value, torch.Tensor) else value
+
+
+def _row(items: Sequence[Any], dtype: torch.dtype | None) -> Any:
+    """Shape [1, C]; strings without a dtype."""
+    if dtype is None:
+        return Strings((1, len(items)), items)
+    return torch.tensor([items], dtype=dtype)
+
+
+def map_cast(x: dict[int, Any], dtype: torch.dtype | None, width: int | None) -> Any:
+    """The values by ascending key, or (with a width) each at the place that its key says."""
+
+    def cast(value: Any) -> Any:
+        if dtype is None:
+            return value if isinstance(value, str) else f"{value:f}"
+        number = float(value)
+        return number if dtype.is_floating_point else int(number)
+
+    values = {key: cast(_item(x[key])) for key in sorted(x)}
+    if width is None:
+        return _row(list(values.values()), dtype)
+    if any(not 0 <= key < width for key in values):
+        raise ValueError(f"CastMap: expected keys from 0 to {width - 1}, got {list(values)}")
+    return _row([values.get(place, 0) for place in range(width)], dtype)
+
+
+def map_vectorize(
+    x: dict[Any, Any], integers: Sequence[int], texts: Sequence[str], dtype: torch.dtype | None
+) -> Any:
+    """The values of the keys listed; 0 or "" for a key that the map has not."""
+    missing = "" if dtype is None else 0
+    return _row([_item(x.get(key, missing)) for key in (integers or texts)], dtype)
+
+
+def map_zip(
+    x: torch.Tensor, integers: Sequence[int], texts: Sequence[str]
+) -> list[dict[Any, torch.Tensor]]:
+    """A map from label to element for each row; a vector is one row."""
+    keys = integers or texts
+    rows = x.unsqueeze(0) if x.dim() == 1 else x
+    if rows.dim() != 2 or rows.shape[1] != len(keys):
+        raise ValueError(f"ZipMap: expected {len(keys)} columns, got shape {list(x.shape)}")
+    return [dict(zip(keys, row.unbind())) for row in rows.unbind()]

@@ -1,0 +1,157 @@
+"""One program of a graph document as an fx.Graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+
+import torch
+from torch import fx, nn
+
+from . import targets
+from .errors import PackageError
+from .targets import dtype_of, identifier, named
+
+if TYPE_CHECKING:
+    from .document import DocumentBuilder
+
+
+class Mode(nn.Module):
+    """Tells the graph whether the module is in train(): FX has no other way to say it."""
+
+    def forward(self) -> bool:
+        return self.training
+
+
+class ProgramBuilder:
+    """One program: fills an fx.Graph and notes what its GraphModule must hold."""
+
+    def __init__(self, builder: DocumentBuilder, program: Mapping[str, Any]) -> None:
+        self.builder, self.program = builder, program
+        self.graph = fx.Graph()
+        self.env: dict[str, fx.Node] = {}
+        self.shared: dict[tuple[str, str], fx.Node] = {}  # nodes that stand once for many uses
+        self.module = fx.GraphModule(nn.Module(), fx.Graph(), program["name"])
+
+    def build(self, single: bool) -> fx.GraphModule:
+        make = {
+            "placeholder": self._placeholder,
+            "get_attr": self._get_attr,
+            "call_function": self._call_function,
+            "call_module": self._call_module,
+        }
+        *nodes, output = self.program["nodes"]
+        for n in nodes:
+            try:
+                node = make[n["op"]](n)
+            except (KeyError, TypeError, PackageError) as e:
+                where = f"program {self.program['name']!r}: node {n.get('name')!r}"
+                raise PackageError(
+                    f"{where}: {type(e).__name__ if isinstance(e, KeyError) else ''}{e}"
+                ) from e
+            self._describe(node, n)
+            self.env[n["name"]] = node
+        self._output(output, single)
+        self.module.graph = self.graph
+        return self.module
+
+    def _describe(self, node: fx.Node, n: Mapping[str, Any]) -> None:
+        meta = node.meta
+        if "onnx" in n:
+            meta["onnx"] = self.builder.document["provenance"][n["onnx"]]
+        if "meta" in n:
+            meta["onnx2fx"] = {k: self.argument(v) for k, v in n["meta"].items()}
+        if "type" in n:
+            meta["onnx_type"] = n["type"]
+
+    def _placeholder(self, n: Mapping[str, Any]) -> fx.Node:
+        return self.graph.create_node("placeholder", identifier(n["name"]), name=n["name"])
+
+    def _get_attr(self, n: Mapping[str, Any]) -> fx.Node:
+        path = self.builder.hold_tensor(self.module, n["tensor"])
+        return self.graph.create_node("get_attr", path, name=n["name"])
+
+    def _call_module(self, n: Mapping[str, Any]) -> fx.Node:
+        path = self.builder.hold_module(self.module, n["module"])
+        return self.graph.create_node(
+            "call_module", path, tuple(self._list(n["args"])), self._kwargs(n), name=n["name"]
+        )
+
+    def _call_function(self, n: Mapping[str, Any]) -> fx.Node:
+        target = n["target"]
+        args = tuple(self._list(n["args"]))
+        if target.startswith("higher_order::"):
+            args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
+        function = self.builder.resolve(target)
+        return self.graph.create_node(
+            "call_function", function, args, self._kwargs(n), name=n["name"]
+        )
+
+    def _output(self, n: Mapping[str, Any], single: bool) -> None:
+        # a list: all results, or the one result, which is a sequence
+        results = n["args"][0]
+        if not isinstance(results, list):
+            value = self._list([results])[0]
+        else:
+            value = self._list(results) if single else tuple(self._list(results))
+        self.graph.create_node("output", "output", (value,))
+
+    def _kwargs(self, n: Mapping[str, Any]) -> dict[str, Any]:
+        kwargs = n.get("kwargs")
+        return {identifier(k): self.argument(v) for k, v in kwargs.items()} if kwargs else {}
+
+    def _list(self, items: Sequence[Any]) -> list[Any]:
+        env, argument = self.env, self.argument
+        return [env[a["node"]] if type(a) is dict and "node" in a else argument(a) for a in items]
+
+    def argument(self, a: Any) -> Any:
+        if isinstance(a, list):
+            return self._list(a)
+        if not isinstance(a, dict):
+            return a
+        if len(a) != 1:
+            raise PackageError(f"argument: expected one key, got {sorted(a)}")
+        ((kind, value),) = a.items()
+        make = self._ARGUMENTS.get(kind)
+        if make is None:
+            raise PackageError(f"argument: expected a kind that this loader knows, got {kind!r}")
+        return make(self, value)
+
+    def _program(self, name: str) -> fx.Node:
+        return self._once("program", name, lambda: self._new_program(name))
+
+    def _new_program(self, name: str) -> fx.Node:
+        self.module.add_module(identifier(name), self.builder.program(name))
+        return self.graph.create_node("get_attr", name, name=name)
+
+    def _training(self, _: bool) -> fx.Node | bool:
+        if self.builder.training is not None:
+            return self.builder.training
+        return self._once("training", "", self._new_mode)
+
+    def _new_mode(self) -> fx.Node:
+        name = self.builder.mode_name
+        self.module.add_module(name, Mode())
+        return self.graph.create_node("call_module", name, name=name)
+
+    def _device_of(self, name: str) -> fx.Node:
+        make = lambda: self.graph.create_node(  # noqa: E731
+            "call_function", getattr, (self.env[name], "device"), name=name + "_device"
+        )
+        return self._once("device", name, make)
+
+    def _once(self, kind: str, name: str, make: Callable[[], fx.Node]) -> fx.Node:
+        if (kind, name) not in self.shared:
+            self.shared[kind, name] = make()
+        return self.shared[kind, name]
+
+    _ARGUMENTS: dict[str, Callable[[ProgramBuilder, Any], Any]] = {
+        "node": lambda self, v: self.env[v],
+        "program": _program,
+        "float": lambda _, v: float(v),
+        "dtype": lambda _, v: dtype_of(v),
+        "device": lambda _, v: torch.device(v),
+        "layout": lambda _, v: named("layout", v, targets.LAYOUTS, torch),
+        "memory_format": lambda _, v: named("memory_format", v, targets.MEMORY_FORMATS, torch),
+        "training": _training,
+        "device_of": _device_of,
+    }

@@ -1,0 +1,126 @@
+"""Operators on tensors of strings."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Sequence
+
+import torch
+
+from .strings import Strings
+
+
+def strings(items: Sequence[str], shape: Sequence[int]) -> Strings:
+    return Strings(shape, items)
+
+
+def strings_lookup(x: Strings, pool: Sequence[str]) -> torch.Tensor:
+    """For each element its first place in ``pool``, -1 if it is not there."""
+    places: dict[str, int] = {}
+    for place, text in enumerate(pool):
+        places.setdefault(text, place)
+    found = [places.get(text, -1) for text in x.items]
+    return torch.tensor(found, dtype=torch.int64).reshape(x.shape)
+
+
+def strings_positions(xs: Sequence[Strings]) -> list[torch.Tensor]:
+    """Tensors of the shapes of ``xs`` that number their elements consecutively."""
+    result, start = [], 0
+    for x in xs:
+        result.append(torch.arange(start, start + len(x.items)).reshape(x.shape))
+        start += len(x.items)
+    return result
+
+
+def strings_take(xs: Sequence[Strings], index: torch.Tensor) -> Strings:
+    """The elements that ``strings_positions(xs)`` numbered so."""
+    pool = [text for x in xs for text in x.items]
+    return Strings(index.shape, [pool[i] for i in index.flatten().tolist()])
+
+
+def string_concat(x: Strings, y: Strings) -> Strings:
+    """Element by element, broadcast as tensors are."""
+    shape = torch.broadcast_shapes(x.shape, y.shape)
+    return Strings(shape, [a + b for a, b in zip(_broadcast(x, shape), _broadcast(y, shape))])
+
+
+def string_normalize(
+    x: Strings, stopwords: Sequence[str], is_case_sensitive: bool, case_change_action: str
+) -> Strings:
+    """Drops the stopwords, then changes the case; a result of no element is one empty string."""
+
+    def key(text: str) -> str:
+        return text if is_case_sensitive else text.lower()
+
+    def cased(text: str) -> str:
+        if case_change_action == "NONE":
+            return text
+        return text.lower() if case_change_action == "LOWER" else text.upper()
+
+    if len(x.shape) not in (1, 2) or (len(x.shape) == 2 and x.shape[0] != 1):
+        raise ValueError(f"StringNormalizer: expected shape [C] or [1, C], got {list(x.shape)}")
+    dropped = {key(text) for text in stopwords}
+    items = [cased(text) for text in x.items if key(text) not in dropped] or [""]
+    return Strings((*x.shape[:-1], len(items)), items)
+
+
+def string_split(x: Strings, delimiter: str | None, maxsplit: int) -> tuple[Strings, torch.Tensor]:
+    """The parts of each element, filled up with "" along a new last axis, and their number."""
+    parts = [text.split(delimiter, maxsplit) for text in x.items]
+    width = max((len(p) for p in parts), default=0)
+    items = [text for p in parts for text in p + [""] * (width - len(p))]
+    counts = torch.tensor([len(p) for p in parts], dtype=torch.int64).reshape(x.shape)
+    return Strings((*x.shape, width), items), counts
+
+
+def regex_full_match(x: Strings, pattern: str) -> torch.Tensor:
+    regex = re.compile(pattern)
+    matches = [regex.fullmatch(text) is not None for text in x.items]
+    return torch.tensor(matches, dtype=torch.bool).reshape(x.shape)
+
+
+def strings_equal(a: Strings, b: Strings) -> torch.Tensor:
+    """Element by element, broadcast as tensors are."""
+    shape = torch.broadcast_shapes(a.shape, b.shape)
+    equal = [x == y for x, y in zip(_broadcast(a, shape), _broadcast(b, shape))]
+    return torch.tensor(equal, dtype=torch.bool).reshape(shape)
+
+
+def _number_text(value: float, digits: int) -> str:
+    """The shortest decimal that a float of so many significant digits is read back from."""
+    pack = "e" if digits == 5 else "f"
+    for n in range(digits):
+        text = f"{value:.{n}e}"
+        try:
+            if struct.unpack(pack, struct.pack(pack, float(text)))[0] == value:
+                return repr(float(text))
+        except OverflowError:  # rounded up past the greatest float
+            continue
+    return repr(value)  # inf, nan
+
+
+def strings_from_tensor(x: torch.Tensor) -> Strings:
+    """Numbers as text: integers in full, floats as the shortest decimal that gives them back."""
+    values = x.detach().flatten().tolist()
+    digits = {torch.float16: 5, torch.float32: 9}.get(x.dtype)
+    return Strings(x.shape, [_number_text(v, digits) if digits else str(v) for v in values])
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return int(float(text))
+
+
+def strings_to_tensor(x: Strings, dtype: torch.dtype) -> torch.Tensor:
+    """Text as numbers; a fraction is cut off for integers."""
+    read = float if dtype.is_floating_point else _integer
+    return torch.tensor([read(text) for text in x.items], dtype=dtype).reshape(x.shape)
+
+
+def _broadcast(a: Strings, shape: Sequence[int]) -> list[str]:
+    """The items of ``a`` as a tensor of ``shape`` would hold them."""
+    at = torch.arange(len(a.items)).reshape(a.shape).expand(tuple(shape))
+    return [a.items[i] for i in at.flatten().tolist()]

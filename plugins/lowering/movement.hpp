@@ -1,0 +1,71 @@
+// Ops that only move elements: what they do is decided on stand-ins where ATen has no kernel for
+// the elements themselves. A string tensor is stood in for by the positions of its elements, a
+// float8 or wide unsigned tensor by the signed integers of the same bits.
+#ifndef ONNX2FX_PLUGINS_LOWERING_MOVEMENT_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_MOVEMENT_HPP_
+
+#include <onnx2fx/plugin.hpp>
+
+namespace onnx2fx {
+
+/// The signed type of the same width; 0 if ATen moves elements of `dtype` well enough itself.
+constexpr int32_t signed_twin(int32_t dtype) {
+  if (is_float8(dtype)) return kInt8;
+  if (dtype == kUint16) return kInt16;
+  if (dtype == kUint32) return kInt32;
+  return dtype == kUint64 ? kInt64 : 0;
+}
+
+/// kPlain: the ATen ops in use take every element type but strings; kBits: not float8 and wide
+/// unsigned integers either.
+enum class Elements { kPlain, kBits };
+
+namespace movement {
+inline void restate(Node& n, Value like, Value v, int32_t dtype) {
+  Info i = n.info(like);
+  i.raw.kind = O2FX_KIND_TENSOR;
+  i.raw.dtype = dtype;
+  n.state(v, i);
+}
+
+template <class F>
+Values strings(Node& n, const Values& xs, F f) {
+  const Values at = n.calls(xs.size(), "onnx2fx::strings_positions", {xs});
+  for (size_t i = 0; i < xs.size(); i++) restate(n, xs[i], at[i], kInt64);
+  Values r = f(at);
+  for (Value& y : r) y = n.call("onnx2fx::strings_take", {xs, y});
+  return r;
+}
+
+template <class F>
+Values bits(Node& n, const Values& xs, int32_t dtype, F f) {
+  Values views;
+  for (const Value x : xs) {
+    views.push_back(n.call("aten::view.dtype", {x, Dtype{signed_twin(dtype)}}));
+    restate(n, x, views.back(), signed_twin(dtype));
+  }
+  Values r = f(views);
+  for (Value& y : r) y = n.call("aten::view.dtype", {y, Dtype{dtype}});
+  return r;
+}
+}  // namespace movement
+
+/// Values of `f(xs)`, where every result is made of elements of xs (all of one type) and nothing
+/// else.
+template <class F>
+Values moved(Node& n, const Values& xs, Elements elements, F f) {
+  const int32_t dtype = xs.empty() ? kUndefined : n.info(xs[0]).raw.dtype;
+  if (dtype == kString) return movement::strings(n, xs, f);
+  if (elements == Elements::kBits && signed_twin(dtype)) return movement::bits(n, xs, dtype, f);
+  return f(xs);
+}
+
+/// A lowering of one moved input and one output.
+template <Value (*F)(Node&, Value), Elements kElements = Elements::kPlain>
+void moves(Node& n) {
+  n.outputs(moved(n, {n.input(0)}, kElements, [&](const Values& x) { return Values{F(n, x[0])}; }));
+}
+
+}  // namespace onnx2fx
+
+#endif

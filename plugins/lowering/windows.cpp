@@ -1,0 +1,93 @@
+#include "plugins/lowering/windows.hpp"
+
+namespace onnx2fx {
+
+bool Windows::is_dilated() const {
+  for (const int64_t d : dilations)
+    if (d != 1) return true;
+  return false;
+}
+
+bool Windows::is_padded() const {
+  for (size_t i = 0; i < axes; i++)
+    if (!begin[i].is(0) || !end[i].is(0)) return true;
+  return false;
+}
+
+bool Windows::is_even() const {
+  for (size_t i = 0; i < axes; i++)
+    if (!begin[i].known() || begin[i].literal() < 0 || !(begin[i] == end[i])) return false;
+  return true;
+}
+
+Int Windows::reach(Node& n, size_t axis) const {
+  return n.add(n.mul(n.sub(kernel[axis], 1), dilations[axis]), 1);
+}
+
+std::string read_auto_pad(Node& n) {
+  std::string mode = n.text("auto_pad", "NOTSET");
+  if (mode.empty()) return "NOTSET";
+  if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
+    throw Invalid("attribute 'auto_pad': expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got '" +
+                  mode + "'");
+  return mode;
+}
+
+static void positive(const char* name, const std::vector<int64_t>& values) {
+  for (const int64_t v : values)
+    if (v < 1)
+      throw Invalid("attribute '" + std::string(name) + "': expected positive values, got " +
+                    std::to_string(v));
+}
+
+// What makes the output ceil(input / stride) long.
+static Int same_padding(Node& n, Value x, const Windows& w, size_t axis) {
+  const Int stride = w.strides[axis], reach = w.reach(n, axis);
+  if (stride.is(1)) return n.sub(reach, 1);
+  const Int in = n.dim(x, static_cast<int64_t>(axis) + 2);
+  const Int last = n.mul(n.floordiv(n.sub(in, 1), stride), stride);  // where the last window starts
+  return n.max(n.sub(n.add(last, reach), in), 0);
+}
+
+Windows read_windows(Node& n, Value x, const Ints& kernel) {
+  Windows w;
+  w.axes = kernel.size();
+  w.kernel = kernel;
+  const std::vector<int64_t> ones(w.axes, 1);
+  w.strides = n.integers("strides", ones);
+  w.dilations = n.integers("dilations", ones);
+  positive("strides", w.strides);
+  positive("dilations", w.dilations);
+  w.auto_pad = read_auto_pad(n);
+  const std::vector<int64_t> pads = n.integers("pads", std::vector<int64_t>(2 * w.axes, 0));
+  for (size_t i = 0; i < w.axes; i++) {
+    const bool set = w.auto_pad == "NOTSET";
+    w.begin.push_back(set ? pads[i] : 0);
+    w.end.push_back(set ? pads[i + w.axes] : 0);
+    if (set || w.auto_pad == "VALID") continue;
+    const Int total = same_padding(n, x, w, i), half = n.floordiv(total, 2),
+              rest = n.sub(total, half);
+    w.begin[i] = w.auto_pad == "SAME_UPPER" ? half : rest;
+    w.end[i] = w.auto_pad == "SAME_UPPER" ? rest : half;
+  }
+  return w;
+}
+
+Value pad(Node& n, Value x, const Ints& begin, const Ints& end, const Arg& fill) {
+  Ints flat;  // last axis first
+  bool any = false;
+  for (size_t i = begin.size(); i-- > 0;) {
+    flat.push_back(begin[i]);
+    flat.push_back(end[i]);
+    any |= !begin[i].is(0) || !end[i].is(0);
+  }
+  return any ? n.call("aten::constant_pad_nd", {x, flat, fill}) : x;
+}
+
+Ints even_padding(Node& n, Value& x, const Windows& w) {
+  if (w.is_even()) return w.begin;
+  x = pad(n, x, w.begin, w.end, 0);
+  return Ints(w.axes, 0);
+}
+
+}  // namespace onnx2fx
