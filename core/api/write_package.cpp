@@ -8,7 +8,7 @@
 
 namespace onnx2fx {
 
-void write_package(const Conversion& c, const std::string& folder) {
+void write_package(const Conversion& c, const PackageFolder& folder) {
   static constexpr write::Weights kWeights[] = {write::Weights::kReference, write::Weights::kCopy,
                                                 write::Weights::kMeta, write::Weights::kRandom};
   const auto bytes = [&](const fx::TensorData& data) -> write::Stored {

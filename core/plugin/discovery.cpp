@@ -75,7 +75,9 @@ class Search {
     for (; !error && it != fs::directory_iterator(); it.increment(error)) {
       std::error_code broken;
       const std::string name = it->path().string();
-      if (name.ends_with(kSuffix) && it->is_regular_file(broken)) names.push_back(name);
+      // What is no file either is told when it is read.
+      if (name.ends_with(kSuffix) && it->exists(broken) && !it->is_directory(broken))
+        names.push_back(name);
     }
     if (error && !where.empty())
       faults_.push_back({place == Place::kEnvironment ? Severity::kWarning : Severity::kError,

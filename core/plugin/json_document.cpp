@@ -1,14 +1,12 @@
 #include "core/plugin/json_document.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <system_error>
+#include <stdexcept>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/read/open_file.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -123,14 +121,12 @@ Json parse_json(std::string_view text, const std::string& file) {
 }
 
 Json read_json(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  const int open_error = errno;
-  std::string text(kLargestDocument + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in.is_open() || in.bad())
-    throw PluginError(file, "cannot be read: " +
-                                std::generic_category().message(in.is_open() ? EIO : open_error));
-  text.resize(static_cast<size_t>(in.gcount()));
+  std::string text;
+  try {
+    text = read::read_regular(file, kLargestDocument + 1);
+  } catch (const std::runtime_error& e) {
+    throw PluginError(file, std::string("cannot be read: ") + e.what());
+  }
   return parse_json(text, file);
 }
 

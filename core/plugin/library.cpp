@@ -2,7 +2,6 @@
 
 #define BOOST_DLL_USE_STD_FS
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "core/plugin/elf_image.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/plugin/weight_table.hpp"
+#include "core/read/open_file.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -36,17 +36,14 @@ constexpr const char* kEntryStem = "onnx2fx_plugin_entry_";
 /// An open, mapped file.
 class FileView {
  public:
-  explicit FileView(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit FileView(const std::string& path) : fd_(read::open_to_read(path)) {
     struct stat s {};
-    if (fd_ < 0 || fstat(fd_, &s) != 0) fail(path);
-    if (!S_ISREG(s.st_mode)) {
-      close(fd_);
-      throw PluginError(path, "expected a file, got something else");
-    }
+    if (fd_ < 0 || fstat(fd_, &s) != 0) fail(path, std::strerror(errno));
+    if (const std::string fault = read::irregularity(s); !fault.empty()) fail(path, fault);
     size_ = static_cast<size_t>(s.st_size);
     if (size_ == 0) return;
     data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
-    if (data_ == MAP_FAILED) fail(path);
+    if (data_ == MAP_FAILED) fail(path, std::strerror(errno));
   }
   ~FileView() {
     if (data_) munmap(data_, size_);
@@ -60,10 +57,9 @@ class FileView {
   std::string same_file() const { return "/proc/self/fd/" + std::to_string(fd_); }
 
  private:
-  [[noreturn]] void fail(const std::string& path) const {
-    const int error = errno;
+  [[noreturn]] void fail(const std::string& path, const std::string& why) const {
     if (fd_ >= 0) close(fd_);
-    throw PluginError(path, std::string("cannot be opened: ") + std::strerror(error));
+    throw PluginError(path, "cannot be opened: " + why);
   }
   int fd_;
   void* data_ = nullptr;
@@ -75,13 +71,15 @@ std::string spoken() {
 }
 constexpr const char* kRemedy = "rebuild the plugin against this SDK, or upgrade onnx2fx";
 
-void judge(std::span<const uint8_t> file, const std::string& path) {
-  ElfImage image;
+ElfImage image_of(std::span<const uint8_t> file, const std::string& path) {
   try {
-    image = read_elf(file);
+    return read_elf(file);
   } catch (const std::runtime_error& e) {
     throw PluginError(path, e.what());
   }
+}
+
+void judge(const ElfImage& image, const std::string& path) {
   if (image.exported(kEntry)) return;
   for (const std::string& symbol : image.exports)
     if (symbol.starts_with(kEntryStem))
@@ -229,9 +227,11 @@ std::string row_text(const std::string& domain, const std::string& op_type, int3
 
 }  // namespace
 
+ElfImage read_image(const std::string& path) { return image_of(FileView(path).bytes(), path); }
+
 const o2fx_plugin* load_library(const std::string& path, const std::string& sha256_wanted) {
   const FileView file(path);
-  judge(file.bytes(), path);
+  judge(image_of(file.bytes(), path), path);
   if (sha256_wanted.empty()) return map(path);
   const std::string found = sha256(file.bytes());
   if (found != sha256_wanted)

@@ -10,8 +10,12 @@
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/plugin/descriptor.hpp"
+#include "core/plugin/elf_image.hpp"
 
 namespace onnx2fx::plugin {
+
+/// What the library says of itself; nothing of it runs. Throws PluginError: no file, or no library.
+ElfImage read_image(const std::string& path);
 
 /// Maps the library and asks its entry point for the table. sha256: what its bytes must hash to,
 /// empty: any. The bytes are judged, hashed and mapped from one open file. Throws PluginError;

@@ -27,8 +27,7 @@ class RuleReader {
     rule.tensors = globs(json_["tensors"]);
     rule.scheme = json_.value("from", "");
     rule.location = json_.value("location", "");
-    rule.folder = fs::path(file_).parent_path().string();
-    if (rule.folder.empty()) rule.folder = ".";
+    rule.folder = fs::absolute(file_).lexically_normal().parent_path().string();
     rule.required = json_.value("required", true);
     if (json_.contains("options")) rule.options = json_["options"].dump();
     if (json_.contains("names")) rule.names = json_["names"].get<decltype(rule.names)>();
@@ -78,7 +77,7 @@ void read_weights_section(const Json& json, const std::string& file, WeightsSect
   if (json.contains("roots"))
     for (const Json& root : json["roots"])
       to.roots.push_back(
-          (fs::path(file).parent_path() / root.get<std::string>()).lexically_normal().string());
+          (fs::absolute(file).parent_path() / root.get<std::string>()).lexically_normal().string());
   if (json.contains("loaders"))
     for (const auto& [key, plugin] : json["loaders"].items())
       to.loaders[key] = {plugin.get<std::string>(),

@@ -62,7 +62,7 @@ struct ModelFile {
   std::vector<WeightRef> weights;
   std::shared_ptr<ByteSource> bytes;
   std::string name;       ///< for messages: the path as given, or "<memory>"
-  std::string directory;  ///< of external data; empty: none may be resolved
+  std::string directory;  ///< of external data, absolute; empty: none may be resolved
 };
 
 /// Called now and then while a model is walked: bytes done, bytes in all.
@@ -73,7 +73,7 @@ using Progress = std::function<void(uint64_t, uint64_t)>;
 ModelFile read_file(const std::string& path, const Progress& progress = {});
 /// `bytes` is kept alive by the result. directory: where external data is looked for.
 ModelFile read_bytes(std::shared_ptr<const std::string> bytes, std::string name,
-                     std::string directory, const Progress& progress = {});
+                     const std::string& directory, const Progress& progress = {});
 
 /// Index into ModelFile::weights, or -1 if the tensor carries its own data.
 int64_t weight_index(const onnx::TensorProto& tensor);

@@ -286,11 +286,9 @@ struct Store::Impl {
   }
 };
 
-Store::Store(const read::ModelFile& file, Mode mode, std::vector<std::string> roots,
+Store::Store(const read::ModelFile& file, Mode mode, const std::vector<std::string>& roots,
              Sourcing sourcing)
-    : impl_(std::make_unique<Impl>(file, mode, std::move(roots), std::move(sourcing))) {
-  check_roots(impl_->folders.roots);
-}
+    : impl_(std::make_unique<Impl>(file, mode, absolute_roots(roots), std::move(sourcing))) {}
 Store::~Store() = default;
 
 std::optional<std::string> Store::absent_file(const TensorProto& tensor, const std::string& name) {

@@ -38,7 +38,7 @@ class Store {
   /// roots: folders outside the model's own that external data may resolve into (--weights-root).
   /// sourcing: rules and sources besides the model; without, tensors are read as the model says.
   /// The file must outlive the store. Throws ConversionError for a root that is no folder.
-  Store(const read::ModelFile& file, Mode mode, std::vector<std::string> roots,
+  Store(const read::ModelFile& file, Mode mode, const std::vector<std::string>& roots,
         Sourcing sourcing = {});
   ~Store();
   Store(const Store&) = delete;

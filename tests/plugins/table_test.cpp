@@ -1,6 +1,8 @@
 // Libraries and tables that a host must refuse, each before it could do harm.
 #include <elf.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "tests/plugins/scene.hpp"
 
@@ -194,6 +196,20 @@ TEST(Library, EmptyFile) {
   scene.write("l.so", "");
   EXPECT_EQ(load_refusal(scene, described_library(scene)),
             "error: DIR/l.so: expected an ELF shared library, got an empty file");
+}
+TEST(Library, PipeOrDeviceIsNotWaitedFor) {
+  const std::string fault =
+      "error: DIR/l.so: cannot be opened: expected a regular file, got a device or pipe";
+  const Scene scene;
+  ASSERT_EQ(mkfifo(scene.path("l.so").c_str(), 0600), 0);
+  EXPECT_EQ(load_refusal(scene, described_library(scene)), fault);
+  std::filesystem::remove(scene.path("l.so"));
+  const int made = mknod(scene.path("l.so").c_str(), S_IFCHR | 0600, makedev(1, 5));  // zeros
+  if (made == 0) EXPECT_EQ(load_refusal(scene, described_library(scene)), fault);
+  std::filesystem::remove(scene.path("l.so"));
+  std::filesystem::create_directory(scene.path("l.so"));
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: cannot be opened: expected a regular file, got a folder");
 }
 TEST(Library, WindowsLibrary) {
   const Scene scene;

@@ -10,6 +10,7 @@
 #include "core/write/package.hpp"
 #include "tools/onnx2fx/inspect.hpp"
 #include "tools/onnx2fx/installation.hpp"
+#include "tools/onnx2fx/leave.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
 #include "tools/verify/verify.hpp"
 
@@ -95,7 +96,7 @@ void print_warnings(const Report& report) {
   }
 }
 
-int convert_command(const std::string& model, const std::string& out, const Options& options,
+int convert_command(const std::string& model, const PackageFolder& out, const Options& options,
                     bool debug) {
   write::check_folder(out);
   const Conversion c = convert(model, options);
@@ -217,4 +218,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace onnx2fx::cli
 
-int main(int argc, char** argv) { return onnx2fx::cli::run(argc, argv); }
+int main(int argc, char** argv) { onnx2fx::cli::leave(onnx2fx::cli::run(argc, argv)); }

@@ -11,12 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <span>
-#include <stdexcept>
 
-#include "core/plugin/elf_image.hpp"
 #include "core/plugin/library.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
 
@@ -35,17 +30,11 @@ void add(Faults& faults, const std::string& where, const std::string& what,
 
 /// From the bytes alone. False if they are no library at all.
 bool check_image(const std::string& library, Faults& faults) {
-  std::ifstream in(library, std::ios::binary);
-  if (!in) {
-    add(faults, library, "cannot be read");
-    return false;
-  }
-  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
   plugin::ElfImage image;
   try {
-    image = plugin::read_elf({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-  } catch (const std::runtime_error& e) {
-    add(faults, library, e.what());
+    image = plugin::read_image(library);
+  } catch (const PluginError& e) {
+    faults.insert(faults.end(), e.diagnostics.begin(), e.diagnostics.end());
     return false;
   }
   std::erase(image.exports, "onnx2fx_plugin_entry_1");

@@ -9,7 +9,9 @@
 #ifndef ONNX2FX_CONVERT_HPP_
 #define ONNX2FX_CONVERT_HPP_
 
+#include <concepts>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -69,8 +71,20 @@ Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& 
                    const std::string& directory, const Options& options,
                    plugin::Registry* registry = nullptr);
 
+/// Where a package goes. A relative folder counts from where the process stands when this is made:
+/// a plugin may have moved it by the time that the package is written.
+struct PackageFolder {
+  template <std::convertible_to<std::filesystem::path> Path>
+  PackageFolder(const Path& folder)  // NOLINT(google-explicit-constructor)
+      : shown(folder), path(std::filesystem::absolute(shown).lexically_normal()) {
+    if (!path.has_filename()) path = path.parent_path();
+  }
+  std::filesystem::path shown;  ///< in messages: as it was given
+  std::filesystem::path path;   ///< absolute
+};
+
 /// Writes an FX package (see core/write/FORMAT.md) to `folder`; nothing is left behind on failure.
-void write_package(const Conversion& conversion, const std::string& folder);
+void write_package(const Conversion& conversion, const PackageFolder& folder);
 
 }  // namespace onnx2fx
 
