@@ -57,11 +57,10 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   conversion::Converter driver(*file, builder, tensors, registry, options, c.report);
   const auto outputs = driver.lower_model(prepared);
   c.module = conversion::make_module(file->model, outputs, builder, tensors, options);
+  fx::run_passes(c.module, options);
+  conversion::find_bytes(c.module, builder, tensors, options.weights);
   append(c.report.warnings, c.store->settle());
   c.module.sources = c.store->sources();
-
-  fx::assign_paths(c.module);
-  if (options.dialect == fx::Dialect::kNn) fx::raise_modules(c.module);
 
   report_plugins(registry, c.report);
   report_names(c.module, c.report);

@@ -9,8 +9,6 @@
 namespace onnx2fx {
 
 void write_package(const Conversion& c, const PackageFolder& folder) {
-  static constexpr write::Weights kWeights[] = {write::Weights::kReference, write::Weights::kCopy,
-                                                write::Weights::kMeta, write::Weights::kRandom};
   const auto bytes = [&](const fx::TensorData& data) -> write::Stored {
     if (const auto* range = std::get_if<fx::FileRange>(&data.where)) {
       const read::ByteSource& source = c.store->source(range->source);
@@ -21,8 +19,7 @@ void write_package(const Conversion& c, const PackageFolder& folder) {
   };
   // Where rules give some tensors weights, the package is no longer a weightless one.
   const bool partly = c.weights == weights::Mode::kMeta && c.has_weight_rules;
-  const write::Weights weights =
-      partly ? write::Weights::kReference : kWeights[static_cast<size_t>(c.weights)];
+  const weights::Mode weights = partly ? weights::Mode::kReference : c.weights;
   write::write_package(c.module, weights, bytes, write::report(c), folder);
 }
 

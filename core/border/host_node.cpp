@@ -149,9 +149,9 @@ o2fx_status attr_tensor(o2fx_ctx ctx, o2fx_attr id, uint32_t index, o2fx_value* 
                                  ? n.output(0)
                                  : (n.name().empty() ? n.op_type() : n.name()) + "." + a.name();
     if (a.type() == onnx::AttributeProto::TENSOR && i == 0)
-      room(out) = l.tensors.of_model(a.t(), name);
+      room(out) = l.tensors.of_model(a.t(), name, true);
     else if (a.type() == onnx::AttributeProto::TENSORS && i < a.tensors_size())
-      room(out) = l.tensors.of_model(a.tensors(i), name);
+      room(out) = l.tensors.of_model(a.tensors(i), name, true);
     else if (a.type() == onnx::AttributeProto::SPARSE_TENSOR && i == 0)
       room(out) = l.tensors.of_model(a.sparse_tensor(), name);
     else if (a.type() == onnx::AttributeProto::SPARSE_TENSORS && i < a.sparse_tensors_size())

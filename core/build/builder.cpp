@@ -158,6 +158,7 @@ std::string Builder::unique_name(OpenProgram& p, const std::string& hint) {
 }
 
 uint32_t Builder::append(uint32_t program, fx::Node node) {
+  if (on_append) on_append();
   std::vector<fx::Node>& nodes = programs_[program].program.nodes;
   nodes.push_back(std::move(node));
   return static_cast<uint32_t>(nodes.size() - 1);

@@ -74,6 +74,7 @@ struct TensorEntry {
   const onnx::SparseTensorProto* sparse = nullptr;  ///< of the model; `bytes` once they are needed
   std::shared_ptr<const std::string> bytes;         ///< else made by a lowering; ONNX packing
   int32_t role = O2FX_ROLE_DEFAULT;                 ///< strongest claim so far
+  bool in_node = false;                             ///< of the model, in an attribute of a node
   std::string mutated_by;                           ///< node that claimed MUTATED
   int uses = 0;                                     ///< in the model, by name
 
@@ -163,6 +164,8 @@ class Builder {
 
   // ---- nodes
   EmitContext context;
+  /// Called before each node that is made; may throw.
+  std::function<void()> on_append;
   /// Checks and appends one call; returns its results (see o2fx_emit.n_unpack).
   std::vector<ValueId> emit(const o2fx_emit& call);
   /// Node reference for a value in the current program: get_attr, capture, materialised ints...

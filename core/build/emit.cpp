@@ -15,17 +15,31 @@ using fx::SchemaType;
 
 namespace {
 
-constexpr std::array kNumberTargets = {
-    "operator::add",  "operator::sub",  "operator::mul",     "operator::floordiv", "operator::mod",
-    "operator::neg",  "operator::lt",   "operator::le",      "operator::gt",       "operator::ge",
-    "operator::eq",   "operator::ne",   "operator::truediv", "operator::getitem",  "torch::sym_max",
-    "torch::sym_min", "torch::sym_not", "torch::sym_ite"};
-constexpr std::array kHigherOrder = {"higher_order::cond", "higher_order::while_loop",
-                                     "higher_order::scan"};
+/// Rows of the tables in core/fx.
+enum class NumberResult : uint8_t { kSame, kBool, kInt, kFloat, kAny };
+struct NumberOperator {
+  std::string_view target;
+  NumberResult result;
+};
+constexpr NumberOperator kNumberOperators[] = {
+#define NUMBER_OPERATOR(target, result) {target, NumberResult::result},
+#include "core/fx/number_operators.def"
+};
+struct HigherOrder {
+  std::string_view target;
+  uint32_t first_program, n_programs;  ///< among its arguments
+};
+constexpr HigherOrder kHigherOrder[] = {
+#define HIGHER_ORDER(name, first_program, n_programs) \
+  {"higher_order::" #name, first_program, n_programs},
+#include "core/fx/higher_order.def"
+};
 
-template <class A>
-bool contains(const A& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+/// Null: there is none.
+template <class Row, size_t kSize>
+const Row* find(const Row (&rows)[kSize], std::string_view target) {
+  const Row* row = std::ranges::find(rows, target, &Row::target);
+  return row == std::end(rows) ? nullptr : row;
 }
 
 std::string text_of(o2fx_str s) { return s.data ? std::string(s.data, s.len) : std::string(); }
@@ -170,8 +184,8 @@ void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
 
 // Operands of a higher-order operator against the formals of its programs.
 void Builder::check_operands(const o2fx_emit& call, const std::string& target) {
-  const bool cond = target == "higher_order::cond", scan = target == "higher_order::scan";
-  const uint32_t n_programs = scan ? 1 : 2, first = cond ? 1 : 0;
+  const bool scan = target == "higher_order::scan";
+  const auto [unused, first, n_programs] = *find(kHigherOrder, target);
   const auto fail = [&](const std::string& what) {
     throw HostError(O2FX_E_SCHEMA, target + ": " + what);
   };
@@ -182,7 +196,7 @@ void Builder::check_operands(const o2fx_emit& call, const std::string& target) {
     if (i >= first && i < first + n_programs) {
       if (a.tag != O2FX_T_PROGRAM)
         fail("argument " + std::to_string(i) + ": expected a program, got " + describe(a));
-    } else if (!(cond && i == 0)) {
+    } else if (i > first) {
       if (a.tag != O2FX_T_LIST)
         fail("argument " + std::to_string(i) + ": expected a list, got " + describe(a));
       for (uint32_t k = 0; k < a.len; k++) operands.push_back(&a.u.list[k]);
@@ -253,26 +267,34 @@ static uint32_t scalar_kind(int32_t dtype) {
   }
 }
 
+/// The widest of the operands, where the operator does not say more.
+static uint32_t number_kind(Builder& builder, NumberResult result, const o2fx_emit& call) {
+  if (result == NumberResult::kBool) return O2FX_KIND_BOOL;
+  if (result == NumberResult::kInt) return O2FX_KIND_INT;
+  if (result == NumberResult::kFloat) return O2FX_KIND_FLOAT;
+  if (result == NumberResult::kAny) return O2FX_KIND_UNKNOWN;
+  constexpr uint32_t kWidening[] = {O2FX_KIND_BOOL, O2FX_KIND_INT, O2FX_KIND_FLOAT};
+  const auto* widest = std::begin(kWidening);
+  for (uint32_t i = 0; i < call.n_args; i++) {
+    const o2fx_arg& a = call.args[i];
+    const uint32_t kind = a.tag == O2FX_T_VALUE   ? builder.value(a.u.v).type.kind
+                          : a.tag == O2FX_T_FLOAT ? O2FX_KIND_FLOAT
+                          : a.tag == O2FX_T_BOOL  ? O2FX_KIND_BOOL
+                                                  : O2FX_KIND_INT;
+    const auto* found = std::ranges::find(kWidening, kind);
+    if (found == std::end(kWidening)) return kind;
+    widest = std::max(widest, found);
+  }
+  return *widest;
+}
+
 std::vector<Type> Builder::result_types(const std::string& target, const fx::Schema* schema,
                                         const o2fx_emit& call) {
   using K = SchemaType::Kind;
-  Type number;
   if (!schema) {
-    const bool comparison =
-        target.size() == 12 && target.rfind("operator::", 0) == 0;  // lt, le, gt, ge, eq, ne
-    if (comparison || target == "torch::sym_not")
-      number.kind = O2FX_KIND_BOOL;
-    else if (target == "operator::truediv")
-      number.kind = O2FX_KIND_FLOAT;
-    else if (target != "operator::getitem" && contains(kNumberTargets, target)) {
-      for (uint32_t i = 0; i < call.n_args; i++) {
-        const uint32_t kind = call.args[i].tag == O2FX_T_VALUE ? value(call.args[i].u.v).type.kind
-                              : call.args[i].tag == O2FX_T_FLOAT
-                                  ? static_cast<uint32_t>(O2FX_KIND_FLOAT)
-                                  : static_cast<uint32_t>(O2FX_KIND_INT);
-        if (i == 0 || kind == O2FX_KIND_FLOAT || kind == O2FX_KIND_SEQUENCE) number.kind = kind;
-      }
-    }
+    Type number;
+    if (const NumberOperator* o = find(kNumberOperators, target))
+      number.kind = number_kind(*this, o->result, call);
     return {number};
   }
   std::vector<Type> r;
@@ -303,10 +325,10 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
   if (call.n_unpack > 4096 || call.reserved)
     throw HostError(O2FX_E_INVALID, "emit: reserved fields are not zero");
   const fx::Schema* schema = nullptr;
-  const bool number = contains(kNumberTargets, target);
-  if (contains(kHigherOrder, target)) {
+  const bool higher_order = find(kHigherOrder, target);
+  if (higher_order) {
     check_operands(call, target);
-  } else if (number) {
+  } else if (find(kNumberOperators, target)) {
     if (const auto folded = fold_number(target, call)) return {*folded};
   } else if ((schema = fx::find_schema(target))) {
     check_arguments(*schema, call);
@@ -369,7 +391,7 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
     Type type = schema && !one_list ? types[i] : Type{};
     if (one_list && schema && schema->returns[0].kind == SchemaType::Kind::kTensor)
       type.kind = O2FX_KIND_TENSOR;
-    if (contains(kHigherOrder, target)) type.kind = O2FX_KIND_TENSOR;
+    if (higher_order) type.kind = O2FX_KIND_TENSOR;
     results.push_back(result(append(current(), std::move(item)), type));
   }
   return results;

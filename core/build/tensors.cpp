@@ -29,11 +29,12 @@ TensorEntry Tensors::entry_of(const onnx::TensorProto& described, const std::str
   return t;
 }
 
-ValueId Tensors::of_model(const onnx::TensorProto& tensor, const std::string& name) {
+ValueId Tensors::of_model(const onnx::TensorProto& tensor, const std::string& name, bool in_node) {
   if (const ValueId id = known(&tensor)) return id;
   TensorEntry t = entry_of(tensor, name);
   t.dims.assign(tensor.dims().begin(), tensor.dims().end());
   t.proto = &tensor;
+  t.in_node = in_node;
   const bool in_file = read::weight_index(tensor) >= 0 && is_small_integer(tensor);
   std::shared_ptr<const Absent> missing = in_file ? absent(t) : nullptr;
   const ValueId id = builder_.add_tensor(std::move(t));

@@ -24,8 +24,9 @@ class Tensors {
   /// Counts the readers of each name in the graph and in those that its nodes hold.
   void count_uses(const onnx::GraphProto& graph);
 
-  /// The value of a tensor of the model; the same proto gives the same value.
-  ValueId of_model(const onnx::TensorProto& tensor, const std::string& name);
+  /// The value of a tensor of the model; the same proto gives the same value. in_node: it is an
+  /// attribute's.
+  ValueId of_model(const onnx::TensorProto& tensor, const std::string& name, bool in_node = false);
   ValueId of_model(const onnx::SparseTensorProto& tensor, const std::string& name);
   /// A tensor with bytes of its own. Equal ones are one, save a state (O2FX_ROLE_MUTATED), which
   /// belongs to `owner`.

@@ -25,7 +25,8 @@ Converter::Converter(const read::ModelFile& file, Builder& builder, Tensors& ten
       tensors_(tensors),
       registry_(registry),
       options_(options),
-      report_(report) {
+      report_(report),
+      budget_(file.model, file.name, options.budget) {
   for (const auto& f : file.model.functions())
     functions_[f.domain() + ":" + f.name() + ":" + f.overload()] = &f;
 }
@@ -49,7 +50,13 @@ std::vector<ValueId> Converter::lower_model(const prepare::Prepared& prepared) {
   scope.opsets = &prepared.opsets;
   for (const onnx::ValueInfoProto* input : open_inputs(graph))
     scope.values[input->name()] = add_input(builder_, *input);
-  if (const Faults faults = lower_graph(graph, scope); !faults.empty()) throw_faults(faults);
+  builder_.on_append = [this] {
+    budget_.count_node();
+    if (budget_.spent()) throw HostError(O2FX_E_MODEL, budget_.spent()->what);
+  };
+  const Faults faults = lower_graph(graph, scope);
+  builder_.on_append = nullptr;
+  if (!faults.empty()) throw_faults(faults);
   return outputs_of(graph, scope);
 }
 
@@ -58,6 +65,18 @@ std::vector<ValueId> Converter::lower_model(const prepare::Prepared& prepared) {
 Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
   const auto import = scope.opsets->find(node.domain());
   const Place place{node, file_.name, scope, import == scope.opsets->end() ? 1 : import->second};
+  budget_.count_node();
+  if (!budget_.spent()) {
+    Faults faults = lower_affordable(place, scope);
+    if (!budget_.spent()) return faults;
+  }
+  Fault f(Fault::Kind::kModel, place, "");
+  f.diagnostic = *budget_.spent();
+  return {f};
+}
+
+Faults Converter::lower_affordable(const Place& place, Scope& scope) {
+  const onnx::NodeProto& node = place.node;
   std::vector<ValueId> inputs;
   bool after_fault = false;
   for (const std::string& name : node.input()) {
@@ -96,7 +115,7 @@ Faults Converter::lower_typed(const Place& place, const NodeView& view, Scope& s
         e.what(), std::vector<std::string>{e.what()});
   }
   report_.nodes.push_back(std::move(entry));
-  if (faults.empty()) return faults;
+  if (faults.empty() || budget_.spent()) return faults;
   if (!problem.empty()) faults[0].diagnostic.notes.push_back("ONNX's type inference: " + problem);
   if (!options_.keep_going) {
     bind_stand_ins(place, types, scope);

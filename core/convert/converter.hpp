@@ -16,6 +16,7 @@
 #include "core/border/lowering.hpp"
 #include "core/build/builder.hpp"
 #include "core/build/tensors.hpp"
+#include "core/convert/budget.hpp"
 #include "core/convert/faults.hpp"
 #include "core/convert/place.hpp"
 #include "core/convert/scope.hpp"
@@ -51,6 +52,7 @@ class Converter {
 
   // ---- nodes
   Faults lower_node(const onnx::NodeProto& node, Scope& scope);
+  Faults lower_affordable(const Place& place, Scope& scope);
   Faults lower_typed(const Place& place, const NodeView& view, Scope& scope);
   Faults lower_by_first(const Place& place, const NodeView& view, std::vector<Type>& types,
                         Scope& scope, Report::Node& entry);
@@ -92,12 +94,13 @@ class Converter {
   std::deque<onnx::FunctionProto> bodies_;
   std::deque<prepare::OpsetTable> body_opsets_;
   int depth_ = 0;
+  Budget budget_;
 };
 
 /// The graphs around and inside one node, for its lowering.
 class NodeGraphs final : public Graphs {
  public:
-  NodeGraphs(Converter& converter, const Scope& scope) : converter_(converter), scope_(scope) {}
+  NodeGraphs(Converter& converter, const Place& place) : converter_(converter), place_(place) {}
   std::vector<ValueId> lower(const onnx::GraphProto& graph,
                              std::span<const ValueId> inputs) override;
   ValueId lower_between(std::span<const std::string> from, std::span<const ValueId> values,
@@ -109,7 +112,7 @@ class NodeGraphs final : public Graphs {
   [[noreturn]] void fail(Faults&& more, const std::string& where);
 
   Converter& converter_;
-  const Scope& scope_;
+  const Place& place_;
 };
 
 /// One level of graphs and functions, which nest at most 64 deep.

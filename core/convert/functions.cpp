@@ -94,6 +94,8 @@ std::optional<Faults> Converter::lower_by_function(const Place& place, const Nod
   const onnx::FunctionProto* found = function_body(place, view);
   if (!found) return {};
   const Level level(depth_, place.where(), "functions nest deeper than 64, or call themselves");
+  const Budget::Body expanded =
+      budget_.expand("function '" + prepare::op_name(place.domain(), place.node.op_type()) + "'");
   bodies_.push_back(*found);
   onnx::FunctionProto& body = bodies_.back();
   const Attributes given = attributes_of(place, view, *found);

@@ -43,7 +43,9 @@ void NodeGraphs::fail(Faults&& more, const std::string& where) {
 
 std::vector<ValueId> NodeGraphs::lower(const onnx::GraphProto& graph,
                                        std::span<const ValueId> inputs) {
-  Scope scope = Scope::inside(scope_);
+  const Budget::Body expanded =
+      converter_.budget_.expand("node '" + place_.name() + "' (" + place_.node.op_type() + ")");
+  Scope scope = Scope::inside(place_.scope);
   for (size_t i = 0; i < inputs.size(); i++)
     scope.values[graph.input(static_cast<int>(i)).name()] = inputs[i];
   if (Faults more = converter_.lower_graph(graph, scope); !more.empty())
@@ -53,8 +55,8 @@ std::vector<ValueId> NodeGraphs::lower(const onnx::GraphProto& graph,
 
 ValueId NodeGraphs::lower_between(std::span<const std::string> from,
                                   std::span<const ValueId> values, const std::string& to) {
-  Scope scope = Scope::inside(scope_);
-  scope.nodes = scope_.nodes;
+  Scope scope = Scope::inside(place_.scope);
+  scope.nodes = place_.scope.nodes;
   for (size_t i = 0; i < from.size(); i++) scope.values[from[i]] = values[i];
   if (Faults more = converter_.lower_between(scope, to); !more.empty())
     fail(std::move(more), "on the way to '" + to + "'");

@@ -3,6 +3,7 @@
 #include "core/build/names.hpp"
 #include "core/convert/converter.hpp"
 #include "core/convert/roles.hpp"
+#include "core/convert/ties.hpp"
 #include "core/fx/passes.hpp"
 
 namespace onnx2fx::conversion {
@@ -48,37 +49,45 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const onnx::ModelPr
   return all;
 }
 
-// A tensor waiting for its bytes: until the dead ones are gone, the offset is the index of the
-// entry.
+// A tensor waiting for its bytes: until find_bytes, the offset is the index of its entry.
 constexpr uint32_t kPending = UINT32_MAX;
 
-std::vector<fx::Tensor> pending_tensors(Builder& builder, const Options& options) {
+std::vector<fx::Tensor> pending_tensors(Builder& builder) {
   std::vector<fx::Tensor> all;
   for (const TensorEntry& e : builder.tensors()) {
     fx::Tensor t;
     t.name = e.name;
     t.dtype = weights::carrier(e.dtype);
     t.dims = e.dims;
-    assign_role(t, e, options);
     t.data.where = fx::FileRange{kPending, all.size(), 0};
     all.push_back(std::move(t));
   }
   return all;
 }
 
+TensorEntry& entry_of(Builder& builder, const fx::Tensor& t) {
+  return builder.tensors()[std::get<fx::FileRange>(t.data.where).offset];
+}
+
+bool is_weight(const TensorEntry& e, fx::Role role) {
+  return role == fx::Role::kParameter || e.role == O2FX_ROLE_MUTATED;
+}
+
 // Weightless: whether a tensor keeps its value, since it is small, no weight, and there.
-bool stays(Tensors& tensors, const TensorEntry& e, fx::Role role) {
+bool stays_real(Tensors& tensors, const TensorEntry& e, fx::Role role) {
   constexpr uint64_t kMaxBytes = 1024;
-  if (role == fx::Role::kParameter || e.role == O2FX_ROLE_MUTATED) return false;
+  if (is_weight(e, role)) return false;
   if (!e.proto && !e.sparse) return true;
   return weights::packed_size(e.dtype, static_cast<uint64_t>(e.count())) <= kMaxBytes &&
          !tensors.absent(e);
 }
 
 fx::TensorData data_of(Tensors& tensors, TensorEntry& e, fx::Role role, weights::Mode mode) {
-  const bool weightless = mode == weights::Mode::kMeta;
-  if (e.proto) return tensors.store().data(*e.proto, e.name, weightless && stays(tensors, e, role));
-  if (weightless && !stays(tensors, e, role)) return {};
+  const bool stays = mode == weights::Mode::kMeta     ? stays_real(tensors, e, role)
+                     : mode == weights::Mode::kRandom ? !is_weight(e, role)
+                                                      : true;
+  if (e.proto) return tensors.store().data(*e.proto, e.name, stays);
+  if (!stays && mode == weights::Mode::kMeta) return {};
   return {std::make_shared<const std::string>(
       weights::unpack(e.dtype, tensors.bytes(e), static_cast<uint64_t>(e.count())))};
 }
@@ -92,13 +101,18 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   m.outputs = outputs_of(model.graph(), outputs, builder);
   m.metadata = metadata_of(model);
   m.programs = builder.finish(outputs, true);
-  m.tensors = pending_tensors(builder, options);
+  m.tensors = pending_tensors(builder);
   fx::drop_dead_nodes(m);
-  for (fx::Tensor& t : m.tensors) {
-    TensorEntry& entry = builder.tensors()[std::get<fx::FileRange>(t.data.where).offset];
-    t.data = data_of(tensors, entry, t.role, options.weights);
-  }
+  std::vector<TensorEntry*> entries;
+  for (const fx::Tensor& t : m.tensors) entries.push_back(&entry_of(builder, t));
+  assign_roles(m, entries, model, options);
+  tie_transposed(m, entries, model.graph(), tensors);
   return m;
+}
+
+void find_bytes(fx::Module& module, Builder& builder, Tensors& tensors, weights::Mode mode) {
+  for (fx::Tensor& t : module.tensors)
+    t.data = data_of(tensors, entry_of(builder, t), t.role, mode);
 }
 
 }  // namespace onnx2fx::conversion

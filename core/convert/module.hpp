@@ -13,10 +13,13 @@
 
 namespace onnx2fx::conversion {
 
-/// The module of a lowered model; `outputs`: the values of its outputs. Dead nodes are gone, and
-/// only what is left has its bytes looked for. Ends the builder.
+/// The module of a lowered model, its tensors with their roles, tied, and still without bytes.
+/// `outputs`: the values of its outputs. Ends the builder.
 fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
                        Builder& builder, Tensors& tensors, const Options& options);
+
+/// Has the bytes of the tensors that are left looked for.
+void find_bytes(fx::Module& module, Builder& builder, Tensors& tensors, weights::Mode mode);
 
 }  // namespace onnx2fx::conversion
 

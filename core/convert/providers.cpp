@@ -81,7 +81,7 @@ std::optional<Faults> Converter::lower_by_plugin(const plugin::Candidate& candid
   start(plugin);
   const auto alone = plugin::alone(plugin);
   Transaction transaction(builder_, context_of(place, &plugin));
-  NodeGraphs graphs(*this, scope);
+  NodeGraphs graphs(*this, place);
   Lowering lowering(plugin, view, builder_, tensors_, graphs);
   const o2fx_status status =
       candidate.row->lower(host_api(), lowering.token(), candidate.row->op_user);

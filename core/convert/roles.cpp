@@ -3,11 +3,23 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <cctype>
+#include <map>
+#include <optional>
 
+#include "core/convert/evidence.hpp"
+#include "core/convert/signature.hpp"
 #include "core/include/onnx2fx/glob.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
+
+using fx::Role;
+
+struct Verdict {
+  Role role;
+  std::string because;
+};
 
 bool is_trainable_dtype(int32_t d) {
   return d == onnx::TensorProto::FLOAT || d == onnx::TensorProto::FLOAT16 ||
@@ -19,34 +31,144 @@ bool matches(const std::vector<std::string>& globs, const std::string& name) {
                      [&](const std::string& g) { return glob_matches(g, name); });
 }
 
-// What nobody claimed: floats of more than one element are weights, single floats are constants of
-// the graph.
-fx::Role role_of(const TensorEntry& t) {
-  switch (t.role) {
-    case O2FX_ROLE_PARAMETER:
-      return is_trainable_dtype(t.dtype) ? fx::Role::kParameter : fx::Role::kBuffer;
-    case O2FX_ROLE_BUFFER:
-    case O2FX_ROLE_MUTATED:
-      return fx::Role::kBuffer;
-    case O2FX_ROLE_CONSTANT:
-      return fx::Role::kConstant;
-    default:
-      break;
-  }
-  if (is_trainable_dtype(t.dtype))
-    return t.count() > 1 ? fx::Role::kParameter : fx::Role::kConstant;
-  return fx::Role::kBuffer;
+/// A name that an exporter or optimiser made up: "onnx::MatMul_224", "val_39", "219".
+bool is_generated(const std::string& name) {
+  const bool number = std::all_of(
+      name.begin(), name.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)); });
+  return number || name.starts_with("onnx::") || name.starts_with("val_") ||
+         name.find("Constant") != std::string::npos || name.find("const_fold_opt") == 0;
 }
+
+const std::string* fx_text(const fx::Node& reader) {
+  if (!reader.onnx) return nullptr;
+  for (const auto& [key, value] : reader.onnx->metadata_props)
+    if (key == "pkg.torch.onnx.fx_node") return &value;
+  return nullptr;
+}
+
+class Judge {
+ public:
+  Judge(const fx::Module& module, const std::vector<TensorEntry*>& entries,
+        const onnx::ModelProto& model)
+      : module_(module),
+        entries_(entries),
+        evidence_(module),
+        signature_(model.graph()),
+        by_torch_(model.producer_name() == "pytorch") {
+    if (signature_.known()) find_computed();
+  }
+
+  Verdict judge(uint32_t i) const {
+    if (auto v = exporter(i)) return *v;
+    if (auto v = claim(i)) return *v;
+    const TensorEntry& e = *entries_[i];
+    if (!is_trainable_dtype(e.dtype)) return {Role::kBuffer, "default: no floats"};
+    if (std::string why = evidence_.against_weight(i); !why.empty())
+      return {Role::kConstant, "evidence: " + why};
+    return e.count() > 1 ? Verdict{Role::kParameter, "default: floats"}
+                         : Verdict{Role::kConstant, "default: a single float"};
+  }
+
+ private:
+  std::optional<Verdict> exporter(uint32_t i) const {
+    const TensorEntry& e = *entries_[i];
+    if (!e.proto || !is_trainable_dtype(e.dtype)) return {};
+    if (signature_.known()) return signed_role(i);
+    if (!by_torch_ || e.role == O2FX_ROLE_MUTATED) return {};
+    if (e.in_node) return Verdict{Role::kConstant, "exporter: a Constant node"};
+    if (!is_generated(e.name) && e.role == O2FX_ROLE_DEFAULT && e.count() == 1 &&
+        evidence_.against_weight(i).empty())
+      return Verdict{Role::kParameter, "exporter: an initializer of the model's own name"};
+    return {};
+  }
+
+  std::optional<Verdict> signed_role(uint32_t i) const {
+    using Kind = Signature::Kind;
+    const TensorEntry& e = *entries_[i];
+    const Signature::Entry* said = e.in_node ? nullptr : signature_.find(e.name);
+    if (!said) {
+      if (computed_.count(i))
+        return Verdict{Role::kParameter, "exporter: computed of " + computed_.at(i)};
+      return Verdict{Role::kConstant, "exporter: not in its graph signature"};
+    }
+    const std::string because = "exporter: " + said->target + " of its graph signature";
+    if (e.role == O2FX_ROLE_MUTATED && said->kind != Kind::kParameter)
+      return Verdict{Role::kBuffer, because};
+    switch (said->kind) {
+      case Kind::kParameter:
+        return Verdict{Role::kParameter, because};
+      case Kind::kPersistentBuffer:
+        return Verdict{Role::kBuffer, because};
+      default:
+        return Verdict{Role::kConstant, because};
+    }
+  }
+
+  /// Tensors that the exporter's optimiser made of parameters: read by a node whose FX text
+  /// mentions parameters that are gone. Of more tensors than parameters, the largest.
+  void find_computed() {
+    std::map<std::string, std::vector<uint32_t>> groups;
+    for (uint32_t i = 0; i < entries_.size(); i++) {
+      const TensorEntry& e = *entries_[i];
+      if (!e.proto || !is_trainable_dtype(e.dtype) || (!e.in_node && signature_.find(e.name)))
+        continue;
+      for (const fx::Node* reader : evidence_.readers(i))
+        if (const std::string* text = fx_text(*reader)) {
+          auto& group = groups[*text];
+          if (group.empty() || group.back() != i) group.push_back(i);
+        }
+    }
+    for (auto& [text, group] : groups) {
+      const auto gone = signature_.computed(text);
+      std::stable_sort(group.begin(), group.end(), [&](uint32_t a, uint32_t b) {
+        return entries_[a]->count() > entries_[b]->count();
+      });
+      std::string names;
+      for (const Signature::Entry* g : gone) names += (names.empty() ? "" : ", ") + g->target;
+      for (size_t k = 0; k < group.size() && k < gone.size(); k++)
+        computed_.try_emplace(group[k], names);
+    }
+  }
+
+  std::optional<Verdict> claim(uint32_t i) const {
+    const TensorEntry& e = *entries_[i];
+    switch (e.role) {
+      case O2FX_ROLE_PARAMETER:
+        return Verdict{is_trainable_dtype(e.dtype) ? Role::kParameter : Role::kBuffer, "plugin"};
+      case O2FX_ROLE_BUFFER:
+      case O2FX_ROLE_MUTATED:
+        return Verdict{Role::kBuffer, "plugin"};
+      case O2FX_ROLE_CONSTANT:
+        return Verdict{Role::kConstant, "plugin"};
+      default:
+        return {};
+    }
+  }
+
+  const fx::Module& module_;
+  const std::vector<TensorEntry*>& entries_;
+  const Evidence evidence_;
+  const Signature signature_;
+  const bool by_torch_;
+  std::map<uint32_t, std::string> computed_;  ///< and what of
+};
 
 }  // namespace
 
-void assign_role(fx::Tensor& tensor, const TensorEntry& entry, const Options& options) {
-  tensor.role = role_of(entry);
-  tensor.requires_grad =
-      tensor.role == fx::Role::kParameter && !matches(options.frozen, entry.name);
-  if (matches(options.trainable, entry.name) && is_trainable_dtype(entry.dtype)) {
-    tensor.role = fx::Role::kParameter;
-    tensor.requires_grad = true;
+void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                  const onnx::ModelProto& model, const Options& options) {
+  const Judge judge(module, entries, model);
+  for (uint32_t i = 0; i < module.tensors.size(); i++) {
+    fx::Tensor& t = module.tensors[i];
+    const TensorEntry& e = *entries[i];
+    Verdict verdict = judge.judge(i);
+    if (matches(options.trainable, e.name) && is_trainable_dtype(e.dtype))
+      verdict = {Role::kParameter, "option: trainable"};
+    else if (verdict.role == Role::kParameter && matches(options.frozen, e.name))
+      verdict.because = "option: frozen";
+    t.role = verdict.role;
+    t.role_because = verdict.because;
+    t.requires_grad = t.role == Role::kParameter && verdict.because != "option: frozen";
   }
 }
 

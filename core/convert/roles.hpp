@@ -1,6 +1,10 @@
-// What a tensor is in the module: parameter, buffer or constant.
+// What each tensor is in the module: parameter, buffer or constant, and who says so.
 #ifndef ONNX2FX_CORE_CONVERT_ROLES_HPP_
 #define ONNX2FX_CORE_CONVERT_ROLES_HPP_
+
+#include <onnx/onnx_pb.h>
+
+#include <vector>
 
 #include "core/build/builder.hpp"
 #include "core/fx/program.hpp"
@@ -8,9 +12,11 @@
 
 namespace onnx2fx::conversion {
 
-/// Sets role and requires_grad: by the user's globs, else by what lowerings claimed, else by a
-/// default.
-void assign_role(fx::Tensor& tensor, const TensorEntry& entry, const Options& options);
+/// Sets role, requires_grad and role_because of the module's tensors; entries[i] made tensors[i].
+/// In this order: the user's globs; the exporter's graph signature and the way in which PyTorch's
+/// older exporter stores constants; what lowerings claimed; evidence in the program; a default.
+void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                  const onnx::ModelProto& model, const Options& options);
 
 }  // namespace onnx2fx::conversion
 

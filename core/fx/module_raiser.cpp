@@ -62,6 +62,14 @@ void for_each_node_ref(Node& node, F&& f) {
 
 }  // namespace
 
+std::string_view name_of(NnClass type) {
+  static constexpr std::string_view kNames[] = {
+#define NN_MODULE(name) #name,
+#include "core/fx/nn_modules.def"
+  };
+  return kNames[static_cast<size_t>(type)];
+}
+
 const Argument& Call::operator[](std::string_view name) const {
   static const Argument kNone;
   std::optional<size_t> i = schema->find(name);
@@ -203,7 +211,8 @@ void ModuleRaiser::place(const std::vector<Raised>& all) {
   for (size_t i = 1; i < module_.programs.size(); ++i) tree.claim(module_.programs[i].name);
   std::vector<bool> placed(module_.tensors.size());
   for (const Raised& r : all) {
-    Submodule m{tree.claim(wanted_path(r, placed)), r.type, r.arguments, r.tensors};
+    Submodule m{tree.claim(wanted_path(r, placed)), std::string(name_of(r.type)), r.arguments,
+                r.tensors};
     for (const Submodule::TensorUse& u : r.tensors) {
       if (!placed[u.tensor]) module_.tensors[u.tensor].path = m.path + "." + u.attribute;
       placed[u.tensor] = true;

@@ -13,6 +13,13 @@
 
 namespace onnx2fx::fx {
 
+/// A class of torch.nn: kLinear.
+enum class NnClass : uint8_t {
+#define NN_MODULE(name) k##name,
+#include "core/fx/nn_modules.def"
+};
+std::string_view name_of(NnClass type);
+
 /// One call of the root program with its arguments by name.
 struct Call {
   uint32_t node;
@@ -38,7 +45,7 @@ struct Operand {
 
 /// The module that a call becomes.
 struct Raised {
-  std::string type;
+  NnClass type;
   std::vector<NamedArgument> arguments;
   std::vector<Submodule::TensorUse> tensors;
   std::vector<Argument> inputs;    ///< of the call_module

@@ -8,15 +8,14 @@
 
 namespace onnx2fx::fx {
 
-/// The two calls are the same for the first `max_args` arguments of the schema; more, or keywords,
-/// keep the ATen name. 0: for all arguments, keywords too.
+/// A row of nn_names.def.
 struct NnName {
   std::string_view aten;
   std::string_view nn;  ///< "torch::relu", "torch.nn.functional::gelu", "operator::add"
   uint8_t max_args = 0;
 };
 
-/// Sorted by `aten`. The loader's allow-list has every `nn` name.
+/// Sorted by `aten`.
 std::span<const NnName> nn_names();
 
 }  // namespace onnx2fx::fx

@@ -1,10 +1,15 @@
-// Passes over a finished Module, in the order in which a conversion runs them.
+// Passes over a finished Module. A new one is declared here and takes its place in the list of
+// passes.cpp.
 #ifndef ONNX2FX_CORE_FX_PASSES_HPP_
 #define ONNX2FX_CORE_FX_PASSES_HPP_
 
 #include "core/fx/program.hpp"
+#include "core/include/onnx2fx/options.hpp"
 
 namespace onnx2fx::fx {
+
+/// All passes that these options want, in order. Sets Module::dialect.
+void run_passes(Module& module, const Options& options);
 
 /// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
 /// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so
@@ -17,9 +22,9 @@ void drop_dead_nodes(Module& module);
 /// alone. Tensor::name keeps the way back.
 void assign_paths(Module& module);
 
-/// The nn dialect: calls of the root whose weights are parameters become modules of torch.nn, and
-/// the rest is spelled the way a person writes it (use_nn_names). Needs assign_paths. Sets
-/// Module::dialect.
+/// Calls of the root whose weights are parameters become modules of torch.nn. What the modules took
+/// over is left dead. Needs assign_paths, and a module without dead nodes: a dead reader must not
+/// own a tensor.
 void raise_modules(Module& module);
 
 /// Spells ATen calls as functions of torch, torch.nn.functional and operator where that is the same

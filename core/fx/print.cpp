@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <string_view>
@@ -35,6 +36,15 @@ std::string real(Float f) {
   std::string s = fmt::format("{}", f);
   if (std::isfinite(f) && s.find_first_of(".e") == std::string::npos) s += ".0";
   return s;
+}
+
+/// The value of IEEE half bits.
+float half(uint16_t bits) {
+  const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  float f = std::ldexp(static_cast<float>(exponent ? fraction + 1024 : fraction),
+                       std::max(exponent, 1) - 25);
+  if (exponent == 31) f = fraction ? NAN : INFINITY;
+  return bits >> 15 ? -f : f;
 }
 
 template <class Items, class F>
@@ -97,8 +107,7 @@ class Printer {
   }
 
   std::string named(const std::vector<NamedArgument>& all) const {
-    return joined(all,
-                  [&](const NamedArgument& a) { return a.first + "=" + argument(a.second); });
+    return joined(all, [&](const NamedArgument& a) { return a.first + "=" + argument(a.second); });
   }
 
   std::string argument(const Argument& a) const {
@@ -139,8 +148,8 @@ class Printer {
   static std::string tensor(const Tensor& t) {
     static constexpr const char* kRole[] = {"parameter", "buffer", "constant"};
     std::string s = t.path + " : " + t.dtype + "[" +
-                    joined(t.dims, [](int64_t d) { return std::to_string(d); }) + "] = " +
-                    kRole[static_cast<size_t>(t.role) - 1];
+                    joined(t.dims, [](int64_t d) { return std::to_string(d); }) +
+                    "] = " + kRole[static_cast<size_t>(t.role) - 1];
     if (t.role == Role::kParameter && !t.requires_grad) s += " frozen";
     if (t.name != t.path) s += " " + quoted(t.name);
     if (std::holds_alternative<std::monostate>(t.data.where)) s += ", no data";
@@ -169,6 +178,8 @@ class Printer {
     if (dtype == "bool") return as<uint8_t>(bytes) ? "True" : "False";
     if (dtype == "float32") return real(as<float>(bytes));
     if (dtype == "float64") return real(as<double>(bytes));
+    if (dtype == "float16") return real(half(as<uint16_t>(bytes)));
+    if (dtype == "bfloat16") return real(std::bit_cast<float>(as<uint32_t>(bytes) << 16));
     if (dtype.starts_with("uint")) return std::to_string(as<uint64_t>(bytes));
     if (dtype.starts_with("int")) return signed_integer(bytes);
     std::string bits = "0x";

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -154,7 +155,8 @@ struct Tensor {
   std::vector<int64_t> dims;
   Role role = Role::kConstant;
   bool requires_grad = false;
-  TensorData data;  ///< C order, little-endian, dtype as above
+  TensorData data;           ///< C order, little-endian, dtype as above
+  std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
 };
 
 /// A file that holds tensor bytes.
@@ -185,7 +187,9 @@ struct Port {
   TypeText type;
 };
 
-enum class Dialect : uint8_t { kAten, kNn };
+enum class Dialect : uint8_t { kNn, kAten };
+/// By dialect.
+inline constexpr std::string_view kDialectWords[] = {"nn", "aten"};
 
 struct Module {
   Dialect dialect = Dialect::kAten;

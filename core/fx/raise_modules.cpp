@@ -1,5 +1,6 @@
 // Which ATen calls become modules of torch.nn: one rule per class, one table at the foot. A rule
-// answers nothing where the module would not compute exactly what the call does.
+// answers nothing where the module would not compute exactly what the call does. The classes are in
+// nn_modules.def.
 #include <algorithm>
 #include <cmath>
 
@@ -38,7 +39,10 @@ int64_t length(const ModuleRaiser& r, const Argument& a, Role role) {
   return o && o->dims.size() == 1 ? o->dims[0] : 0;
 }
 
-std::string numbered(const char* type, size_t rank) { return type + std::to_string(rank) + "d"; }
+/// kConv2d for kConv1d and 2.
+NnClass numbered(NnClass first, size_t rank) {
+  return static_cast<NnClass>(static_cast<size_t>(first) + rank - 1);
+}
 
 // ---- Linear ----
 
@@ -73,7 +77,7 @@ Result linear(const ModuleRaiser& r, const Call& c, const Argument& input, const
   if (!w || w->reshaped || w->dims.size() != 2 || !input.as<NodeRef>()) return {};
   int64_t in = w->dims[product ? 0 : 1], out = w->dims[product ? 1 : 0];
   if (in == 0 || out == 0) return {};
-  Raised m{"Linear", {}, {{"weight", w->tensor, w->swapped != product}}, {input}, c.node};
+  Raised m{NnClass::kLinear, {}, {{"weight", w->tensor, w->swapped != product}}, {input}, c.node};
   if (bias.is_none()) {
     merge_bias(r, c, m, out);
   } else if (!adopt_bias(r, m, bias, out)) {
@@ -110,7 +114,7 @@ Result convolution(const ModuleRaiser& r, const Call& c, bool transposed) {
   auto stride = c.integers("stride", rank), dilation = c.integers("dilation", rank);
   auto padding = c.integers("padding", rank);
   if (!stride || !dilation || (!padding && !c["padding"].as<std::string>())) return {};
-  Raised m{numbered(transposed ? "ConvTranspose" : "Conv", rank),
+  Raised m{numbered(transposed ? NnClass::kConvTranspose1d : NnClass::kConv1d, rank),
            {},
            {{"weight", w->tensor}},
            {c["input"]},
@@ -152,8 +156,11 @@ Result raise_batch_norm(const ModuleRaiser& r, const Call& c) {
     return {};
   int64_t features = length(r, c["running_mean"], Role::kBuffer);
   if (features == 0) return {};
-  Raised m{
-      numbered("BatchNorm", std::max<size_t>(shape->size() - 2, 1)), {}, {}, {c["input"]}, c.node};
+  Raised m{numbered(NnClass::kBatchNorm1d, std::max<size_t>(shape->size() - 2, 1)),
+           {},
+           {},
+           {c["input"]},
+           c.node};
   std::optional<bool> affine = adopt_affine(r, c, m, {features});
   if (!affine || !adopt(r, m, "running_mean", c["running_mean"], {features}, Role::kBuffer) ||
       !adopt(r, m, "running_var", c["running_var"], {features}, Role::kBuffer)) {
@@ -175,7 +182,7 @@ Result raise_instance_norm(const ModuleRaiser& r, const Call& c) {
   if (std::all_of(shape->begin() + 2, shape->end(), [](const std::string& d) { return d == "1"; }))
     return {};
   int64_t features = length(r, c["weight"], Role::kParameter);
-  Raised m{numbered("InstanceNorm", shape->size() - 2), {}, {}, {c["input"]}, c.node};
+  Raised m{numbered(NnClass::kInstanceNorm1d, shape->size() - 2), {}, {}, {c["input"]}, c.node};
   if (features == 0 || !adopt_affine(r, c, m, {features})) return {};
   m.arguments = {
       {"num_features", features}, {"eps", *eps}, {"momentum", *momentum}, {"affine", true}};
@@ -185,7 +192,7 @@ Result raise_instance_norm(const ModuleRaiser& r, const Call& c) {
 Result raise_layer_norm(const ModuleRaiser& r, const Call& c) {
   auto shape = c.integers("normalized_shape");
   auto eps = c.number("eps");
-  Raised m{"LayerNorm", {}, {}, {c["input"]}, c.node};
+  Raised m{NnClass::kLayerNorm, {}, {}, {c["input"]}, c.node};
   if (!shape || !eps || !adopt(r, m, "weight", c["weight"], *shape)) return {};
   bool bias = !c["bias"].is_none();
   if (bias && !adopt(r, m, "bias", c["bias"], *shape)) return {};
@@ -197,7 +204,7 @@ Result raise_group_norm(const ModuleRaiser& r, const Call& c) {
   auto groups = c.integer("num_groups");
   auto eps = c.number("eps");
   int64_t channels = length(r, c["weight"], Role::kParameter);
-  Raised m{"GroupNorm", {}, {}, {c["input"]}, c.node};
+  Raised m{NnClass::kGroupNorm, {}, {}, {c["input"]}, c.node};
   if (!groups || *groups < 1 || !eps || channels == 0 || channels % *groups ||
       !adopt_affine(r, c, m, {channels}))
     return {};
@@ -212,7 +219,7 @@ Result raise_embedding(const ModuleRaiser& r, const Call& c) {
   auto padding = c.integer("padding_idx");
   if (!w || w->dims.size() != 2 || !padding || *padding >= w->dims[0]) return {};
   if (!c["scale_grad_by_freq"].as<bool>() || !c["sparse"].as<bool>()) return {};
-  Raised m{"Embedding", {}, {{"weight", w->tensor}}, {c["indices"]}, c.node};
+  Raised m{NnClass::kEmbedding, {}, {{"weight", w->tensor}}, {c["indices"]}, c.node};
   m.arguments = {{"num_embeddings", w->dims[0]},
                  {"embedding_dim", w->dims[1]},
                  {"padding_idx", *padding < 0 ? Argument() : Argument(*padding)},
@@ -224,7 +231,7 @@ Result raise_embedding(const ModuleRaiser& r, const Call& c) {
 Result raise_dropout(const ModuleRaiser&, const Call& c) {
   auto p = c.number("p");
   if (!c.is_training("train") || !p || *p < 0 || *p > 1) return {};
-  return Raised{"Dropout", {{"p", *p}}, {}, {c["input"]}, c.node};
+  return Raised{NnClass::kDropout, {{"p", *p}}, {}, {c["input"]}, c.node};
 }
 
 // Its second result is the mask; nn.Dropout has one result.
@@ -261,7 +268,8 @@ Result raise_prelu(const ModuleRaiser& r, const Call& c) {
                                       : slopes != 1 && !is_per_channel(*w, r.shape(c["self"]))) {
     return {};
   }
-  Raised m{"PReLU", {{"num_parameters", slopes}}, {{"weight", w->tensor}}, {c["self"]}, c.node};
+  Raised m{
+      NnClass::kPReLU, {{"num_parameters", slopes}}, {{"weight", w->tensor}}, {c["self"]}, c.node};
   if (w->reshaped || w->dims.size() != 1) {
     w->dims = {slopes};
     m.reshape = w;
@@ -307,7 +315,7 @@ bool only_items(const ModuleRaiser& r, uint32_t node) {
   });
 }
 
-Result recurrent(const ModuleRaiser& r, const Call& c, const char* type, int64_t gates) {
+Result recurrent(const ModuleRaiser& r, const Call& c, NnClass type, int64_t gates) {
   const List* params = c["params"].as<List>();
   const bool *bias = c["has_biases"].as<bool>(), *both = c["bidirectional"].as<bool>();
   const bool* batch_first = c["batch_first"].as<bool>();
@@ -327,13 +335,13 @@ Result recurrent(const ModuleRaiser& r, const Call& c, const char* type, int64_t
 }
 
 Result raise_lstm(const ModuleRaiser& r, const Call& c) {
-  Result m = recurrent(r, c, "LSTM", 4);
+  Result m = recurrent(r, c, NnClass::kLSTM, 4);
   if (m) m->nested_state = true;
   return m;
 }
-Result raise_gru(const ModuleRaiser& r, const Call& c) { return recurrent(r, c, "GRU", 3); }
+Result raise_gru(const ModuleRaiser& r, const Call& c) { return recurrent(r, c, NnClass::kGRU, 3); }
 Result raise_rnn(const ModuleRaiser& r, const Call& c) {
-  Result m = recurrent(r, c, "RNN", 1);
+  Result m = recurrent(r, c, NnClass::kRNN, 1);
   if (m)
     m->arguments.push_back(
         {"nonlinearity", c.schema->name == "aten::rnn_relu.input" ? "relu" : "tanh"});
@@ -375,12 +383,6 @@ const std::map<std::string_view, ModuleRaiser::Rule>& rules() {
 
 }  // namespace
 
-void raise_modules(Module& module) {
-  drop_dead_nodes(module);  // a dead reader must not own a tensor
-  ModuleRaiser(module, rules()).run();
-  use_nn_names(module);
-  drop_dead_nodes(module);
-  module.dialect = Dialect::kNn;
-}
+void raise_modules(Module& module) { ModuleRaiser(module, rules()).run(); }
 
 }  // namespace onnx2fx::fx

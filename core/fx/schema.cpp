@@ -10,13 +10,17 @@
 
 namespace onnx2fx::embedded {
 extern const std::string_view aten_schemas_txt;
-extern const std::string_view leaf_schemas_txt;
 }  // namespace onnx2fx::embedded
 
 namespace onnx2fx::fx {
 namespace {
 
 using Kind = SchemaType::Kind;
+
+constexpr std::string_view kLeaves[] = {
+#define LEAF(name, family, schema) "onnx2fx::" #name schema,
+#include "core/fx/leaves.def"
+};
 
 // The first name of a kind is the one that to_string writes.
 constexpr std::array<std::pair<std::string_view, Kind>, 17> kTypeNames = {{
@@ -220,20 +224,15 @@ std::optional<std::string_view> find_sorted(std::string_view table, std::string_
   return std::nullopt;
 }
 
-/// The same in a short table that people edit, sorted or not.
-std::optional<std::string_view> find_unsorted(std::string_view table, std::string_view target) {
-  while (!table.empty()) {
-    size_t end = std::min(table.find('\n'), table.size());
-    if (target_of(table.substr(0, end)) == target) return table.substr(0, end);
-    table.remove_prefix(std::min(end + 1, table.size()));
-  }
-  return std::nullopt;
+std::optional<std::string_view> find_leaf(std::string_view target) {
+  const auto* leaf = std::ranges::find(kLeaves, target, target_of);
+  return leaf == std::end(kLeaves) ? std::nullopt : std::optional(*leaf);
 }
 
 std::unique_ptr<const Schema> load(std::string_view target) {
   std::optional<std::string_view> line;
   if (target.starts_with("aten::")) line = find_sorted(embedded::aten_schemas_txt, target);
-  if (target.starts_with("onnx2fx::")) line = find_unsorted(embedded::leaf_schemas_txt, target);
+  if (target.starts_with("onnx2fx::")) line = find_leaf(target);
   return line ? std::make_unique<const Schema>(parse_schema(*line)) : nullptr;
 }
 

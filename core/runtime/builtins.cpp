@@ -118,6 +118,24 @@ c10::IValue bitwise(Arguments& x) {
   return result;
 }
 
+int64_t shift_of(const c10::IValue& by) {
+  const int64_t bits = integer(number(by));
+  TORCH_CHECK(bits >= 0, "negative shift count");
+  return bits;
+}
+
+c10::IValue shifted_left(Arguments& x) {
+  const int64_t a = integer(number(x.at(0))), bits = shift_of(x.at(1));
+  int64_t result = 0;
+  TORCH_CHECK(a == 0 || (bits < 63 && !__builtin_mul_overflow(a, int64_t{1} << bits, &result)),
+              "integer overflow");
+  return result;
+}
+
+c10::IValue shifted_right(Arguments& x) {
+  return integer(number(x.at(0))) >> std::min<int64_t>(shift_of(x.at(1)), 63);
+}
+
 c10::IValue negative(Arguments& x) {
   const c10::IValue a = number(x.at(0));
   if (is_integral(a)) return -integer(a);
@@ -163,20 +181,13 @@ c10::IValue to_integer(Arguments& x) {
   return static_cast<int64_t>(real(a));
 }
 
-template <double (*kRound)(double)>
-c10::IValue rounded(Arguments& x) {
-  Arguments argument{number(x.at(0))};
-  if (!is_integral(argument[0])) argument[0] = kRound(real(argument[0]));
-  return to_integer(argument);
-}
-
 c10::IValue to_real(Arguments& x) { return real(number(x.at(0))); }
 c10::IValue square_root(Arguments& x) { return std::sqrt(real(number(x.at(0)))); }
 c10::IValue negation(Arguments& x) { return !is_true(x.at(0)); }
 c10::IValue choice(Arguments& x) { return is_true(x.at(0)) ? x.at(1) : x.at(2); }
 c10::IValue invert(Arguments& x) { return ~integer(number(x.at(0))); }
+c10::IValue index(Arguments& x) { return integer(number(x.at(0))); }
 c10::IValue identity(Arguments& x) { return number(x.at(0)); }
-c10::IValue truth(Arguments& x) { return is_true(x.at(0)); }
 
 c10::IValue sum(Arguments& x) {
   c10::IValue total = static_cast<int64_t>(0);
@@ -187,12 +198,8 @@ c10::IValue sum(Arguments& x) {
   return total;
 }
 
-// Sorted.
+// Row by row those of the table.
 constexpr std::pair<std::string_view, Function> kBuiltins[] = {
-    {"math::ceil", rounded<std::ceil>},
-    {"math::floor", rounded<std::floor>},
-    {"math::sqrt", square_root},
-    {"math::trunc", rounded<std::trunc>},
     {"operator::abs", absolute},
     {"operator::add", arithmetic<Add>},
     {"operator::and_", bitwise<std::bit_and<>>},
@@ -201,8 +208,10 @@ constexpr std::pair<std::string_view, Function> kBuiltins[] = {
     {"operator::ge", compare<std::greater_equal<>>},
     {"operator::getitem", getitem},
     {"operator::gt", compare<std::greater<>>},
+    {"operator::index", index},
     {"operator::invert", invert},
     {"operator::le", compare<std::less_equal<>>},
+    {"operator::lshift", shifted_left},
     {"operator::lt", compare<std::less<>>},
     {"operator::mod", mod},
     {"operator::mul", arithmetic<Mul>},
@@ -212,9 +221,9 @@ constexpr std::pair<std::string_view, Function> kBuiltins[] = {
     {"operator::or_", bitwise<std::bit_or<>>},
     {"operator::pos", identity},
     {"operator::pow", power},
+    {"operator::rshift", shifted_right},
     {"operator::sub", arithmetic<Sub>},
     {"operator::truediv", truediv},
-    {"operator::truth", truth},
     {"operator::xor", bitwise<std::bit_xor<>>},
     {"torch::sym_float", to_real},
     {"torch::sym_int", to_integer},
@@ -222,8 +231,16 @@ constexpr std::pair<std::string_view, Function> kBuiltins[] = {
     {"torch::sym_max", extreme<true>},
     {"torch::sym_min", extreme<false>},
     {"torch::sym_not", negation},
+    {"torch::sym_sqrt", square_root},
     {"torch::sym_sum", sum},
 };
+constexpr std::string_view kTargets[] = {
+#define NUMBER_OPERATOR(target, result) target,
+#include "core/fx/number_operators.def"
+};
+static_assert(std::ranges::equal(kBuiltins, kTargets, {},
+                                 [](const auto& row) { return row.first; }));
+static_assert(std::ranges::is_sorted(kTargets));
 
 }  // namespace
 

@@ -11,7 +11,7 @@
 
 namespace onnx2fx::runtime {
 
-/// "operator::mul", "math::floor", "torch::sym_max": null when there is none.
+/// "operator::mul", "torch::sym_max": null when there is none.
 Callable find_builtin(const std::string& target);
 /// "higher_order::cond": null when there is none.
 Callable find_control_flow(const std::string& target);

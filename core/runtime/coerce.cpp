@@ -15,30 +15,11 @@
 namespace onnx2fx::runtime {
 namespace {
 
-constexpr std::array<std::pair<const char*, at::ScalarType>, 22> kDtypes{{
-    {"bfloat16", at::kBFloat16},
-    {"bool", at::kBool},
-    {"complex128", at::kComplexDouble},
-    {"complex32", at::kComplexHalf},
-    {"complex64", at::kComplexFloat},
-    {"float16", at::kHalf},
-    {"float32", at::kFloat},
-    {"float64", at::kDouble},
-    {"float8_e4m3fn", at::kFloat8_e4m3fn},
-    {"float8_e4m3fnuz", at::kFloat8_e4m3fnuz},
-    {"float8_e5m2", at::kFloat8_e5m2},
-    {"float8_e5m2fnuz", at::kFloat8_e5m2fnuz},
-    {"float8_e8m0fnu", at::kFloat8_e8m0fnu},
-    {"int16", at::kShort},
-    {"int32", at::kInt},
-    {"int64", at::kLong},
-    {"int8", at::kChar},
-    {"qint8", at::kQInt8},
-    {"uint16", at::kUInt16},
-    {"uint32", at::kUInt32},
-    {"uint64", at::kUInt64},
-    {"uint8", at::kByte},
-}};
+constexpr std::pair<const char*, at::ScalarType> kDtypes[] = {
+#define O2FX_TORCH_DTYPE(torch, scalar_type, bytes, safetensors, components) \
+  {#torch, at::ScalarType::scalar_type},
+#include <onnx2fx/dtypes.def>
+};
 
 constexpr std::array<std::pair<const char*, c10::MemoryFormat>, 6> kMemoryFormats{{
     {"channels_last", c10::MemoryFormat::ChannelsLast},

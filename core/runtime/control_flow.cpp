@@ -72,9 +72,9 @@ c10::IValue scan(Arguments& x, const Context& context) {
 }  // namespace
 
 Callable find_control_flow(const std::string& target) {
-  if (target == "higher_order::cond") return cond;
-  if (target == "higher_order::scan") return scan;
-  if (target == "higher_order::while_loop") return while_loop;
+#define HIGHER_ORDER(name, first_program, n_programs) \
+  if (target == "higher_order::" #name) return name;
+#include "core/fx/higher_order.def"
   return {};
 }
 

@@ -1,4 +1,4 @@
-// Control flow that no higher-order operator can hold, and the leaves that do not run in C++.
+// Control flow that no higher-order operator can hold.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/scalar_tensor.h>
@@ -15,16 +15,8 @@
 #include "core/runtime/coerce.hpp"
 #include "core/runtime/leaf_functions.hpp"
 
-namespace onnx2fx::runtime {
+namespace onnx2fx::runtime::leaf {
 namespace {
-
-using Arguments = std::vector<c10::IValue>;
-
-// ONNX If in full: branches may return anything, of different types too.
-c10::IValue cond(Arguments& x, const Context& context) {
-  return c10::ivalue::Tuple::create(
-      run(program_of(x[is_true(x[0]) ? 1 : 2]), elements(x[3]), context));
-}
 
 Arguments loop_step(const Plan& body, int64_t step, const c10::IValue& alive,
                     const Arguments& state, const Arguments& operands, size_t scans,
@@ -49,6 +41,14 @@ void append_empty_scans(const Plan& body, const c10::IValue& alive, Arguments& s
     dims.insert(dims.end(), slice.sizes().begin(), slice.sizes().end());
     state.emplace_back(slice.new_empty(dims));
   }
+}
+
+}  // namespace
+
+// ONNX If in full: branches may return anything, of different types too.
+c10::IValue cond(Arguments& x, const Context& context) {
+  return c10::ivalue::Tuple::create(
+      run(program_of(x[is_true(x[0]) ? 1 : 2]), elements(x[3]), context));
 }
 
 // ONNX Loop in full: run-time trip count and condition, scan outputs, carried values of any form.
@@ -110,17 +110,4 @@ c10::IValue opaque(Arguments& x, const Context&) {
       "why");
 }
 
-c10::IValue image_decoder(Arguments&, const Context&) {
-  TORCH_CHECK(false, "images are decoded by the Python package only");
-}
-
-constexpr NamedLeaf kLeaves[] = {
-    {"cond", cond}, {"gradient", gradient}, {"image_decoder", image_decoder},
-    {"loop", loop}, {"opaque", opaque},
-};
-
-}  // namespace
-
-std::span<const NamedLeaf> control_leaves() { return kLeaves; }
-
-}  // namespace onnx2fx::runtime
+}  // namespace onnx2fx::runtime::leaf

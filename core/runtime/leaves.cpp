@@ -1,9 +1,7 @@
-// The leaves of the loader's runtime: what ATen and the higher-order operators cannot say. One
-// function for each line of core/fx/leaf_schemas.txt, the same as in the Python package's
-// files of those names.
+// The leaves of the loader's runtime by target: what ATen and the higher-order operators cannot
+// say.
 #include <torch/csrc/jit/frontend/function_schema_parser.h>
 
-#include <algorithm>
 #include <map>
 #include <regex>
 #include <string>
@@ -12,10 +10,6 @@
 
 #include "core/runtime/callables.hpp"
 #include "core/runtime/leaf_functions.hpp"
-
-namespace onnx2fx::embedded {
-extern const std::string_view leaf_schemas_txt;
-}
 
 namespace onnx2fx::runtime {
 namespace {
@@ -26,30 +20,17 @@ struct Entry {
 };
 using Entries = std::map<std::string, Entry, std::less<>>;
 
-Callable find_function(std::string_view name) {
-  for (const std::span<const NamedLeaf> family :
-       {control_leaves(), map_leaves(), random_leaves(), sequence_leaves(), string_leaves()})
-    for (const NamedLeaf& leaf : family)
-      if (leaf.name == name) return leaf.function;
-  return {};
+// TorchScript knows neither programs nor string tensors: to it they are anything.
+c10::FunctionSchema parsed(const std::string& schema) {
+  static const std::regex host_types("\\b(Program|Strings)\\b");
+  return torch::jit::parseSchema(std::regex_replace(schema, host_types, "Any"));
 }
 
-Entries read_schemas() {
-  static const std::regex host_types("\\b(Program|Strings)\\b");
+Entries read_table() {
   Entries entries;
-  std::string_view rest = embedded::leaf_schemas_txt;
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string line(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.empty() || line[0] == '#') continue;
-    // TorchScript knows neither programs nor string tensors: to it they are anything
-    c10::FunctionSchema schema =
-        torch::jit::parseSchema(std::regex_replace(line, host_types, "Any"));
-    const std::string name = schema.name();
-    entries.emplace(name,
-                    Entry{std::move(schema), find_function(name.substr(name.find("::") + 2))});
-  }
+#define LEAF(name, family, schema) \
+  entries.emplace("onnx2fx::" #name, Entry{parsed("onnx2fx::" #name schema), leaf::name});
+#include "core/fx/leaves.def"
   return entries;
 }
 
@@ -57,7 +38,7 @@ Entries read_schemas() {
 
 Leaf find_leaf(const std::string& target) {
   if (!target.starts_with("onnx2fx::")) return {};
-  static const Entries entries = read_schemas();
+  static const Entries entries = read_table();
   const auto found = entries.find(target);
   if (found == entries.end()) return {};
   return {&found->second.schema, found->second.call};

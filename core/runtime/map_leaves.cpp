@@ -14,10 +14,8 @@
 #include "core/runtime/number_text.hpp"
 #include "core/runtime/strings.hpp"
 
-namespace onnx2fx::runtime {
+namespace onnx2fx::runtime::leaf {
 namespace {
-
-using Arguments = std::vector<c10::IValue>;
 
 const std::string* as_text(const c10::IValue& value) {
   if (value.isString()) return &value.toStringRef();
@@ -62,6 +60,16 @@ c10::IValue row(const std::vector<std::optional<c10::IValue>>& values, const c10
   return wide.to(dtype.toScalarType());
 }
 
+// Either the integers or the strings.
+std::vector<c10::IValue> keys_of(const c10::IValue& integers, const c10::IValue& texts) {
+  std::vector<c10::IValue> keys;
+  for (const int64_t key : integers.toIntVector()) keys.emplace_back(key);
+  for (const c10::IValue& key : texts.toListRef()) keys.push_back(key);
+  return keys;
+}
+
+}  // namespace
+
 // The values by ascending key, or (with a width) each at the place that its key says.
 c10::IValue map_cast(Arguments& x, const Context&) {
   std::map<int64_t, c10::IValue> sorted;
@@ -79,14 +87,6 @@ c10::IValue map_cast(Arguments& x, const Context&) {
     values[static_cast<size_t>(key)] = value;
   }
   return row(values, x[1]);
-}
-
-// Either the integers or the strings.
-std::vector<c10::IValue> keys_of(const c10::IValue& integers, const c10::IValue& texts) {
-  std::vector<c10::IValue> keys;
-  for (const int64_t key : integers.toIntVector()) keys.emplace_back(key);
-  for (const c10::IValue& key : texts.toListRef()) keys.push_back(key);
-  return keys;
 }
 
 // The values of the keys listed.
@@ -119,14 +119,4 @@ c10::IValue map_zip(Arguments& x, const Context&) {
   return sequence(std::move(maps));
 }
 
-constexpr NamedLeaf kLeaves[] = {
-    {"map_cast", map_cast},
-    {"map_vectorize", map_vectorize},
-    {"map_zip", map_zip},
-};
-
-}  // namespace
-
-std::span<const NamedLeaf> map_leaves() { return kLeaves; }
-
-}  // namespace onnx2fx::runtime
+}  // namespace onnx2fx::runtime::leaf

@@ -13,10 +13,8 @@
 
 #include "core/runtime/leaf_functions.hpp"
 
-namespace onnx2fx::runtime {
+namespace onnx2fx::runtime::leaf {
 namespace {
-
-using Arguments = std::vector<c10::IValue>;
 
 constexpr auto kGolden = static_cast<int64_t>(0x9e3779b97f4a7c15);
 
@@ -47,6 +45,8 @@ int64_t bits_of(at::ScalarType dtype) {
   return 8;
 }
 
+}  // namespace
+
 // (size, dtype, seed, draws): uniform in [0, 1).
 c10::IValue seeded_rand(Arguments& x, const Context&) {
   const at::ScalarType dtype = x[1].toScalarType();
@@ -74,14 +74,4 @@ c10::IValue seeded_dropout(Arguments& x, const Context&) {
   return c10::ivalue::Tuple::create(input.mul(mask).mul(p == 1 ? 0 : 1 / (1 - p)), mask);
 }
 
-constexpr NamedLeaf kLeaves[] = {
-    {"seeded_dropout", seeded_dropout},
-    {"seeded_rand", seeded_rand},
-    {"seeded_randn", seeded_randn},
-};
-
-}  // namespace
-
-std::span<const NamedLeaf> random_leaves() { return kLeaves; }
-
-}  // namespace onnx2fx::runtime
+}  // namespace onnx2fx::runtime::leaf

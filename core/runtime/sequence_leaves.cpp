@@ -7,10 +7,7 @@
 #include "core/runtime/coerce.hpp"
 #include "core/runtime/leaf_functions.hpp"
 
-namespace onnx2fx::runtime {
-namespace {
-
-using Arguments = std::vector<c10::IValue>;
+namespace onnx2fx::runtime::leaf {
 
 c10::IValue optional_get_element(Arguments& x, const Context&) {
   TORCH_CHECK(!x[0].isNone(), "expected an element, got none");
@@ -47,16 +44,4 @@ c10::IValue sequence_length(Arguments& x, const Context&) {
   return static_cast<int64_t>(x[0].isTuple() ? x[0].toTupleRef().size() : x[0].toListRef().size());
 }
 
-constexpr NamedLeaf kLeaves[] = {
-    {"optional_get_element", optional_get_element},
-    {"optional_has_element", optional_has_element},
-    {"sequence_erase", sequence_erase},
-    {"sequence_insert", sequence_insert},
-    {"sequence_length", sequence_length},
-};
-
-}  // namespace
-
-std::span<const NamedLeaf> sequence_leaves() { return kLeaves; }
-
-}  // namespace onnx2fx::runtime
+}  // namespace onnx2fx::runtime::leaf

@@ -21,10 +21,8 @@
 #include "core/runtime/number_text.hpp"
 #include "core/runtime/strings.hpp"
 
-namespace onnx2fx::runtime {
+namespace onnx2fx::runtime::leaf {
 namespace {
-
-using Arguments = std::vector<c10::IValue>;
 
 std::vector<std::string> texts(const c10::IValue& list) {
   std::vector<std::string> result;
@@ -74,6 +72,70 @@ struct Broadcast {
                                 at.const_data_ptr<int64_t>() + at.numel());
   }
 };
+
+// A fraction is cut off for integers.
+template <class T>
+T parse_integer(const std::string& text) {
+  T value = 0;
+  const char* const first = text.data() + (!text.empty() && text[0] == '+');
+  const auto result = std::from_chars(first, text.data() + text.size(), value);
+  if (result.ec == std::errc() && result.ptr == text.data() + text.size()) return value;
+  const double real = std::trunc(parse_real(text));
+  TORCH_CHECK(real >= static_cast<double>(std::numeric_limits<T>::min()) &&
+                  real < std::ldexp(1.0, std::numeric_limits<T>::digits),
+              "expected an integer of ", 8 * sizeof(T), " bits, got '", text, "'");
+  return static_cast<T>(real);
+}
+
+// At runs of whitespace, which leave nothing at either end; what is left after `most` splits stays
+// whole.
+std::vector<std::string> split_at_spaces(const std::string& text, int64_t most) {
+  constexpr const char* kSpaces = " \t\n\v\f\r\x1c\x1d\x1e\x1f";
+  std::vector<std::string> parts;
+  size_t begin = text.find_first_not_of(kSpaces);
+  while (begin != std::string::npos) {
+    if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
+      parts.push_back(text.substr(begin));
+      break;
+    }
+    const size_t end = std::min(text.find_first_of(kSpaces, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = text.find_first_not_of(kSpaces, end);
+  }
+  return parts;
+}
+
+std::vector<std::string> split_at(const std::string& text, const std::string& delimiter,
+                                  int64_t most) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  while (most < 0 || static_cast<int64_t>(parts.size()) < most) {
+    const size_t end = text.find(delimiter, begin);
+    if (end == std::string::npos) break;
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + delimiter.size();
+  }
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
+// RE2 and ECMAScript agree on what passes here.
+std::regex compile(const std::string& pattern) {
+  check_ascii(pattern);
+  for (size_t i = 0; i + 1 < pattern.size(); i++) {
+    if (pattern[i] == '(' && pattern[i + 1] == '?')
+      TORCH_CHECK(pattern.substr(i, 3) == "(?:", "pattern '", pattern,
+                  "': groups with flags or names are not supported");
+    if (pattern[i] != '\\') continue;
+    const char c = pattern[++i];
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    TORCH_CHECK(!letter || std::string_view("wWdDsSbBtnrfv").find(c) != std::string_view::npos,
+                "pattern '", pattern, "': escape '\\", c, "' is not supported");
+  }
+  return std::regex(pattern);
+}
+
+}  // namespace
 
 c10::IValue strings(Arguments& x, const Context&) {
   std::vector<std::string> items = texts(x[0]);
@@ -127,20 +189,6 @@ c10::IValue strings_from_tensor(Arguments& x, const Context&) {
       items.push_back(std::to_string(wide.const_data_ptr<int64_t>()[i]));
   }
   return make_strings(tensor.sizes().vec(), std::move(items));
-}
-
-// A fraction is cut off for integers.
-template <class T>
-T parse_integer(const std::string& text) {
-  T value = 0;
-  const char* const first = text.data() + (!text.empty() && text[0] == '+');
-  const auto result = std::from_chars(first, text.data() + text.size(), value);
-  if (result.ec == std::errc() && result.ptr == text.data() + text.size()) return value;
-  const double real = std::trunc(parse_real(text));
-  TORCH_CHECK(real >= static_cast<double>(std::numeric_limits<T>::min()) &&
-                  real < std::ldexp(1.0, std::numeric_limits<T>::digits),
-              "expected an integer of ", 8 * sizeof(T), " bits, got '", text, "'");
-  return static_cast<T>(real);
 }
 
 c10::IValue strings_to_tensor(Arguments& x, const Context&) {
@@ -226,38 +274,6 @@ c10::IValue string_normalize(Arguments& x, const Context&) {
   return make_strings(std::move(dims), std::move(kept));
 }
 
-// At runs of whitespace, which leave nothing at either end; what is left after `most` splits stays
-// whole.
-std::vector<std::string> split_at_spaces(const std::string& text, int64_t most) {
-  constexpr const char* kSpaces = " \t\n\v\f\r\x1c\x1d\x1e\x1f";
-  std::vector<std::string> parts;
-  size_t begin = text.find_first_not_of(kSpaces);
-  while (begin != std::string::npos) {
-    if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
-      parts.push_back(text.substr(begin));
-      break;
-    }
-    const size_t end = std::min(text.find_first_of(kSpaces, begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = text.find_first_not_of(kSpaces, end);
-  }
-  return parts;
-}
-
-std::vector<std::string> split_at(const std::string& text, const std::string& delimiter,
-                                  int64_t most) {
-  std::vector<std::string> parts;
-  size_t begin = 0;
-  while (most < 0 || static_cast<int64_t>(parts.size()) < most) {
-    const size_t end = text.find(delimiter, begin);
-    if (end == std::string::npos) break;
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + delimiter.size();
-  }
-  parts.push_back(text.substr(begin));
-  return parts;
-}
-
 // The parts of each element, filled up with "" along a new last axis, and their number.
 c10::IValue string_split(Arguments& x, const Context&) {
   const Strings& s = to_strings(x[0]);
@@ -282,22 +298,6 @@ c10::IValue string_split(Arguments& x, const Context&) {
                                     std::move(counts));
 }
 
-// RE2 and ECMAScript agree on what passes here.
-std::regex compile(const std::string& pattern) {
-  check_ascii(pattern);
-  for (size_t i = 0; i + 1 < pattern.size(); i++) {
-    if (pattern[i] == '(' && pattern[i + 1] == '?')
-      TORCH_CHECK(pattern.substr(i, 3) == "(?:", "pattern '", pattern,
-                  "': groups with flags or names are not supported");
-    if (pattern[i] != '\\') continue;
-    const char c = pattern[++i];
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    TORCH_CHECK(!letter || std::string_view("wWdDsSbBtnrfv").find(c) != std::string_view::npos,
-                "pattern '", pattern, "': escape '\\", c, "' is not supported");
-  }
-  return std::regex(pattern);
-}
-
 c10::IValue regex_full_match(Arguments& x, const Context&) {
   const Strings& s = to_strings(x[0]);
   const std::regex regex = compile(x[1].toStringRef());
@@ -310,22 +310,4 @@ c10::IValue regex_full_match(Arguments& x, const Context&) {
   return matches;
 }
 
-constexpr NamedLeaf kLeaves[] = {
-    {"regex_full_match", regex_full_match},
-    {"string_concat", string_concat},
-    {"string_normalize", string_normalize},
-    {"string_split", string_split},
-    {"strings", strings},
-    {"strings_equal", strings_equal},
-    {"strings_from_tensor", strings_from_tensor},
-    {"strings_lookup", strings_lookup},
-    {"strings_positions", strings_positions},
-    {"strings_take", strings_take},
-    {"strings_to_tensor", strings_to_tensor},
-};
-
-}  // namespace
-
-std::span<const NamedLeaf> string_leaves() { return kLeaves; }
-
-}  // namespace onnx2fx::runtime
+}  // namespace onnx2fx::runtime::leaf

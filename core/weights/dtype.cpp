@@ -1,9 +1,9 @@
 // ONNX data types: how their elements are packed, and which torch dtype carries them.
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <map>
+#include <string_view>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/weights/weights.hpp"
@@ -16,46 +16,32 @@ static_assert(std::endian::native == std::endian::little,
 
 using onnx::TensorProto;
 
-struct TypeRow {
+struct OnnxType {
   int32_t dtype;
-  uint32_t bits;  ///< of one element in raw_data
-  const char* carrier;
+  uint32_t bits;  ///< of one element in raw_data; 0: it has no bytes
+  std::string_view carrier;
 };
-constexpr TypeRow kTypes[] = {
-    {TensorProto::FLOAT, 32, "float32"},
-    {TensorProto::UINT8, 8, "uint8"},
-    {TensorProto::INT8, 8, "int8"},
-    {TensorProto::UINT16, 16, "uint16"},
-    {TensorProto::INT16, 16, "int16"},
-    {TensorProto::INT32, 32, "int32"},
-    {TensorProto::INT64, 64, "int64"},
-    {TensorProto::BOOL, 8, "bool"},
-    {TensorProto::FLOAT16, 16, "float16"},
-    {TensorProto::DOUBLE, 64, "float64"},
-    {TensorProto::UINT32, 32, "uint32"},
-    {TensorProto::UINT64, 64, "uint64"},
-    {TensorProto::COMPLEX64, 64, "complex64"},
-    {TensorProto::COMPLEX128, 128, "complex128"},
-    {TensorProto::BFLOAT16, 16, "bfloat16"},
-    {TensorProto::FLOAT8E4M3FN, 8, "float8_e4m3fn"},
-    {TensorProto::FLOAT8E4M3FNUZ, 8, "float8_e4m3fnuz"},
-    {TensorProto::FLOAT8E5M2, 8, "float8_e5m2"},
-    {TensorProto::FLOAT8E5M2FNUZ, 8, "float8_e5m2fnuz"},
-    {TensorProto::UINT4, 4, "uint8"},
-    {TensorProto::INT4, 4, "int8"},
-    {TensorProto::FLOAT4E2M1, 4, "float32"},
-    {TensorProto::FLOAT8E8M0, 8, "float8_e8m0fnu"},
-    {TensorProto::UINT2, 2, "uint8"},
-    {TensorProto::INT2, 2, "int8"},
-    {TensorProto::FLOAT6E2M3, 6, "float32"},
-    {TensorProto::FLOAT6E3M2, 6, "float32"},
+constexpr OnnxType kOnnxTypes[] = {
+#define O2FX_ONNX_DTYPE(number, onnx, sdk, bits, carrier) {TensorProto::onnx, bits, #carrier},
+#include <onnx2fx/dtypes.def>
+};
+#define O2FX_ONNX_DTYPE(number, onnx, sdk, bits, carrier) \
+  static_assert(TensorProto::onnx == number);
+#include <onnx2fx/dtypes.def>
+
+struct TorchType {
+  std::string_view name;
+  uint64_t size;  ///< of one element
+};
+constexpr TorchType kTorchTypes[] = {
+#define O2FX_TORCH_DTYPE(torch, scalar_type, bytes, safetensors, components) {#torch, bytes},
+#include <onnx2fx/dtypes.def>
 };
 
-const TypeRow* row_of(int32_t dtype) {
-  for (const TypeRow& row : kTypes) {
-    if (row.dtype == dtype) return &row;
-  }
-  return nullptr;
+/// Null: there is none, or its elements have no bytes.
+const OnnxType* row_of(int32_t dtype) {
+  const OnnxType* row = std::ranges::find(kOnnxTypes, dtype, &OnnxType::dtype);
+  return row == std::end(kOnnxTypes) || row->bits == 0 ? nullptr : row;
 }
 
 std::string name_of(int32_t dtype) {
@@ -96,12 +82,12 @@ float small_float(int32_t dtype, uint32_t code) {
 }  // namespace
 
 std::string carrier(int32_t onnx_dtype) {
-  const TypeRow* row = row_of(onnx_dtype);
-  return row ? row->carrier : "";
+  const OnnxType* row = row_of(onnx_dtype);
+  return row ? std::string(row->carrier) : "";
 }
 
 uint64_t packed_size(int32_t onnx_dtype, uint64_t n) {
-  const TypeRow* row = row_of(onnx_dtype);
+  const OnnxType* row = row_of(onnx_dtype);
   if (!row) throw ConversionError("", "data type " + name_of(onnx_dtype) + " has no bytes");
   uint64_t bits = 0;
   if (__builtin_mul_overflow(n, uint64_t{row->bits}, &bits) || bits > UINT64_MAX - 7) {
@@ -112,10 +98,10 @@ uint64_t packed_size(int32_t onnx_dtype, uint64_t n) {
 }
 
 uint64_t element_size(const std::string& torch_dtype) {
-  for (const TypeRow& row : kTypes) {
-    if (row.bits >= 8 && torch_dtype == row.carrier) return row.bits / 8;
-  }
-  throw ConversionError("", "torch dtype '" + torch_dtype + "' is not known");
+  const TorchType* row = std::ranges::find(kTorchTypes, torch_dtype, &TorchType::name);
+  if (row == std::end(kTorchTypes))
+    throw ConversionError("", "torch dtype '" + torch_dtype + "' is not known");
+  return row->size;
 }
 
 uint64_t element_count(const google::protobuf::RepeatedField<int64_t>& dims) {
@@ -133,13 +119,13 @@ uint64_t element_count(const google::protobuf::RepeatedField<int64_t>& dims) {
 }
 
 std::string unpack(int32_t onnx_dtype, std::span<const uint8_t> packed, uint64_t n) {
-  const TypeRow* row = row_of(onnx_dtype);
+  const OnnxType* row = row_of(onnx_dtype);
   if (!row || packed.size() != packed_size(onnx_dtype, n)) {
     throw ConversionError("", "cannot unpack " + std::to_string(packed.size()) + " bytes to " +
                                   std::to_string(n) + " elements of " + name_of(onnx_dtype));
   }
   if (row->bits >= 8) return std::string(packed.begin(), packed.end());
-  const uint64_t size = element_size(row->carrier);
+  const uint64_t size = element_size(std::string(row->carrier));
   std::string out(n * size, '\0');
   const bool is_signed = onnx_dtype == TensorProto::INT4 || onnx_dtype == TensorProto::INT2;
   for (uint64_t i = 0; i < n; ++i) {

@@ -231,7 +231,7 @@ struct Store::Impl {
     std::optional<Supplied> found = supply.by_rule(name, wanted, where(name));
     if (!found && weightless) found = supply.by_scheme("meta", wanted);
     if (!found && mode == Mode::kMeta) return copied(tensor, name);
-    if (!found && mode == Mode::kRandom) found = supply.by_scheme("random", wanted);
+    if (!found && mode == Mode::kRandom && !stays) found = supply.by_scheme("random", wanted);
     if (!found) found = at_location(tensor, wanted);
     if (found) return module_data(tensor, *found);
     if (!ref || !is_raw(ref->field)) return own_data(tensor);

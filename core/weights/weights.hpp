@@ -65,8 +65,8 @@ class Store {
   /// For the module, by the first rule that selects `name`, else by the mode: a FileRange into
   /// sources() where the stored bytes are the carrier's own (raw, same dtype), else unpacked bytes
   /// in memory; none from the source "meta". In random mode floats are drawn anew; other tensors,
-  /// tables and indices, are the model's own. stays: meta mode leaves this tensor its value, as a
-  /// copy.
+  /// tables and indices, are the model's own. stays: both modes leave this tensor its value, meta
+  /// mode as a copy.
   fx::TensorData data(const onnx::TensorProto& tensor);
   fx::TensorData data(const onnx::TensorProto& tensor, const std::string& name, bool stays = false);
   /// The end of the conversion; only source_bytes() may follow. Closes the sources. Throws

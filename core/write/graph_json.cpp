@@ -58,9 +58,8 @@ const char* name_of(fx::Op op) {
   return kNames[static_cast<size_t>(op)];
 }
 
-const char* name_of(Weights weights) {
-  static constexpr const char* kNames[] = {"reference", "copy", "meta", "random", "memory"};
-  return kNames[static_cast<size_t>(weights)];
+std::string_view name_of(Weights weights) {
+  return weights ? weights::kModeWords[static_cast<size_t>(*weights)] : "memory";
 }
 
 const char* name_of(fx::Role role) {
@@ -80,7 +79,7 @@ class GraphWriter {
   GraphWriter(const fx::Module& module, const GraphOptions& options)
       : module_(module), options_(options) {
     // In process the index is the one that Conversion knows the file by.
-    if (options.weights == Weights::kMemory)
+    if (!options.weights)
       for (uint32_t i = 0; i < module.sources.size(); ++i) index_of(i);
   }
 
@@ -89,7 +88,7 @@ class GraphWriter {
     Json head = {{"format", "onnx2fx.graph"},
                  {"version", "1.0"},
                  {"generator", std::string("onnx2fx ") + kVersion},
-                 {"dialect", module_.dialect == fx::Dialect::kNn ? "nn" : "aten"},
+                 {"dialect", fx::kDialectWords[static_cast<size_t>(module_.dialect)]},
                  {"weights", name_of(options_.weights)}};
     for (auto& [key, value] : head.items())
       text_ += (text_.empty() ? "{\n\"" : ",\n\"") + key + "\": " + dump(value);
@@ -287,10 +286,10 @@ std::vector<std::shared_ptr<const std::string>> memory_buffers(const fx::Module&
 }
 
 bool is_copied(const fx::Tensor& tensor, Weights weights) {
-  if (weights == Weights::kMemory) return false;
+  if (!weights) return false;
   bool in_file = std::holds_alternative<fx::FileRange>(tensor.data.where);
   return !std::holds_alternative<std::monostate>(tensor.data.where) &&
-         (!in_file || weights == Weights::kCopy);
+         (!in_file || weights == weights::Mode::kCopy);
 }
 
 }  // namespace onnx2fx::write

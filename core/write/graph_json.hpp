@@ -5,24 +5,23 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/fx/program.hpp"
+#include "core/include/onnx2fx/options.hpp"
 
 namespace onnx2fx::write {
 
-/// Where the bytes of tensors are for the reader of graph.json.
-enum class Weights : uint8_t {
-  kReference,  ///< file ranges stay where they are; bytes in memory go to weights.safetensors
-  kCopy,       ///< all in weights.safetensors
-  kMeta,       ///< as kReference; the loader puts what has no bytes on meta
-  kRandom,     ///< as kReference; the loader fills what has no bytes
-  kMemory      ///< in process: file ranges, and buffers handed over (memory_buffers)
-};
+/// Where the bytes of tensors are for the reader of graph.json. A package: with kCopy all in
+/// weights.safetensors; else file ranges stay where they are, bytes in memory go to
+/// weights.safetensors, and what has no bytes the loader puts on meta (kMeta) or fills (kRandom).
+/// None: in process, file ranges and buffers handed over (memory_buffers).
+using Weights = std::optional<weights::Mode>;
 
 struct GraphOptions {
-  Weights weights = Weights::kCopy;
+  Weights weights = weights::Mode::kCopy;
   /// Folder that the package will be in, for relative source paths. Empty: in process, sources have
   /// neither relative path nor time.
   std::filesystem::path folder;
@@ -32,7 +31,7 @@ struct GraphOptions {
 /// a source is gone.
 std::string graph_json(const fx::Module& module, const GraphOptions& options);
 
-/// What {"memory": I} means in kMemory: buffer I.
+/// What {"memory": I} means in process: buffer I.
 std::vector<std::shared_ptr<const std::string>> memory_buffers(const fx::Module& module);
 
 /// Whether the tensor's bytes go to weights.safetensors.

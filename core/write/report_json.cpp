@@ -45,6 +45,13 @@ Json report(const Conversion& c) {
                                 {"reasons", o.reasons}});
   j["names"] = Json::object();
   for (const auto& [path, name] : c.report.names) j["names"][path] = name;
+  static constexpr const char* kRole[] = {"", "parameter", "buffer", "constant"};
+  j["tensors"] = Json::array();
+  for (const fx::Tensor& t : c.module.tensors)
+    j["tensors"].push_back({{"name", t.name},
+                            {"path", t.path},
+                            {"role", kRole[static_cast<size_t>(t.role)]},
+                            {"because", t.role_because}});
   j["nodes"] = Json::array();
   for (const Report::Node& n : c.report.nodes) j["nodes"].push_back(node(n));
   return j;

@@ -21,33 +21,15 @@ struct Format {
   uint64_t size;       // of an element
   int64_t components;  // last dimension added when > 1: the format has no such element
 };
-constexpr auto kFormats = std::to_array<Format>({
-    {"bool", "BOOL", 1, 1},
-    {"uint8", "U8", 1, 1},
-    {"int8", "I8", 1, 1},
-    {"uint16", "U16", 2, 1},
-    {"int16", "I16", 2, 1},
-    {"uint32", "U32", 4, 1},
-    {"int32", "I32", 4, 1},
-    {"uint64", "U64", 8, 1},
-    {"int64", "I64", 8, 1},
-    {"float16", "F16", 2, 1},
-    {"bfloat16", "BF16", 2, 1},
-    {"float32", "F32", 4, 1},
-    {"float64", "F64", 8, 1},
-    {"complex64", "C64", 8, 1},
-    {"complex128", "F64", 16, 2},
-    {"float8_e4m3fn", "F8_E4M3", 1, 1},
-    {"float8_e4m3fnuz", "F8_E4M3FNUZ", 1, 1},
-    {"float8_e5m2", "F8_E5M2", 1, 1},
-    {"float8_e5m2fnuz", "F8_E5M2FNUZ", 1, 1},
-    {"float8_e8m0fnu", "F8_E8M0", 1, 1},
-});
+constexpr Format kFormats[] = {
+#define O2FX_TORCH_DTYPE(torch, scalar_type, bytes, safetensors, components) \
+  {#torch, #safetensors, bytes, components},
+#include <onnx2fx/dtypes.def>
+};
 
 const Format& format_of(const fx::Tensor& tensor) {
-  auto f = std::find_if(kFormats.begin(), kFormats.end(),
-                        [&](const Format& x) { return x.torch == tensor.dtype; });
-  if (f == kFormats.end()) {
+  const Format* f = std::ranges::find(kFormats, tensor.dtype, &Format::torch);
+  if (f == std::end(kFormats)) {
     throw ConversionError(
         "weight '" + tensor.name + "'",
         "expected a data type that safetensors can hold, got '" + tensor.dtype + "'");

@@ -6,6 +6,7 @@
 #include "plugins/ai.onnx.ml/families.hpp"
 #include "plugins/ai.onnx.ml/lookup.hpp"
 #include "plugins/ai.onnx.ml/table.hpp"
+#include "plugins/lowering/dtype.hpp"
 
 using namespace onnx2fx;
 

@@ -4,6 +4,8 @@
 
 #include "plugins/ai.onnx.ml/families.hpp"
 #include "plugins/ai.onnx.ml/table.hpp"
+#include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/dtype.hpp"
 
 using namespace onnx2fx;
 
@@ -83,7 +85,7 @@ void imputer(Node& n) {
 // By row, as a vector is one; where the divisor is 0, the row stays as it is. MAX is the greatest
 // element, not the greatest size: so the standard and ONNX Runtime have it.
 void normalizer(Node& n) {
-  const std::string norm = n.text("norm");
+  const std::string norm = one_of(n, "norm", {"MAX", "L1", "L2"});
   const int32_t rank = n.rank(n.input(0), 1);
   if (rank > 2) throw Unsupported("expected X of rank 1 or 2, got " + std::to_string(rank));
   const Value x = n.cast(n.input(0), kFloat);
@@ -93,10 +95,8 @@ void normalizer(Node& n) {
     by = n.call("aten::amax", {x, Ints{-1}, true});
   else if (norm == "L1")
     by = n.call("aten::sum.dim_IntList", {size, Ints{-1}, true});
-  else if (norm == "L2")
-    by = n.call("aten::linalg_vector_norm", {x, 2, Ints{-1}, true});
   else
-    throw Invalid("attribute 'norm': expected MAX, L1 or L2, got " + norm);
+    by = n.call("aten::linalg_vector_norm", {x, 2, Ints{-1}, true});
   const Value empty = n.call("aten::eq.Scalar", {by, 0});
   n.output(n.call("aten::div.Tensor", {x, n.call("aten::masked_fill.Scalar", {by, empty, 1})}));
 }

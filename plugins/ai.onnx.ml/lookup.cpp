@@ -53,7 +53,7 @@ Value number_places(Node& n, Value x, const std::vector<T>& keys, int32_t dtype,
 }
 
 Value text_places(Node& n, Value x, const std::vector<std::string>& keys) {
-  const Value found = n.call("onnx2fx::strings_lookup", {x, views(keys)});
+  const Value found = n.call("onnx2fx::strings_lookup", {x, keys});
   return or_else(n, n.call("aten::ge.Scalar", {found, 0}), found,
                  static_cast<int64_t>(keys.size()));
 }
@@ -78,8 +78,7 @@ Value places(Node& n, Value x, const Keys& keys, bool nan_equals) {
 }
 
 Value texts_at(Node& n, Value places, const std::vector<std::string>& texts) {
-  const Value pool =
-      n.call("onnx2fx::strings", {views(texts), Ints{static_cast<int64_t>(texts.size())}});
+  const Value pool = n.call("onnx2fx::strings", {texts, Ints{static_cast<int64_t>(texts.size())}});
   return n.call("onnx2fx::strings_take", {Values{pool}, places});
 }
 

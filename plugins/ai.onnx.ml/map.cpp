@@ -1,6 +1,7 @@
 // Maps, which torch has not: Python dictionaries of the loader's runtime.
 #include "plugins/ai.onnx.ml/families.hpp"
 #include "plugins/ai.onnx.ml/table.hpp"
+#include "plugins/lowering/choices.hpp"
 
 using namespace onnx2fx;
 
@@ -20,20 +21,13 @@ Vocabulary read_vocabulary(Node& n, const char* integers, const char* texts) {
 }
 
 void cast_map(Node& n) {
-  const std::string to = n.text("cast_to"), form = n.text("map_form");
-  if (form != "DENSE" && form != "SPARSE")
-    throw Invalid("attribute 'map_form': expected DENSE or SPARSE, got " + form);
+  const std::string to = one_of(n, "cast_to", {"TO_FLOAT", "TO_STRING", "TO_INT64"});
+  const bool sparse = choice(n, "map_form", {"DENSE", "SPARSE"}) == 1;
   const int64_t width = n.integer("max_map");
-  const bool sparse = form == "SPARSE";
   if (to == "TO_STRING" && sparse)
     throw Unsupported("TO_STRING of a sparse map: the standard does not say what fills it up");
   Arg dtype(nullptr);
-  if (to == "TO_FLOAT")
-    dtype = Dtype{kFloat};
-  else if (to == "TO_INT64")
-    dtype = Dtype{kInt64};
-  else if (to != "TO_STRING")
-    throw Invalid("attribute 'cast_to': expected TO_FLOAT, TO_STRING or TO_INT64, got " + to);
+  if (to != "TO_STRING") dtype = Dtype{to == "TO_FLOAT" ? kFloat : kInt64};
   n.output(n.call("onnx2fx::map_cast", {n.input(0), dtype, sparse ? Arg(width) : Arg(nullptr)}));
 }
 
@@ -45,12 +39,12 @@ void dict_vectorizer(Node& n) {
   if (type.raw.kind != O2FX_KIND_MAP || !element || !element->dtype)
     throw Unsupported("expected a map of known type");
   const Arg dtype = element->dtype == kString ? Arg(nullptr) : Arg(Dtype{element->dtype});
-  n.output(n.call("onnx2fx::map_vectorize", {x, v.integers, views(v.texts), dtype}));
+  n.output(n.call("onnx2fx::map_vectorize", {x, v.integers, v.texts, dtype}));
 }
 
 void zip_map(Node& n) {
   const Vocabulary v = read_vocabulary(n, "classlabels_int64s", "classlabels_strings");
-  n.output(n.call("onnx2fx::map_zip", {n.input(0), v.integers, views(v.texts)}));
+  n.output(n.call("onnx2fx::map_zip", {n.input(0), v.integers, v.texts}));
 }
 
 constexpr o2fx_op kOps[] = {

@@ -4,6 +4,8 @@
 
 #include "plugins/ai.onnx.ml/lookup.hpp"
 #include "plugins/ai.onnx.ml/table.hpp"
+#include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/dtype.hpp"
 
 namespace onnx2fx {
 namespace {
@@ -58,15 +60,19 @@ Value labels_at(Node& n, Value places, const Labels& labels) {
 Value best(Node& n, Value scores) { return n.call("aten::argmax", {scores, -1}); }
 
 Value transformed(Node& n, Value scores, const std::string& transform) {
-  if (transform == "NONE") return scores;
-  if (transform == "SOFTMAX") return n.call("aten::softmax.int", {scores, -1});
-  if (transform == "LOGISTIC") return n.call("aten::sigmoid", {scores});
-  if (transform == "SOFTMAX_ZERO") return softmax_zero(n, scores);
-  if (transform == "PROBIT") return probit(n, scores);
-  throw Invalid(
-      "attribute 'post_transform': expected NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or "
-      "PROBIT, got " +
-      transform);
+  switch (place_among("post_transform", transform,
+                      {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"})) {
+    case 0:
+      return scores;
+    case 1:
+      return n.call("aten::softmax.int", {scores, -1});
+    case 2:
+      return n.call("aten::sigmoid", {scores});
+    case 3:
+      return softmax_zero(n, scores);
+    default:
+      return probit(n, scores);
+  }
 }
 
 Value two_scores(Node& n, Value score, const std::string& transform, const Binary& binary) {

@@ -4,6 +4,8 @@
 #include "plugins/ai.onnx.ml/families.hpp"
 #include "plugins/ai.onnx.ml/score.hpp"
 #include "plugins/ai.onnx.ml/table.hpp"
+#include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/dtype.hpp"
 
 using namespace onnx2fx;
 
@@ -14,7 +16,7 @@ struct Kernel {
   double gamma = 0, coef0 = 0, degree = 0;
 };
 Kernel read_kernel(Node& n) {
-  Kernel k{n.text("kernel_type")};
+  Kernel k{one_of(n, "kernel_type", {"LINEAR", "POLY", "RBF", "SIGMOID"})};
   const auto p = n.reals("kernel_params");
   if (!p.empty() && p.size() != 3)
     throw Invalid("attribute 'kernel_params': expected 3 values, got " + std::to_string(p.size()));
@@ -31,8 +33,6 @@ Value kernel_of(Node& n, Value x, Value vectors, const Kernel& k) {
   }
   const Value product = n.call("aten::linear", {x, vectors});
   if (k.type == "LINEAR") return product;
-  if (k.type != "POLY" && k.type != "SIGMOID")
-    throw Invalid("attribute 'kernel_type': expected LINEAR, POLY, RBF or SIGMOID, got " + k.type);
   const Value shifted =
       n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {product, k.gamma}), k.coef0});
   if (k.type == "SIGMOID") return n.call("aten::tanh", {shifted});

@@ -25,14 +25,6 @@ Value table(Node& n, std::string_view name, int32_t dtype, const std::vector<T>&
   }
 }
 
-inline Value to_dtype(Node& n, Value v, int32_t dtype) {
-  return n.call("aten::to.dtype", {v, Dtype{dtype}});
-}
-
-inline std::vector<std::string_view> views(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
-
 /// X as rows of features, in `dtype`: a vector is one row.
 inline Value feature_rows(Node& n, Value x, int32_t dtype) {
   const int32_t rank = n.rank(x, 1);

@@ -7,6 +7,7 @@
 #include "plugins/ai.onnx.ml/forest.hpp"
 #include "plugins/ai.onnx.ml/score.hpp"
 #include "plugins/ai.onnx.ml/table.hpp"
+#include "plugins/lowering/choices.hpp"
 
 using namespace onnx2fx;
 
@@ -48,21 +49,14 @@ Value regressed(Node& n, Value scores, const std::string& transform, int64_t tar
   return transformed(n, scores, transform);
 }
 
-Aggregate aggregate_of(const std::string& name) {
-  if (name == "AVERAGE") return Aggregate::kAverage;
-  if (name == "SUM") return Aggregate::kSum;
-  if (name == "MIN") return Aggregate::kMin;
-  if (name == "MAX") return Aggregate::kMax;
-  throw Invalid("attribute 'aggregate_function': expected AVERAGE, SUM, MIN or MAX, got " + name);
-}
-
 void tree_ensemble_regressor(Node& n) {
   Forest f = read_forest(n, "target");
   f.targets = n.integer("n_targets", 1);
   const std::string transform = n.text("post_transform");
   const int32_t dtype = working_type(n, f);
   const auto base = base_values(n);
-  Value y = verdict(n, f, dtype).aggregated(aggregate_of(n.text("aggregate_function")));
+  const size_t how = choice(n, "aggregate_function", {"AVERAGE", "SUM", "MIN", "MAX"});
+  Value y = verdict(n, f, dtype).aggregated(static_cast<Aggregate>(how));
   y = with_base(n, y, base, f.targets, dtype);
   n.output(n.cast(regressed(n, y, transform, f.targets), kFloat));
 }

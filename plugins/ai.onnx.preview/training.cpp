@@ -3,6 +3,8 @@
 // FlexAttention, is an ONNX function: the host expands it.)
 #include <onnx2fx/plugin.hpp>
 
+#include "plugins/lowering/choices.hpp"
+
 using namespace onnx2fx;
 
 namespace {
@@ -99,9 +101,7 @@ void adam(Node& n) {
 void momentum(Node& n) {
   const Operands in = read_operands(n, 3);
   const double alpha = n.real("alpha"), beta = n.real("beta");
-  const std::string mode = n.text("mode");
-  if (mode != "standard" && mode != "nesterov")
-    throw Invalid("attribute 'mode': expected standard or nesterov, got " + mode);
+  const bool nesterov = choice(n, "mode", {"standard", "nesterov"}) == 1;
   Values xs, vs;
   for (size_t i = 0; i < in.count; i++) {
     const Value x = in.at(0, i), g = regularized(n, x, in.at(1, i));
@@ -109,7 +109,7 @@ void momentum(Node& n) {
     const Value later = n.call("aten::gt.Scalar", {scalar(n, n.input(1)), 0});
     const Value first = beta == 1 ? g : n.call("aten::where.self", {later, scaled(n, g, beta), g});
     const Value v = add(n, scaled(n, in.at(2, i), alpha), first);
-    const Value step = mode == "standard" ? v : add(n, g, scaled(n, v, alpha));
+    const Value step = nesterov ? add(n, g, scaled(n, v, alpha)) : v;
     xs.push_back(sub(n, x, mul(n, real_scalar(n, n.input(0), x), step)));
     vs.push_back(v);
   }

@@ -4,6 +4,9 @@
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/functions.hpp"
+#include "plugins/lowering/literals.hpp"
+#include "plugins/lowering/softmax.hpp"
 
 using namespace onnx2fx;
 
@@ -31,8 +34,7 @@ void hard_sigmoid(Node& n) {
   const Value x = n.input(0);
   const double alpha = n.real("alpha"), beta = n.real("beta");
   if (is_float(alpha, 1.0 / 6) && beta == 0.5) return n.output(n.call("aten::hardsigmoid", {x}));
-  const Value line = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {x, alpha}), beta});
-  n.output(n.call("aten::clamp", {line, 0, 1}));
+  n.output(onnx2fx::hard_sigmoid(n, x, alpha, beta));
 }
 
 void leaky_relu(Node& n) {
@@ -58,11 +60,7 @@ void softplus(Node& n) {
   n.output(n.call("aten::softplus", {x, 1, threshold}));
 }
 
-void softsign(Node& n) {
-  const Value x = n.input(0);
-  const Value size = n.call("aten::add.Scalar", {n.call("aten::abs", {x}), 1});
-  n.output(n.call("aten::div.Tensor", {x, size}));
-}
+void softsign(Node& n) { n.output(onnx2fx::softsign(n, n.input(0))); }
 
 void shrink(Node& n) {
   const Value x = n.input(0);
@@ -132,15 +130,10 @@ void prelu(Node& n) {
 
 // ---- along an axis
 
-// Before opset 13 the axes from `axis` on count as one.
 template <class F>
 Value along_axis(Node& n, Value x, F f) {
   const int64_t axis = n.integer("axis");
-  const bool last = n.rank_known(x) && axis == n.rank(x) - 1;
-  if (n.opset() >= 13 || axis == -1 || last) return f(x, axis);
-  if (n.rank_known(x)) Node::axis(axis, n.rank(x));
-  const Value flat = n.call("aten::flatten.using_ints", {x, axis, -1});
-  return n.call("aten::reshape_as", {f(flat, -1), x});
+  return n.opset() >= 13 ? f(x, axis) : over_axes_from(n, x, axis, f);
 }
 
 void softmax(Node& n, const char* target) {
@@ -181,18 +174,14 @@ void clip_6(Node& n) {
   n.output(clamped(n, x, low, high, "aten::clamp"));
 }
 
-std::optional<Arg> literal(Node& n, Value bound) {
-  if (!bound) return Arg(nullptr);
-  if (const auto reals = n.constant_reals(bound); reals && reals->size() == 1)
-    return Arg((*reals)[0]);
-  if (const auto ints = n.maybe_literals(bound); ints && ints->size() == 1) return Arg((*ints)[0]);
-  return std::nullopt;
+std::optional<Arg> literal_bound(Node& n, Value bound) {
+  return bound ? literal(n, bound) : Arg(nullptr);
 }
 
 void clip(Node& n) {
   const Value x = n.input(0), low = n.maybe_input(1), high = n.maybe_input(2);
   const int32_t dtype = n.dtype(x);
-  const std::optional<Arg> least = literal(n, low), most = literal(n, high);
+  const std::optional<Arg> least = literal_bound(n, low), most = literal_bound(n, high);
   if (!low && !high) return n.output(x);
   if (!is_wide_unsigned(dtype) && least && most)
     return n.output(clamped(n, x, *least, *most, "aten::clamp"));

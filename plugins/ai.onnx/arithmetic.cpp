@@ -3,6 +3,7 @@
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/literals.hpp"
 
 using namespace onnx2fx;
 
@@ -44,10 +45,7 @@ void mod(Node& n) {
 // A literal exponent that broadcasts to x without a say in the result's rank.
 std::optional<Arg> literal_exponent(Node& n, Value exponent) {
   if (!n.rank_known(exponent) || n.rank(exponent) != 0) return std::nullopt;
-  if (const auto reals = n.constant_reals(exponent)) return Arg((*reals)[0]);
-  if (const auto ints = n.maybe_literals(exponent); ints && ints->size() == 1)
-    return Arg((*ints)[0]);
-  return std::nullopt;
+  return literal(n, exponent);
 }
 
 // The result has the type of the base.

@@ -7,6 +7,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/rotation.hpp"
 
 using namespace onnx2fx;
@@ -14,12 +15,6 @@ using namespace onnx2fx;
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-Value places(Node& n, Value like, const Int& count, const Ints& shape) {
-  const Value v =
-      n.call("aten::arange", {count}, {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{like}}});
-  return n.call("aten::reshape", {v, shape});
-}
 
 // ---- Attention ----
 
@@ -103,9 +98,9 @@ Value both(Node& n, Value a, Value b) { return a ? n.call("aten::logical_and", {
 // A bool tensor, true where a key takes part; empty if all do.
 Value allowed(Node& n, const Attention& a) {
   Value seen;
-  const Value key = places(n, a.q, a.keys, Ints{1, -1});
+  const Value key = places(n, a.keys, a.q, Ints{1, -1});
   if (a.causal || a.left >= 0 || a.right >= 0) {
-    const Value query = shifted(n, a, places(n, a.q, a.queries, Ints{-1, 1}));
+    const Value query = shifted(n, a, places(n, a.queries, a.q, Ints{-1, 1}));
     const Value behind = n.call("aten::sub.Tensor", {query, key});
     if (a.causal) seen = n.call("aten::ge.Scalar", {behind, 0});
     if (a.left >= 0) seen = both(n, seen, n.call("aten::le.Scalar", {behind, a.left}));

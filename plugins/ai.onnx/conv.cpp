@@ -2,29 +2,12 @@
 #include <algorithm>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 
 namespace {
-
-// The weight's spatial extents; kernel_shape, where given, repeats them.
-Ints kernel_of(Node& n, Value weight) {
-  const std::vector<int64_t> stated = n.integers("kernel_shape");
-  const size_t axes = stated.empty() ? static_cast<size_t>(n.rank(weight, 3)) - 2 : stated.size();
-  if (axes > 3) throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(axes));
-  Ints kernel(stated.begin(), stated.end());
-  if (!stated.empty() && !n.rank_known(weight)) return kernel;
-  for (size_t i = 0; i < axes; i++) {
-    const Int extent = n.dim(weight, static_cast<int64_t>(i) + 2);
-    if (stated.empty())
-      kernel.push_back(extent);
-    else if (extent.known() && !(extent == kernel[i]))
-      throw Invalid("attribute 'kernel_shape': expected the weight's " +
-                    std::to_string(extent.literal()) + ", got " + std::to_string(stated[i]));
-  }
-  return kernel;
-}
 
 // Weight (input 1) and bias are what a convolution learns.
 void claim(Node& n, Value weight, Value bias) {
@@ -91,12 +74,6 @@ bool fits_aten(const Transposed& t, Ints& padding, Ints& extra) {
   return true;
 }
 
-Value channelwise(Node& n, Value bias, size_t axes) {
-  Ints shape(axes + 1, 1);
-  shape[0] = -1;
-  return n.call("aten::reshape", {bias, shape});
-}
-
 void conv_transpose(Node& n) {
   static constexpr const char* kTargets[] = {
       "aten::conv_transpose1d", "aten::conv_transpose2d.input", "aten::conv_transpose3d.input"};
@@ -118,7 +95,9 @@ void conv_transpose(Node& n) {
   const Value full =
       n.call(target, {x, weight, nullptr, t.w.strides, none, none, group, t.w.dilations});
   const Value y = pad(n, full, begin, end, 0);
-  n.output(bias ? n.call("aten::add.Tensor", {y, channelwise(n, bias, t.w.axes)}) : y);
+  n.output(
+      bias ? n.call("aten::add.Tensor", {y, along(n, bias, 0, static_cast<int64_t>(t.w.axes) + 1)})
+           : y);
 }
 
 // ---- DeformConv ----
@@ -135,11 +114,9 @@ struct Deform {
 // [1..., size, ...1] with the arange * step + start along `axis` of `rank`.
 Value places(Node& n, Value like, const Int& size, int64_t step, const Int& start, size_t axis,
              size_t rank) {
-  Value v = n.call("aten::arange", {size}, {{"dtype", Dtype{kFloat}}, {"device", DeviceOf{like}}});
-  v = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {v, step}), start});
-  Ints shape(rank, 1);
-  shape[axis] = -1;
-  return n.call("aten::reshape", {v, shape});
+  Value v = n.call("aten::mul.Scalar", {arange(n, size, like, kFloat), step});
+  v = n.call("aten::add.Scalar", {v, start});
+  return along(n, v, static_cast<int64_t>(axis), static_cast<int64_t>(rank));
 }
 
 // Where each tap of each window reads along one axis: (N * offset groups, kernel..., out...).
@@ -248,7 +225,9 @@ void deform_conv(Node& n) {
   Ints shape{d.batch, filters};
   shape.insert(shape.end(), d.out.begin(), d.out.end());
   Value y = n.call("aten::reshape", {n.call("aten::matmul", {weight, columns}), shape});
-  if (bias) y = n.call("aten::add.Tensor", {y, channelwise(n, n.cast(bias, wide), d.w.axes)});
+  if (bias)
+    y = n.call("aten::add.Tensor",
+               {y, along(n, n.cast(bias, wide), 0, static_cast<int64_t>(d.w.axes) + 1)});
   n.output(dtype == wide ? y : n.call("aten::to.dtype", {y, Dtype{dtype}}));
 }
 

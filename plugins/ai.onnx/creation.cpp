@@ -4,6 +4,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
 
@@ -28,9 +29,8 @@ static void constant(Node& n) {
     throw Invalid("expected one attribute 'value...', got none");
   const std::vector<std::string> texts =
       scalar ? std::vector{n.text("value_string")} : n.texts("value_strings");
-  const std::vector<std::string_view> views(texts.begin(), texts.end());
   const Ints dims = scalar ? Ints{} : Ints{static_cast<int64_t>(texts.size())};
-  n.output(n.call("onnx2fx::strings", {views, dims}));
+  n.output(n.call("onnx2fx::strings", {texts, dims}));
 }
 
 static Value repeated(Node& n, Value scalar, Value shape) {
@@ -60,8 +60,7 @@ static Kwargs placed(Node& n, const Values& inputs, int32_t dtype) {
     return n.info(v).raw.is_const || !n.maybe_ints(v, O2FX_INTS_KNOWN_ONLY);
   };
   const auto beside = std::find_if(inputs.begin(), inputs.end(), exists);
-  return {{"dtype", Dtype{dtype}},
-          {"device", DeviceOf{beside == inputs.end() ? inputs.front() : *beside}}};
+  return placed_like(beside == inputs.end() ? inputs.front() : *beside, dtype);
 }
 
 static Value integer_range(Node& n, const Values& in, int32_t dtype) {
@@ -102,7 +101,7 @@ static void range(Node& n) {
   const int32_t wide = narrow && n.integer("stash_type", kFloat) == kFloat ? kFloat : dtype;
   n.ignore("stash_type");
   for (Value& v : in) v = n.cast(v, wide);
-  const Value steps = sizes::arange(n, real_count(n, in, wide), in[0], wide);
+  const Value steps = arange(n, real_count(n, in, wide), in[0], wide);
   Value y = n.call("aten::add.Tensor", {in[0], n.call("aten::mul.Tensor", {steps, in[2]})});
   if (wide != dtype) y = n.call("aten::to.dtype", {y, Dtype{dtype}});
   n.output(y);
@@ -112,8 +111,8 @@ static void eye_like(Node& n) {
   const Value x = n.input(0);
   const int64_t offset = n.integer("k", 0);
   const int32_t dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
-  const Value rows = n.call("aten::unsqueeze", {sizes::arange(n, n.dim(x, 0), x), 1});
-  const Value columns = sizes::arange(n, n.dim(x, 1), x);
+  const Value rows = n.call("aten::unsqueeze", {arange(n, n.dim(x, 0), x), 1});
+  const Value columns = arange(n, n.dim(x, 1), x);
   const Value diagonal =
       n.call("aten::eq.Tensor", {n.call("aten::add.Scalar", {rows, offset}), columns});
   n.output(n.call("aten::to.dtype", {diagonal, Dtype{dtype}}));

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/real.hpp"
-#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 
@@ -69,7 +69,7 @@ Program select_best(Node& n, const Suppression& s) {
   n.begin("body");
   const Value step = n.placeholder("step", Info::tensor(kInt64, 0)),
               alive = n.placeholder("alive", mask()), selected = n.placeholder("selected", mask());
-  const Value places = sizes::arange(n, s.count, s.boxes);
+  const Value places = arange(n, s.count, s.boxes);
   const Value best = n.call(
       "aten::amin", {n.call("aten::where.ScalarOther", {alive, places, s.count}), Ints{-1}, true});
   const Value is_best = n.call("aten::eq.Tensor", {places, best});  // nowhere if none is alive

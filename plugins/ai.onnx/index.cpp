@@ -3,6 +3,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/indices.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
@@ -17,7 +18,7 @@ static bool is_embedding(Node& n, Value x, Value index, int64_t axis) {
   if (table.dtype != kFloat && table.dtype != kFloat16 && table.dtype != kBfloat16 &&
       table.dtype != kDouble)
     return false;
-  const auto known = indices::constants(n, index);
+  const auto known = constant_integers(n, index);
   return !known || indices::none_negative(known);
 }
 
@@ -89,7 +90,7 @@ static Value cut_by_positions(Node& n, Value x, const Cut& c) {
   const Int start = sizes::clamp(n, sizes::from_front(n, c.start, c.extent), 0, top);
   const Int end = sizes::clamp(n, sizes::from_front(n, c.end, c.extent), n.sub(0, backwards), top);
   const Int count = n.max(sizes::ceildiv(n, n.sub(end, start), c.step), 0);
-  const Value steps = sizes::arange(n, count, x);
+  const Value steps = arange(n, count, x);
   const Value at = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {steps, c.step}), start});
   return n.call("aten::index_select", {x, c.axis, at});
 }
@@ -141,9 +142,7 @@ static void one_hot(Node& n) {
   const Int depth = depth_of(n, n.input(1));
   const Value negative = n.call("aten::lt.Scalar", {index, 0});
   index = n.call("aten::where.self", {negative, n.call("aten::add.Scalar", {index, depth}), index});
-  Ints shape(static_cast<size_t>(result_rank), 1);
-  shape[static_cast<size_t>(axis)] = depth;
-  const Value classes = n.call("aten::reshape", {sizes::arange(n, depth, index), shape});
+  const Value classes = places(n, depth, index, shape_along(axis, result_rank, depth));
   const Value hot = n.call("aten::eq.Tensor", {n.call("aten::unsqueeze", {index, axis}), classes});
   n.outputs(moved(n, {n.input(2)}, Elements::kPlain, [&](const Values& x) {
     const Value off = n.call("aten::select.int", {x[0], 0, 0});
@@ -204,7 +203,7 @@ static Distinct distinct(Node& n, Value x, std::optional<int64_t> axis) {
 
 // ATen says where each element went; the first occurrence is the smallest position that went there.
 static Value first_occurrences(Node& n, const Distinct& d) {
-  const Value at = sizes::arange(n, n.dim(d.inverse, 0), d.inverse);
+  const Value at = arange(n, n.dim(d.inverse, 0), d.inverse);
   const Value none = n.call("aten::zeros_like", {d.counts});
   return n.call("aten::scatter_reduce.two", {none, 0, d.inverse, at, "amin"},
                 {{"include_self", false}});
@@ -236,12 +235,12 @@ static Value reversed(Node& n, Value x) {
     throw Invalid("batch_axis, time_axis: expected 0 and 1, got " + std::to_string(batch_axis) +
                   " and " + std::to_string(time_axis));
   const Value lengths = n.call("aten::unsqueeze", {n.input(1), 1});
-  const Value steps = sizes::arange(n, n.dim(x, time_axis), x);
+  const Value steps = arange(n, n.dim(x, time_axis), x);
   const Value mirrored =
       n.call("aten::sub.Tensor", {n.call("aten::sub.Scalar", {lengths, 1}), steps});
   const Value inside = n.call("aten::ge.Scalar", {mirrored, 0});
   Value at = n.call("aten::where.self", {inside, mirrored, steps});
-  Value rows = n.call("aten::unsqueeze", {sizes::arange(n, n.dim(x, batch_axis), x), 1});
+  Value rows = n.call("aten::unsqueeze", {arange(n, n.dim(x, batch_axis), x), 1});
   if (time_axis == 1) return n.call("aten::index.Tensor", {x, Values{rows, at}});
   at = n.call("aten::t", {at});
   return n.call("aten::index.Tensor", {x, Values{at, n.call("aten::t", {rows})}});

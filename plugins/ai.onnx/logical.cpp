@@ -4,6 +4,7 @@
 
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/conversion.hpp"
 #include "plugins/lowering/dtype.hpp"
 #include "plugins/lowering/movement.hpp"
@@ -80,10 +81,7 @@ Value shifted_right_unsigned(Node& n, Value x, Value by) {
 // Shifts by less than 0 or by the width and more: only the fill of the sign bit is left.
 void bit_shift(Node& n) {
   const Value x = n.input(0), y = n.input(1);
-  const std::string direction = n.text("direction");
-  if (direction != "LEFT" && direction != "RIGHT")
-    throw Invalid("attribute 'direction': expected 'LEFT' or 'RIGHT', got '" + direction + "'");
-  const bool left = direction == "LEFT";
+  const bool left = choice(n, "direction", {"LEFT", "RIGHT"}) == 0;
   const int32_t dtype = n.dtype(x);
   const int64_t width = bits_in(dtype);
   const Value a = widened(n, x, dtype), by = widened(n, y, dtype);

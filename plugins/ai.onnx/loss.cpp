@@ -1,5 +1,6 @@
 // Losses of a classifier.
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/dtype.hpp"
 
 using namespace onnx2fx;
@@ -18,11 +19,7 @@ LossArguments read_arguments(Node& n) {
   a.weight = n.maybe_input(2);
   if (a.weight) n.role(a.weight, O2FX_ROLE_BUFFER);
   if (n.has("ignore_index")) a.ignore_index = n.integer("ignore_index");
-  const std::string reduction = n.text("reduction");
-  if (reduction != "none" && reduction != "mean" && reduction != "sum")
-    throw Invalid("attribute 'reduction': expected 'none', 'mean' or 'sum', got '" + reduction +
-                  "'");
-  a.reduction = reduction == "none" ? 0 : reduction == "mean" ? 1 : 2;
+  a.reduction = static_cast<int64_t>(choice(n, "reduction", {"none", "mean", "sum"}));  // ATen's
   return a;
 }
 

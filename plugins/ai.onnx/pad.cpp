@@ -3,6 +3,8 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
 
@@ -71,8 +73,7 @@ void pad_constant(Node& n, const Padding& p) {
 // The positions of the input's elements along one padded axis.
 Value positions(Node& n, Value beside, const std::string& mode, Int extent, Int before, Int after) {
   const Int end = n.add(extent, after);
-  const Value at = n.call("aten::arange.start", {n.sub(0, before), end},
-                          {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{beside}}});
+  const Value at = arange_from(n, n.sub(0, before), end, beside);
   if (mode == "edge") return n.call("aten::clamp", {at, 0, n.sub(extent, 1)});
   if (mode == "wrap") return n.call("aten::remainder.Scalar", {at, extent});
   // There and back again: 0 1 2 3 2 1 0 1 ...
@@ -129,11 +130,9 @@ Value pad_from_itself(Node& n, Value x, const std::string& mode, Padding p) {
 
 void pad(Node& n) {
   const Value x = n.input(0);
-  const std::string mode = n.text("mode", "constant");
+  const std::string mode = one_of(n, "mode", {"constant", "reflect", "edge", "wrap"}, "constant");
   const Padding p = padding(n, x);
   if (mode == "constant") return pad_constant(n, p);
-  if (mode != "reflect" && mode != "edge" && mode != "wrap")
-    throw Invalid("attribute 'mode': expected constant, reflect, edge or wrap, got " + mode);
   n.ignore("value");
   n.maybe_input(2);
   n.outputs(moved(n, {x}, Elements::kBits,

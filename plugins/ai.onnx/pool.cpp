@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -123,8 +124,7 @@ Value onnx_indices(Node& n, const Pool& p, const Padded& in, Value at) {
     }
   }
   const Int batch = n.dim(p.x, 0), channels = n.dim(p.x, 1);
-  Value plane = n.call("aten::arange", {n.mul(batch, channels)},
-                       {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{p.x}}});
+  Value plane = arange(n, n.mul(batch, channels), p.x);
   Ints shape{batch, channels};
   shape.resize(2 + p.w.axes, 1);
   plane = n.call("aten::reshape", {n.call("aten::mul.Scalar", {plane, step}), shape});

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/conversion.hpp"
 #include "plugins/lowering/dtype.hpp"
 #include "plugins/lowering/windows.hpp"
@@ -45,9 +46,7 @@ Value spread(Node& n, Value v, Value x, Value of, const Granularity& g) {
   if (rank > 1) throw Invalid("input 1: expected rank 0 or 1, got " + std::to_string(rank));
   if (n.rank(x) == 0) return n.call("aten::reshape", {v, Ints{}});
   if (n.rank(x) == 1 || n.dim(of, 0).is(1)) return v;
-  Ints shape(static_cast<size_t>(n.rank(x)), Int(1));
-  shape[static_cast<size_t>(Node::axis(g.axis, n.rank(x)))] = -1;
-  return n.call("aten::reshape", {v, shape});
+  return along(n, v, Node::axis(g.axis, n.rank(x)), n.rank(x));
 }
 
 // ---- QuantizeLinear, DequantizeLinear
@@ -180,9 +179,7 @@ void qlinear_mat_mul(Node& n) {
 // channel.
 Value by_channel(Node& n, Value v, Value parameter, size_t axes_after) {
   if (n.rank(parameter) == 0) return v;
-  Ints shape(axes_after + 1, Int(1));
-  shape[0] = -1;
-  return n.call("aten::reshape", {v, shape});
+  return along(n, v, 0, static_cast<int64_t>(axes_after) + 1);
 }
 
 // The convolution of x and weight, both in double, and without a zero point.

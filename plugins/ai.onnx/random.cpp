@@ -1,6 +1,7 @@
 // Random tensors.
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/functions.hpp"
 #include "plugins/lowering/seed.hpp"
 
 using namespace onnx2fx;
@@ -10,12 +11,6 @@ namespace {
 Value seeded(Node& n, const char* target, const Arg& size, int32_t dtype, const Seed& seed) {
   const Value y = n.call(target, {size, Dtype{dtype}, seed.number, seed.draws});
   return n.state(y, Info::tensor(dtype));
-}
-
-// y * scale + offset, without what changes nothing.
-Value affine(Node& n, Value y, double scale, double offset) {
-  if (scale != 1) y = n.call("aten::mul.Scalar", {y, scale});
-  return offset != 0 ? n.call("aten::add.Scalar", {y, offset}) : y;
 }
 
 /// Names of one distribution's calls, and what makes ONNX's of the standard one.

@@ -17,21 +17,8 @@ namespace {
 
 // ---- activations ----
 
-// With ONNX's defaults of alpha and beta.
-constexpr Function kFunctions[] = {
-    {"affine", true, true, 1, 0},           {"elu", true, false, 1, 0},
-    {"hardsigmoid", true, true, 0.2, 0.5},  {"leakyrelu", true, false, 0.01, 0},
-    {"relu", false, false, 0, 0},           {"scaledtanh", true, true, 1, 1},
-    {"sigmoid", false, false, 0, 0},        {"softplus", false, false, 0, 0},
-    {"softsign", false, false, 0, 0},       {"tanh", false, false, 0, 0},
-    {"thresholdedrelu", true, false, 1, 0},
-};
-
-Function function_named(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  for (const Function& f : kFunctions)
-    if (f.name == name) return f;
+Function activation_named(const std::string& name) {
+  if (const Function* f = function_named(name)) return *f;
   throw Invalid("attribute 'activations': expected an activation of ONNX, got '" + name + "'");
 }
 
@@ -57,7 +44,7 @@ std::vector<Function> read_functions(Node& n, const std::vector<std::string>& de
     throw Invalid("attribute 'activations': expected " + std::to_string(count) + " values, got " +
                   std::to_string(names.size()));
   std::vector<Function> functions;
-  for (size_t i = 0; i < count; i++) functions.push_back(function_named(names[i]));
+  for (size_t i = 0; i < count; i++) functions.push_back(activation_named(names[i]));
   set_parameters(n.reals("activation_alpha"), functions, &Function::takes_alpha, &Function::alpha);
   set_parameters(n.reals("activation_beta"), functions, &Function::takes_beta, &Function::beta);
   return functions;
@@ -89,7 +76,7 @@ Value read_lengths(Node& n, const Int& steps) {
 
 bool are_default(const Layer& l, const std::vector<std::string>& defaults) {
   for (size_t i = 0; i < l.functions.size(); i++) {
-    const bool same = l.functions[i].name == function_named(defaults[i % defaults.size()]).name;
+    const bool same = l.functions[i].name == activation_named(defaults[i % defaults.size()]).name;
     const bool relu =
         l.kind == kRnn && l.functions[i].name == "relu" && l.functions[0].name == "relu";
     if (!same && !relu) return false;

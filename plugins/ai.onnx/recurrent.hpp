@@ -7,16 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "plugins/lowering/functions.hpp"
+
 namespace recurrent {
 
 enum Kind { kRnn, kGru, kLstm };
-
-// An activation function of ONNX, its name in lower case.
-struct Function {
-  std::string_view name;
-  bool takes_alpha, takes_beta;
-  double alpha, beta;
-};
 
 struct Layer {
   Kind kind = kRnn;
@@ -24,7 +19,7 @@ struct Layer {
   bool reverse = false, batch_first = false, default_functions = false;
   onnx2fx::Value x, w, r, b, lengths, h, c, peephole;
   onnx2fx::Int steps, batch, hidden;
-  std::vector<Function> functions;  // of one direction after the other
+  std::vector<onnx2fx::Function> functions;  // of one direction after the other
   std::optional<double> clip;
   bool input_forget = false, linear_before_reset = false;
 

@@ -1,5 +1,6 @@
 // Recurrent layers cell by cell, in arithmetic: all that ATen's recurrent ops lack.
 #include "plugins/ai.onnx/recurrent.hpp"
+#include "plugins/lowering/arange.hpp"
 
 using namespace onnx2fx;
 using namespace recurrent;
@@ -7,26 +8,6 @@ using namespace recurrent;
 namespace {
 
 constexpr int64_t kUnroll = 8;
-
-Value scaled(Node& n, Value x, double alpha, double beta) {
-  return n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {x, alpha}), beta});
-}
-
-Value apply(Node& n, const Function& f, Value x) {
-  if (f.name == "affine") return scaled(n, x, f.alpha, f.beta);
-  if (f.name == "elu") return n.call("aten::elu", {x, f.alpha});
-  if (f.name == "hardsigmoid") return n.call("aten::clamp", {scaled(n, x, f.alpha, f.beta), 0, 1});
-  if (f.name == "leakyrelu") return n.call("aten::leaky_relu", {x, f.alpha});
-  if (f.name == "scaledtanh")
-    return n.call("aten::mul.Scalar",
-                  {n.call("aten::tanh", {n.call("aten::mul.Scalar", {x, f.beta})}), f.alpha});
-  if (f.name == "softsign")
-    return n.call("aten::div.Tensor",
-                  {x, n.call("aten::add.Scalar", {n.call("aten::abs", {x}), 1})});
-  if (f.name == "thresholdedrelu")
-    return n.call("aten::where.ScalarOther", {n.call("aten::ge.Scalar", {x, f.alpha}), x, 0.0});
-  return n.call("aten::" + std::string(f.name), {x});
-}
 
 // One direction. Values made in the constructor stand outside the loop.
 class Cell {
@@ -119,9 +100,7 @@ struct Lengths {
 Lengths read_masks(Node& n, const Layer& l) {
   if (!l.lengths) return {};
   const Value lengths = n.call("aten::reshape", {n.cast(l.lengths, kInt64), Ints{1, -1, 1}});
-  Value t =
-      n.call("aten::arange", {l.steps}, {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{l.x}}});
-  t = n.call("aten::reshape", {t, Ints{-1, 1, 1}});
+  const Value t = places(n, l.steps, l.x, Ints{-1, 1, 1});
   const Value exists = n.call("aten::lt.Tensor", {t, lengths});
   const Value back = n.call("aten::sub.Tensor", {n.call("aten::sub.Scalar", {lengths, 1}), t});
   return {exists, n.call("aten::where.self", {exists, back, t})};

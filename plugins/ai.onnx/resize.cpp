@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/conversion.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
@@ -17,19 +19,9 @@ namespace {
 
 // ---- what the node says ----
 
-[[noreturn]] void bad(const char* attribute, const char* expected, const std::string& got) {
-  throw Invalid("attribute '" + std::string(attribute) + "': expected " + expected + ", got '" +
-                got + "'");
-}
-
-std::string one_of(Node& n, const char* attribute, std::initializer_list<const char*> choices) {
-  std::string got = n.text(attribute, *choices.begin());
-  std::string list;
-  for (const char* c : choices) {
-    if (got == c) return got;
-    list += (list.empty() ? "" : ", ") + std::string(c);
-  }
-  bad(attribute, list.c_str(), got);
+// The first of the words where the attribute is not there.
+std::string one_of(Node& n, const char* attribute, Words words) {
+  return onnx2fx::one_of(n, attribute, words, *words.begin());
 }
 
 Resizing read_attributes(Node& n) {
@@ -156,8 +148,7 @@ void keep_ratio(Node& n, bool larger, std::vector<ResizedAxis>& axes) {
 // ---- one axis ----
 
 Real places(Node& n, const Int& start, const Int& end, Value beside) {
-  return Real::as_is(n, n.call("aten::arange.start", {start, end},
-                               {{"dtype", Dtype{kDouble}}, {"device", DeviceOf{beside}}}));
+  return Real::as_is(n, arange_from(n, start, end, beside, kDouble));
 }
 
 // 1 - |x|, or Keys' cubic with the coefficient a, where they are positive or |x| < 2.

@@ -3,8 +3,9 @@
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/real.hpp"
-#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 
@@ -17,9 +18,7 @@ Real column(Node& n, Value rois, int64_t i) {
 }
 // 0, 1, ... along `axis` of a result of rank `rank`.
 Real count(Node& n, const Int& size, Value like, int64_t rank, int64_t axis, int32_t dtype) {
-  Ints shape(static_cast<size_t>(rank), 1);
-  shape[static_cast<size_t>(axis)] = -1;
-  return Real::as_is(n, n.call("aten::reshape", {sizes::arange(n, size, like, dtype), shape}));
+  return Real::as_is(n, places(n, size, like, shape_along(axis, rank), dtype));
 }
 Real unsqueezed(Real r, int times) {
   for (int i = 0; i < times; i++) r = r.call("aten::unsqueeze", {-1});
@@ -140,17 +139,9 @@ void roi_align(Node& n) {
   const Value x = n.input(0), rois = n.input(1);
   const int32_t dtype = n.dtype(x), computed = dtype == kDouble ? kDouble : kFloat;
   const int64_t height = n.integer("output_height"), width = n.integer("output_width");
-  const std::string mode = n.text("mode");
-  if (mode != "avg" && mode != "max")
-    throw Invalid("attribute 'mode': expected avg or max, got '" + mode + "'");
-  const std::string coordinates =
-      n.opset() < 16 ? "output_half_pixel" : n.text("coordinate_transformation_mode");
-  if (coordinates != "half_pixel" && coordinates != "output_half_pixel")
-    throw Invalid(
-        "attribute 'coordinate_transformation_mode': expected half_pixel or "
-        "output_half_pixel, got '" +
-        coordinates + "'");
-  const bool half = coordinates == "half_pixel";
+  const bool max = choice(n, "mode", {"avg", "max"}) == 1;
+  const bool half = n.opset() >= 16 && choice(n, "coordinate_transformation_mode",
+                                              {"half_pixel", "output_half_pixel"}) == 0;
   const Aligned a{n.cast(x, computed),
                   n.cast(rois, computed),
                   n.cast(n.input(2), kInt64),
@@ -162,8 +153,8 @@ void roi_align(Node& n) {
   const Samples rows = sampled(n, a, 1, height, n.dim(x, 2)),
                 columns = sampled(n, a, 0, width, n.dim(x, 3));
   const Value y =
-      mode == "max" ? max_of(n, a, rows, columns, height, width)
-                    : mean_of(n, a, rows, columns, n.call("aten::index_select", {a.x, 0, a.batch}));
+      max ? max_of(n, a, rows, columns, height, width)
+          : mean_of(n, a, rows, columns, n.call("aten::index_select", {a.x, 0, a.batch}));
   n.output(dtype == computed ? y : n.call("aten::to.dtype", {y, Dtype{dtype}}));
 }
 

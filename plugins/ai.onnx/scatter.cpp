@@ -2,21 +2,18 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/indices.hpp"
 #include "plugins/lowering/movement.hpp"
-#include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 
 // The name of a reduction in aten::scatter_reduce and aten::index_reduce; empty: plain writing.
 static std::string_view reduction(Node& n) {
-  const std::string name = n.text("reduction", "none");
-  if (name == "none") return "";
-  if (name == "add") return "sum";
-  if (name == "mul") return "prod";
-  if (name == "max") return "amax";
-  if (name == "min") return "amin";
-  throw Invalid("attribute 'reduction': expected none, add, mul, max or min, got " + name);
+  static constexpr std::string_view kNames[] = {"", "sum", "prod", "amax", "amin"};
+  if (!n.has("reduction")) return "";  // before opset 16
+  return kNames[choice(n, "reduction", {"none", "add", "mul", "max", "min"})];
 }
 
 // Data and updates are both moved, so both are stood in for together.
@@ -78,18 +75,14 @@ static void scatter_nd(Node& n) {
 // Writes the update into each sample's cache from the sample's own position on.
 static Value cached(Node& n, Value cache, Value update, Value start) {
   const int64_t rank = n.rank(cache), axis = Node::axis(n.integer("axis", -2), rank);
-  const std::string mode = n.text("mode", "linear");
+  const bool circular = choice(n, "mode", {"linear", "circular"}) == 1;
   const Int length = n.dim(update, axis);
   if (!start) return n.call("aten::slice_scatter", {cache, update, axis, 0, length});
-  Value at = n.call("aten::add.Tensor",
-                    {n.call("aten::unsqueeze", {start, 1}), sizes::arange(n, length, cache)});
-  if (mode == "circular")
-    at = n.call("aten::remainder.Scalar", {at, n.dim(cache, axis)});
-  else if (mode != "linear")
-    throw Invalid("attribute 'mode': expected linear or circular, got " + mode);
-  Ints shape(static_cast<size_t>(rank), 1);
+  Value at =
+      n.call("aten::add.Tensor", {n.call("aten::unsqueeze", {start, 1}), arange(n, length, cache)});
+  if (circular) at = n.call("aten::remainder.Scalar", {at, n.dim(cache, axis)});
+  Ints shape = shape_along(axis, rank, length);
   shape[0] = n.dim(update, 0);
-  shape[static_cast<size_t>(axis)] = length;
   at = n.call("aten::expand_as", {n.call("aten::reshape", {at, shape}), update});
   return n.call("aten::scatter.src", {cache, axis, at, update});
 }

@@ -4,6 +4,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
 
@@ -232,11 +233,12 @@ static void split(Node& n) {
 
 // Splits channels into blocks: DCR takes the block from the front of the channels, CRD from the
 // back, as aten::pixel_shuffle does.
+static bool takes_block_from_back(Node& n) {
+  return one_of(n, "mode", {"DCR", "CRD"}, "DCR") == "CRD";
+}
 static Value depth_to_space(Node& n, Value x) {
   const int64_t b = n.integer("blocksize");
-  const std::string mode = n.text("mode", "DCR");
-  if (mode == "CRD") return n.call("aten::pixel_shuffle", {x, b});
-  if (mode != "DCR") throw Invalid("attribute 'mode': expected DCR or CRD, got " + mode);
+  if (takes_block_from_back(n)) return n.call("aten::pixel_shuffle", {x, b});
   const Int depth = n.floordiv(n.dim(x, 1), b * b), height = n.dim(x, 2), width = n.dim(x, 3);
   const Int batch = n.dim(x, 0);
   x = n.call("aten::reshape", {x, Ints{batch, b, b, depth, height, width}});
@@ -245,9 +247,7 @@ static Value depth_to_space(Node& n, Value x) {
 }
 static Value space_to_depth(Node& n, Value x) {
   const int64_t b = n.integer("blocksize");
-  const std::string mode = n.text("mode", "DCR");
-  if (mode == "CRD") return n.call("aten::pixel_unshuffle", {x, b});
-  if (mode != "DCR") throw Invalid("attribute 'mode': expected DCR or CRD, got " + mode);
+  if (takes_block_from_back(n)) return n.call("aten::pixel_unshuffle", {x, b});
   const Int batch = n.dim(x, 0), depth = n.dim(x, 1);
   const Int height = n.floordiv(n.dim(x, 2), b), width = n.floordiv(n.dim(x, 3), b);
   x = n.call("aten::reshape", {x, Ints{batch, depth, height, b, width, b}});

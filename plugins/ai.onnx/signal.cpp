@@ -1,5 +1,6 @@
 // Spectra: DFT, STFT, MelWeightMatrix. ONNX has complex numbers as a last axis of two.
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/real.hpp"
 #include "plugins/lowering/sizes.hpp"
 #include "plugins/lowering/windows.hpp"
@@ -98,7 +99,7 @@ Value edges(Node& n, const Int& filters, const Int& length) {
   const Value low_hertz = n.input(3);
   const Real low = mel(n, low_hertz), high = mel(n, n.input(4));
   const Int count = n.add(filters, 2);
-  const Real place(n, sizes::arange(n, count, low_hertz, kDouble));
+  const Real place(n, arange(n, count, low_hertz, kDouble));
   const Real step = (high - low) / Real(n, count);
   const Real mels = place * Real::as_is(n, n.call("aten::reshape", {step.tensor(), Ints{}})) + low;
   const Real hertz =
@@ -115,7 +116,7 @@ void mel_weight_matrix(Node& n) {
     return Real::as_is(n, n.call("aten::slice.Tensor", {at, 0, i, n.add(filters, i)}));
   };
   const Real low = edge(0), peak = edge(1), high = edge(2);
-  Value bins = sizes::arange(n, n.add(n.floordiv(length, 2), 1), at, kDouble);
+  Value bins = arange(n, n.add(n.floordiv(length, 2), 1), at, kDouble);
   bins = n.call("aten::unsqueeze", {bins, 1});
   const Real bin = Real::as_is(n, bins);
   const auto is = [&](const char* target, const Real& a, const Real& b) {

@@ -4,29 +4,24 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
 
 namespace {
 
-std::vector<std::string_view> views(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
-
 void string_normalizer(Node& n) {
-  const std::string action = n.text("case_change_action", "NONE");
-  if (action != "NONE" && action != "LOWER" && action != "UPPER")
-    throw Invalid("attribute 'case_change_action': expected NONE, LOWER or UPPER, got " + action);
+  const std::string action = one_of(n, "case_change_action", {"NONE", "LOWER", "UPPER"});
   // The letters i of Turkish, Azerbaijani and Lithuanian are the ones whose case depends on the
   // locale.
   const std::string language = n.text("locale", "en").substr(0, 2);
   if (language == "tr" || language == "az" || language == "lt")
     throw Unsupported("the letter case of locale '" + language + "'");
   const std::vector<std::string> stopwords = n.texts("stopwords");
-  n.output(n.call("onnx2fx::string_normalize",
-                  {n.input(0), views(stopwords), n.flag("is_case_sensitive", false),
-                   std::string_view(action)}));
+  n.output(n.call(
+      "onnx2fx::string_normalize",
+      {n.input(0), stopwords, n.flag("is_case_sensitive", false), std::string_view(action)}));
 }
 
 void string_split(Node& n) {
@@ -79,7 +74,7 @@ Value word_numbers(Node& n, Value x, std::vector<int64_t>& pool) {
   };
   if (!texts.empty()) {
     first_place(texts);
-    return n.call("onnx2fx::strings_lookup", {x, views(texts)});
+    return n.call("onnx2fx::strings_lookup", {x, texts});
   }
   const std::vector<int64_t> numbers = n.integers("pool_int64s");
   first_place(numbers);
@@ -114,9 +109,7 @@ std::vector<float> weights_by_column(Node& n, size_t width) {
 }
 
 void tf_idf_vectorizer(Node& n) {
-  const std::string mode = n.text("mode");
-  if (mode != "TF" && mode != "IDF" && mode != "TFIDF")
-    throw Invalid("attribute 'mode': expected TF, IDF or TFIDF, got " + mode);
+  const std::string mode = one_of(n, "mode", {"TF", "IDF", "TFIDF"});
   const Value x = n.input(0);
   const int32_t rank = n.rank(x);
   std::vector<int64_t> pool;

@@ -1,6 +1,7 @@
 // Images: GridSample, AffineGrid, Col2Im, ImageDecoder.
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/lowering/sizes.hpp"
+#include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -9,25 +10,13 @@ namespace {
 
 // ---- GridSample ----
 
-int64_t choice(Node& n, const char* attribute, std::initializer_list<const char*> names) {
-  const std::string got = n.text(attribute);
-  int64_t i = 0;
-  for (const char* name : names) {
-    if (got == name) return i;
-    i++;
-  }
-  std::string list;
-  for (const char* name : names) list += (list.empty() ? "" : ", ") + std::string(name);
-  throw Invalid("attribute '" + std::string(attribute) + "': expected one of " + list + ", got '" +
-                got + "'");
-}
-
 void grid_sample(Node& n) {
   Value x = n.input(0), grid = n.input(1);
-  int64_t mode =
-      choice(n, "mode", {"linear", "nearest", "cubic", "bilinear", "nearest", "bicubic"});
-  mode %= 3;
-  const int64_t padding = choice(n, "padding_mode", {"zeros", "border", "reflection"});
+  static constexpr int64_t kModes[] = {0, 1, 2, 0, 2};  // ATen's
+  const int64_t mode =
+      kModes[choice(n, "mode", {"linear", "nearest", "cubic", "bilinear", "bicubic"})];
+  const auto padding =
+      static_cast<int64_t>(choice(n, "padding_mode", {"zeros", "border", "reflection"}));
   const bool align_corners = n.flag("align_corners");
   const int32_t rank = n.rank(x, 3), dtype = n.dtype(x);
   if (rank > 5) throw Unsupported("input 'X': expected 1 to 3 spatial axes");
@@ -92,11 +81,9 @@ Value landing(Node& n, Value x, const Blocks& b, const Ints& padded) {
     const Int span = n.add(n.mul(n.sub(b.block[i], 1), b.dilations[i]), 1);
     const Int blocks = n.add(n.floordiv(n.sub(padded[i], span), b.strides[i]), 1);
     for (const bool tap : {true, false}) {
-      Ints shape(2 * axes, 1);
-      shape[tap ? i : axes + i] = -1;
-      Value v = sizes::arange(n, tap ? b.block[i] : blocks, x);
+      Value v = arange(n, tap ? b.block[i] : blocks, x);
       v = n.call("aten::mul.Scalar", {v, n.mul(step, tap ? b.dilations[i] : b.strides[i])});
-      v = n.call("aten::reshape", {v, shape});
+      v = along(n, v, static_cast<int64_t>(tap ? i : axes + i), static_cast<int64_t>(2 * axes));
       place = place ? n.call("aten::add.Tensor", {place, v}) : v;
     }
     step = n.mul(step, padded[i]);
@@ -126,9 +113,7 @@ void col2im(Node& n) {
 }
 
 void image_decoder(Node& n) {
-  const std::string format = n.text("pixel_format");
-  if (format != "RGB" && format != "BGR" && format != "Grayscale")
-    throw Invalid("attribute 'pixel_format': expected RGB, BGR or Grayscale, got '" + format + "'");
+  const std::string format = one_of(n, "pixel_format", {"RGB", "BGR", "Grayscale"});
   n.output(n.call("onnx2fx::image_decoder", {n.input(0), format.c_str()}));
 }
 

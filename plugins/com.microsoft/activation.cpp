@@ -3,6 +3,8 @@
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/fused_activation.hpp"
+#include "plugins/lowering/functions.hpp"
+#include "plugins/lowering/softmax.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;
@@ -48,10 +50,11 @@ void bias_softmax(Node& n) {
   if (n.flag("is_inner_broadcast", false) && n.rank(bias) != rank)
     throw Unsupported("input 1: expected rank " + std::to_string(rank) +
                       " with is_inner_broadcast, got " + std::to_string(n.rank(bias)));
-  Value y = n.call("aten::add.Tensor", {x, bias});
-  if (axis == rank - 1) return n.output(like(n, n.call("aten::softmax.int", {y, -1}), x));
-  y = n.call("aten::softmax.int", {n.call("aten::flatten.using_ints", {y, axis, -1}), -1});
-  n.output(like(n, n.call("aten::reshape", {y, n.dims(x)}), x));
+  const Value sum = like(n, n.call("aten::add.Tensor", {x, bias}), x);
+  const Value y = over_axes_from(n, sum, axis, [&](Value v, int64_t a) {
+    return n.call("aten::softmax.int", {v, a});
+  });
+  n.output(like(n, y, x));
 }
 
 constexpr o2fx_op kOps[] = {
@@ -76,22 +79,15 @@ Value contrib::activated(Node& n, Value x, const std::string& name,
                          const std::vector<double>& parameters) {
   const auto p = [&](size_t i) { return parameter(name, parameters, i); };
   if (name.empty()) return x;
-  if (name == "Relu") return n.call("aten::relu", {x});
-  if (name == "Tanh") return n.call("aten::tanh", {x});
-  if (name == "Sigmoid") return n.call("aten::sigmoid", {x});
-  if (name == "Softplus") return n.call("aten::softplus", {x});
-  if (name == "LeakyRelu") return n.call("aten::leaky_relu", {x, p(0)});
-  if (name == "Elu") return n.call("aten::elu", {x, p(0)});
   if (name == "Clip") return n.call("aten::clamp", {x, p(0), p(1)});
   if (name == "ThresholdedRelu") return n.call("aten::threshold", {x, p(0), 0});
-  if (name == "Softsign")
-    return n.call("aten::div.Tensor",
-                  {x, n.call("aten::add.Scalar", {n.call("aten::abs", {x}), 1})});
-  if (name == "HardSigmoid") {
-    const Value line = n.call("aten::add.Scalar", {n.call("aten::mul.Scalar", {x, p(0)}), p(1)});
-    return n.call("aten::clamp", {line, 0, 1});
-  }
-  throw Unsupported("attribute 'activation': expected a known activation, got '" + name + "'");
+  const Function* known = function_named(name);
+  if (!known)
+    throw Unsupported("attribute 'activation': expected a known activation, got '" + name + "'");
+  Function f = *known;
+  if (f.takes_alpha) f.alpha = p(0);
+  if (f.takes_beta) f.beta = p(1);
+  return apply(n, f, x);
 }
 
 const Family kActivation = family(kOps);

@@ -3,17 +3,13 @@
 #include <cmath>
 #include <limits>
 
+#include "plugins/lowering/arange.hpp"
+
 using namespace onnx2fx;
 
 namespace contrib {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-Value places(Node& n, Value beside, const Int& count, const Ints& shape) {
-  const Value v =
-      n.call("aten::arange", {count}, {{"dtype", Dtype{kInt64}}, {"device", DeviceOf{beside}}});
-  return n.call("aten::reshape", {v, shape});
-}
 
 void read_attributes(Node& n, Attention& a) {
   a.heads = n.integer("num_heads");
@@ -56,7 +52,7 @@ static Value limits_of(Node& n, const Attention& a, const Int& count) {
 // True where a key takes part, from the lengths of the samples.
 static Value within_lengths(Node& n, const Attention& a) {
   const Int count = n.dim(a.mask, 0);
-  const Value key = places(n, a.q, a.keys, Ints{1, 1, 1, -1});
+  const Value key = places(n, a.keys, a.q, Ints{1, 1, 1, -1});
   if (count == a.batch)
     return n.call("aten::lt.Tensor", {key, n.call("aten::reshape", {a.mask, Ints{-1, 1, 1, 1}})});
   const Value limits = limits_of(n, a, count);
@@ -88,9 +84,9 @@ static Value addend(Node& n, const Attention& a) {
     r = r ? n.call("aten::add.Tensor", {r, mask}) : mask;
   }
   if (!a.causal) return r;
-  Value query = places(n, a.q, a.queries, Ints{-1, 1});
+  Value query = places(n, a.queries, a.q, Ints{-1, 1});
   if (a.past_k) query = n.call("aten::add.Scalar", {query, n.dim(a.past_k, 2)});
-  const Value seen = n.call("aten::le.Tensor", {places(n, a.q, a.keys, Ints{1, -1}), query});
+  const Value seen = n.call("aten::le.Tensor", {places(n, a.keys, a.q, Ints{1, -1}), query});
   return unless(n, a, seen, r, -kInfinity);
 }
 

@@ -33,10 +33,6 @@ void add_past(onnx2fx::Node& n, Attention& a);
 /// (N, L, heads * size of v). `scores`, where given, gets what the softmax is taken of.
 onnx2fx::Value attend(onnx2fx::Node& n, const Attention& a, onnx2fx::Value* scores = nullptr);
 
-/// 0 ... count - 1 in the given shape, on the device of `beside`.
-onnx2fx::Value places(onnx2fx::Node& n, onnx2fx::Value beside, const onnx2fx::Int& count,
-                      const onnx2fx::Ints& shape);
-
 }  // namespace contrib
 
 #endif

@@ -10,15 +10,6 @@ using namespace contrib;
 
 namespace {
 
-Ints kernel_of(Node& n, Value weight) {
-  const int32_t rank = n.rank(weight, 3);
-  if (rank > 5) throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(rank - 2));
-  n.ignore("kernel_shape");  // the weight says it
-  Ints kernel;
-  for (int32_t i = 2; i < rank; i++) kernel.push_back(n.dim(weight, i));
-  return kernel;
-}
-
 struct Convolution {
   Value y;
   Extents extents;

@@ -8,6 +8,7 @@
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/rotary_embedding.hpp"
+#include "plugins/lowering/arange.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;
@@ -82,7 +83,7 @@ void read_places(Node& n, Grouped& g) {
   const Value last = n.call("aten::reshape", {n.cast(n.input(5), kInt64), Ints{-1, 1}});
   g.total = n.integer_of(n.input(6));
   g.before = n.call("aten::clamp", {n.call("aten::add.Scalar", {last, n.sub(1, g.queries)}), 0});
-  g.places = n.call("aten::add.Tensor", {places(n, g.q, g.queries, Ints{1, -1}), g.before});
+  g.places = n.call("aten::add.Tensor", {places(n, g.queries, g.q, Ints{1, -1}), g.before});
 }
 
 void rotate(Node& n, Grouped& g) {
@@ -108,7 +109,7 @@ Value cached(Node& n, const Grouped& g, Value past, Value now) {
 
 // (N, 1, L, keys): which keys a query sees.
 Value seen_keys(Node& n, const Grouped& g) {
-  const Value key = places(n, g.q, g.total, Ints{1, 1, 1, -1});
+  const Value key = places(n, g.total, g.q, Ints{1, 1, 1, -1});
   if (!g.causal) {
     const Value last = n.call("aten::reshape", {n.input(5), Ints{-1, 1, 1, 1}});
     return n.call("aten::le.Tensor", {key, last});

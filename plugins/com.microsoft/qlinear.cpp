@@ -6,7 +6,9 @@
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/softmax.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -44,15 +46,11 @@ void leaky_relu(Node& n) {
 // Before opset 13 of the softmax it was made of, the axes from `axis` on count as one.
 void softmax(Node& n) {
   const Value x = n.input(0);
-  const int64_t opset = n.integer("opset"), rank = n.rank(x, 1);
-  const int64_t axis = Node::axis(n.integer("axis", -1), rank);
-  Value y = real_input(n, 0);
-  if (opset >= 13 || axis == rank - 1) {
-    y = n.call("aten::softmax.int", {y, axis});
-  } else {
-    y = n.call("aten::softmax.int", {n.call("aten::flatten.using_ints", {y, axis, -1}), -1});
-    y = n.call("aten::reshape", {y, n.dims(x)});
-  }
+  const int64_t opset = n.integer("opset");
+  const int64_t axis = Node::axis(n.integer("axis", -1), n.rank(x, 1));
+  const auto softmax = [&](Value v, int64_t a) { return n.call("aten::softmax.int", {v, a}); };
+  const Value real = like(n, real_input(n, 0), x, kFloat);
+  const Value y = opset >= 13 ? softmax(real, axis) : over_axes_from(n, real, axis, softmax);
   n.output(like(n, as_quantized(n, y, 3, x), x));
 }
 
@@ -164,9 +162,7 @@ void average_pool(Node& n) {
 // A parameter of the output channels.
 Value by_channel(Node& n, Value v, size_t axes_after) {
   if (!v || n.rank(v) == 0) return v;
-  Ints shape(axes_after + 1, Int(1));
-  shape[0] = -1;
-  return n.call("aten::reshape", {v, shape});
+  return along(n, v, 0, static_cast<int64_t>(axes_after) + 1);
 }
 
 void conv(Node& n) {
@@ -198,12 +194,10 @@ void conv(Node& n) {
 // ---- QuantizeLinear, DequantizeLinear
 
 // A scale or zero point: one, or one for each position along `axis`.
-Value along(Node& n, Value v, Value x) {
+Value spread(Node& n, Value v, Value x) {
   if (!v || n.rank(v) == 0) return v;
   if (n.dim(v, 0).is(1)) return n.call("aten::reshape", {v, Ints{}});
-  Ints shape(static_cast<size_t>(n.rank(x, 1)), Int(1));
-  shape[static_cast<size_t>(Node::axis(n.integer("axis", 1), n.rank(x)))] = -1;
-  return n.call("aten::reshape", {v, shape});
+  return along(n, v, Node::axis(n.integer("axis", 1), n.rank(x, 1)), n.rank(x));
 }
 
 void quantize_linear(Node& n) {
@@ -211,7 +205,8 @@ void quantize_linear(Node& n) {
   n.has("axis");
   const int32_t to = zero ? n.dtype(zero) : static_cast<int32_t>(kUint8);
   if (!is_integer(to)) throw Unsupported("input 2: expected an integer type");
-  const Value y = quantized(n, n.cast(x, kFloat), along(n, buffer(n, 1), x), along(n, zero, x), to);
+  const Value y =
+      quantized(n, n.cast(x, kFloat), spread(n, buffer(n, 1), x), spread(n, zero, x), to);
   n.output(like(n, y, x, to));
 }
 
@@ -219,7 +214,7 @@ void dequantize_linear(Node& n) {
   const Value x = n.input(0), scale = buffer(n, 1);
   n.has("axis");
   const int32_t to = n.dtype(scale);
-  const Value y = dequantized(n, x, along(n, scale, x), along(n, buffer(n, 2), x));
+  const Value y = dequantized(n, x, spread(n, scale, x), spread(n, buffer(n, 2), x));
   n.output(like(n, to == kFloat ? y : n.call("aten::to.dtype", {y, Dtype{to}}), x, to));
 }
 

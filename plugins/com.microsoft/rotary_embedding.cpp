@@ -5,6 +5,7 @@
 #include "plugins/com.microsoft/attention_core.hpp"
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
+#include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/rotation.hpp"
 
 using namespace onnx2fx;
@@ -23,7 +24,7 @@ Value angles(Node& n, Value table, Value positions) {
 // One position for each place. A single one is that of the first place, others follow it.
 Value read_positions(Node& n, Value given, Value x, int64_t length_axis) {
   if (n.rank(given) == 2) return given;
-  return n.call("aten::add.Tensor", {places(n, x, n.dim(x, length_axis), Ints{1, -1}), given});
+  return n.call("aten::add.Tensor", {places(n, n.dim(x, length_axis), x, Ints{1, -1}), given});
 }
 
 void refuse(Node& n) {

@@ -1,12 +1,10 @@
 #include "plugins/lowering/conversion.hpp"
 
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/dtype.hpp"
 
 namespace onnx2fx {
 namespace {
-
-// onnx.TensorProto.DataType, beyond those that the SDK names.
-constexpr int32_t kFloat6e2m3 = 27, kFloat6e3m2 = 28;
 
 // ---- what the narrow types can hold
 
@@ -112,9 +110,8 @@ Value to_e8m0(Node& n, Value v, const Conversion& how) {
     const Value rest =
         n.call("aten::logical_or", {any(0x3FFFFF), n.call("aten::gt.Scalar", {exponent, 0})});
     up = n.call("aten::logical_and", {any(0x400000), rest});
-  } else if (how.round_mode != "down") {
-    throw Invalid("attribute 'round_mode': expected 'up', 'down' or 'nearest', got '" +
-                  how.round_mode + "'");
+  } else {
+    place_among("round_mode", how.round_mode, {"up", "down", "nearest"});
   }
   if (up) {
     const Value room = n.call("aten::lt.Scalar", {exponent, how.saturate ? 254 : 255});

@@ -69,10 +69,6 @@ inline std::optional<Ints> given(Node& n, std::string_view attribute, size_t inp
   if (!v) return std::nullopt;
   return whole_numbers(n, v);
 }
-/// 0, 1, ... count - 1 as a tensor on the device of `beside`.
-inline Value arange(Node& n, Int count, Value beside, int32_t dtype = kInt64) {
-  return n.call("aten::arange", {count}, {{"dtype", Dtype{dtype}}, {"device", DeviceOf{beside}}});
-}
 
 }  // namespace onnx2fx::sizes
 

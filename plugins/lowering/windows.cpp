@@ -1,5 +1,7 @@
 #include "plugins/lowering/windows.hpp"
 
+#include "plugins/lowering/choices.hpp"
+
 namespace onnx2fx {
 
 bool Windows::is_dilated() const {
@@ -27,10 +29,25 @@ Int Windows::reach(Node& n, size_t axis) const {
 std::string read_auto_pad(Node& n) {
   std::string mode = n.text("auto_pad", "NOTSET");
   if (mode.empty()) return "NOTSET";
-  if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
-    throw Invalid("attribute 'auto_pad': expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got '" +
-                  mode + "'");
+  place_among("auto_pad", mode, {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"});
   return mode;
+}
+
+Ints kernel_of(Node& n, Value weight) {
+  const std::vector<int64_t> stated = n.integers("kernel_shape");
+  const size_t axes = stated.empty() ? static_cast<size_t>(n.rank(weight, 3)) - 2 : stated.size();
+  if (axes > 3) throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(axes));
+  Ints kernel(stated.begin(), stated.end());
+  if (!stated.empty() && !n.rank_known(weight)) return kernel;
+  for (size_t i = 0; i < axes; i++) {
+    const Int extent = n.dim(weight, static_cast<int64_t>(i) + 2);
+    if (stated.empty())
+      kernel.push_back(extent);
+    else if (extent.known() && !(extent == kernel[i]))
+      throw Invalid("attribute 'kernel_shape': expected the weight's " +
+                    std::to_string(extent.literal()) + ", got " + std::to_string(stated[i]));
+  }
+  return kernel;
 }
 
 static void positive(const char* name, const std::vector<int64_t>& values) {

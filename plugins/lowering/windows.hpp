@@ -27,6 +27,8 @@ struct Windows {
 
 // auto_pad as the model says it; an empty text counts as NOTSET.
 std::string read_auto_pad(Node& n);
+// The weight's spatial extents, one to three; kernel_shape, where given, repeats them.
+Ints kernel_of(Node& n, Value weight);
 // Strides, dilations, pads and auto_pad of the node for windows of this size over x (N, C, ...).
 Windows read_windows(Node& n, Value x, const Ints& kernel);
 // x with its trailing axes padded (or, where negative, cropped).

@@ -1,11 +1,11 @@
 // https://huggingface.co/docs/safetensors: eight bytes with the length of a JSON header, the
 // header, the tensors. A sharded one is an index, NAME.safetensors.index.json, and its shards.
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "plugins/weights/sources.hpp"
@@ -16,31 +16,30 @@ namespace {
 using Json = nlohmann::json;
 
 struct Dtype {
-  const char* name;
-  int32_t onnx;
-  uint64_t size;  ///< of one element in bytes
+  std::string_view torch;
+  std::string_view name;  ///< in the format
+  uint64_t size;          ///< of one element in bytes
+  int64_t components;
 };
-constexpr std::array kDtypes = {
-    Dtype{"F64", kDouble, 8},
-    Dtype{"F32", kFloat, 4},
-    Dtype{"F16", kFloat16, 2},
-    Dtype{"BF16", kBfloat16, 2},
-    Dtype{"I64", kInt64, 8},
-    Dtype{"I32", kInt32, 4},
-    Dtype{"I16", kInt16, 2},
-    Dtype{"I8", kInt8, 1},
-    Dtype{"U64", kUint64, 8},
-    Dtype{"U32", kUint32, 4},
-    Dtype{"U16", kUint16, 2},
-    Dtype{"U8", kUint8, 1},
-    Dtype{"BOOL", kBool, 1},
-    Dtype{"C64", kComplex64, 8},
-    Dtype{"F8_E4M3", kFloat8e4m3fn, 1},
-    Dtype{"F8_E5M2", kFloat8e5m2, 1},
-    Dtype{"F8_E4M3FNUZ", kFloat8e4m3fnuz, 1},
-    Dtype{"F8_E5M2FNUZ", kFloat8e5m2fnuz, 1},
-    Dtype{"F8_E8M0", kFloat8e8m0, 1},
+constexpr Dtype kDtypes[] = {
+#define O2FX_TORCH_DTYPE(torch, scalar_type, bytes, safetensors, components) \
+  {#torch, #safetensors, bytes, components},
+#include <onnx2fx/dtypes.def>
 };
+
+/// Null: none is known here.
+const Dtype* dtype_of(std::string_view name) {
+  const auto* found = std::ranges::find_if(
+      kDtypes, [&](const Dtype& d) { return d.name == name && d.components == 1; });
+  return found == std::end(kDtypes) ? nullptr : found;
+}
+
+int32_t onnx_of(const Dtype& dtype) {
+#define O2FX_ONNX_DTYPE(number, onnx, sdk, bits, carrier) \
+  if (dtype.torch == #carrier && bits == 8 * dtype.size) return sdk;
+#include <onnx2fx/dtypes.def>
+  return kUndefined;
+}
 
 struct Entry {
   const Dtype* dtype = nullptr;  ///< null: one that is not known here
@@ -91,9 +90,7 @@ Entry entry_of(const Json& json, uint64_t start, const o2fx_weight_file& file,
     throw Invalid(where + "expected dtype, shape and data_offsets");
   Entry e;
   e.dtype_name = json["dtype"].get<std::string>();
-  const auto dtype = std::find_if(kDtypes.begin(), kDtypes.end(),
-                                  [&](const Dtype& d) { return e.dtype_name == d.name; });
-  e.dtype = dtype == kDtypes.end() ? nullptr : &*dtype;
+  e.dtype = dtype_of(e.dtype_name);
   e.dims = integers(json["shape"], where + "shape: ");
   const std::vector<int64_t> offsets = integers(json["data_offsets"], where + "data_offsets: ");
   if (offsets.size() != 2 || offsets[0] > offsets[1] ||
@@ -150,7 +147,7 @@ Found found(const Entry& e, uint32_t file, const o2fx_weight& want) {
   if (!e.dtype)
     throw Unsupported("tensor '" + std::string(view(want.name)) + "': dtype '" + e.dtype_name +
                       "' is not known");
-  return Found::range(file, e.offset, e.length).typed(e.dtype->onnx, e.dims);
+  return Found::range(file, e.offset, e.length).typed(onnx_of(*e.dtype), e.dims);
 }
 
 class Single final : public WeightSource {

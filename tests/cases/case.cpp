@@ -46,10 +46,11 @@ void set_option(Case& c, const std::string& key, const std::string& value) {
   else if (key == "frozen")
     o.frozen.push_back(value);
   else
-    throw std::runtime_error(std::string(kOptions) +
-                             " expected check=false, dialect=nn, weights=meta, training=true, keep_going=true, "
-                             "trainable=GLOB or frozen=GLOB, got " +
-                             all);
+    throw std::runtime_error(
+        std::string(kOptions) +
+        " expected check=false, dialect=nn, weights=meta, training=true, keep_going=true, "
+        "trainable=GLOB or frozen=GLOB, got " +
+        all);
 }
 
 void read_options(Case& c) {
@@ -101,8 +102,8 @@ std::string report_text(const Report& report) {
   }
   for (const UnsupportedOperator& o : report.unsupported)
     for (const std::string& reason : o.reasons)
-      s += fmt::format("nobody lowers {}{}, opset {}: {}\n",
-                       o.domain.empty() ? "" : o.domain + ".", o.op_type, o.opset, reason);
+      s += fmt::format("nobody lowers {}{}, opset {}: {}\n", o.domain.empty() ? "" : o.domain + ".",
+                       o.op_type, o.opset, reason);
   return s;
 }
 
@@ -115,8 +116,7 @@ const std::vector<Case>& all_cases() {
     std::vector<Case> all;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(ONNX2FX_CASES))
       if (entry.path().extension() == ".case") all.push_back(read(entry.path()));
-    std::sort(all.begin(), all.end(),
-              [](const Case& a, const Case& b) { return a.name < b.name; });
+    std::sort(all.begin(), all.end(), [](const Case& a, const Case& b) { return a.name < b.name; });
     return all;
   }();
   return kAll;

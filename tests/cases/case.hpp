@@ -37,9 +37,9 @@ const std::vector<Case>& all_cases();
 
 /// What a conversion gave. Another exception than ConversionError is passed on.
 struct Outcome {
-  std::string sections;              ///< to be compared with Case::expected
-  bool refused = false;              ///< sections is an error
-  std::vector<Report::Node> nodes;   ///< of the report
+  std::string sections;             ///< to be compared with Case::expected
+  bool refused = false;             ///< sections is an error
+  std::vector<Report::Node> nodes;  ///< of the report
 };
 Outcome run(const Case& c);
 

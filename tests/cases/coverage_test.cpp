@@ -79,7 +79,8 @@ TEST(Coverage, EveryPassHasACase) {
 TEST(Coverage, NamesOfTheNnDialect) {
   size_t count = 0;
   for (const fx::NnName& name : fx::nn_names()) {
-    const bool has_case = shown().programs.find("[" + std::string(name.nn) + "]") != std::string::npos;
+    const bool has_case =
+        shown().programs.find("[" + std::string(name.nn) + "]") != std::string::npos;
     count += has_case;
     if (!has_case) std::cout << name.nn << ": no case\n";
   }

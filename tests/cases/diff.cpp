@@ -25,8 +25,8 @@ std::vector<Line> merged(const std::vector<std::string>& a, const std::vector<st
   std::vector<std::vector<uint32_t>> common(a.size() + 1, std::vector<uint32_t>(b.size() + 1));
   for (size_t i = a.size(); i-- > 0;)
     for (size_t k = b.size(); k-- > 0;)
-      common[i][k] = a[i] == b[k] ? common[i + 1][k + 1] + 1
-                                  : std::max(common[i + 1][k], common[i][k + 1]);
+      common[i][k] =
+          a[i] == b[k] ? common[i + 1][k + 1] + 1 : std::max(common[i + 1][k], common[i][k + 1]);
   std::vector<Line> all;
   size_t i = 0, k = 0;
   while (i < a.size() || k < b.size()) {

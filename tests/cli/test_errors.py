@@ -303,6 +303,26 @@ def test_model_that_breaks_the_rules(tmp_path, name):
     assert convert(tmp_path, model) == (1, message)
 
 
+def test_budget_is_spent_and_raised(tmp_path):
+    functions = "".join(
+        f'<opset_import: ["" : 17, "f" : 1], domain: "f"> F{i} (a) => (c) '
+        f"{{ b = {call}(a) c = {call}(b) }}\n"
+        for i, call in enumerate([f"f.F{i}" for i in range(1, 15)] + ["Relu"])
+    )
+    graph = "g (float[2] x) => (float[2] y) { y = f.F0(x) }\n"
+    onnx.save(parsed(graph + functions, imports='"": 17, "f": 1'), tmp_path / "m.onnx")
+    assert refused(tmp_path) == (
+        1,
+        "error: m.onnx: expanded bodies: expected at most 23100 from a model of 31 nodes, got more: "
+        "function 'f.F14' was expanded 11548 times, into 46188 nodes\n"
+        "  note: if the model is meant to become so large, raise the budget: --budget 10, "
+        "or budget in the options of an embedder\n",
+    )
+    assert onnx2fx("m.onnx", "-o", "out", "--budget", 2, cwd=tmp_path) == (0, "")
+    graph = json.loads((tmp_path / "out" / "graph.json").read_text())
+    assert sum(n["op"] == "call_function" for n in graph["programs"][0]["nodes"]) == 2**15
+
+
 def test_versions_too_new_are_warned_of(tmp_path):
     model = parsed(RELU)
     model.ir_version, model.opset_import[0].version = 99, 999

@@ -36,10 +36,7 @@ std::string text(const Module& m) {
 
 std::string modules(const Module& m) { return section(m, "modules"); }
 
-void raise(Module& m) {
-  assign_paths(m);
-  raise_modules(m);
-}
+void raise(Module& m) { run_passes(m, {.dialect = Dialect::kNn}); }
 
 // ---- paths ----
 
@@ -92,7 +89,10 @@ TEST(DropDeadNodes, DropsNodesTensorsAndPrograms) {
   m.programs.push_back({"live", {}});
   drop_dead_nodes(m);
   assign_paths(m);
-  EXPECT_EQ(text(m), "w3 = c\nn6 = higher_order::cond(x, live, live, [w3])\nreturn(n6)\n");
+  EXPECT_EQ(text(m), R"(%w3 = get_attr[c]
+%n6 = call_function[higher_order::cond](%x, @live, @live, [%w3])
+return [%n6]
+)");
   EXPECT_EQ(m.programs.size(), 2u);
   EXPECT_EQ(m.programs[0].nodes[1].name, "unused");
   EXPECT_EQ(m.tensors.size(), 1u);
@@ -111,10 +111,12 @@ TEST(DropDeadNodes, KeepsWhatWrites) {
   Module m = b.finish({x});
   drop_dead_nodes(m);
   assign_paths(m);
-  EXPECT_EQ(text(m),
-            "w1 = mean\nw2 = var\nn3 = aten::batch_norm(x, None, None, w1, w2, training, 0.10, "
-            "0.00, True)\n"
-            "n5 = aten::add_.Tensor(x, w1)\nreturn(x)\n");
+  EXPECT_EQ(text(m), R"(%w1 = get_attr[mean]
+%w2 = get_attr[var]
+%n3 = call_function[aten::batch_norm](%x, None, None, %w1, %w2, training, 0.1, 1e-05, True)
+%n5 = call_function[aten::add_.Tensor](%x, %w1)
+return [%x]
+)");
 }
 
 // ---- raise_modules: Linear ----
@@ -125,9 +127,12 @@ TEST(RaiseModules, LinearAsStored) {
           c = b.weight("fc.bias", {4});
   Module m = b.finish({b.call("aten::linear", {x, w, c})});
   raise(m);
-  EXPECT_EQ(text(m), "n3 = Linear fc(x)\nreturn(n3)\n");
-  EXPECT_EQ(modules(m),
-            "Linear fc: weight=fc.weight bias=fc.bias in_features=3 out_features=4 bias=True");
+  EXPECT_EQ(text(m), R"(%n3 = call_module[fc](%x)
+return [%n3]
+)");
+  EXPECT_EQ(
+      modules(m),
+      "fc = nn.Linear(in_features=3, out_features=4, bias=True): weight=fc.weight, bias=fc.bias\n");
   EXPECT_EQ(m.dialect, Dialect::kNn);
 }
 
@@ -140,9 +145,12 @@ TEST(RaiseModules, MatMulAndAddAreOneLinearOnEitherSide) {
     NodeRef z = left ? b.call("aten::add.Tensor", {c, y}) : b.call("aten::add.Tensor", {y, c});
     Module m = b.finish({z});
     raise(m);
-    EXPECT_EQ(text(m), "n4 = Linear q(x)\nreturn(n4)\n");
+    EXPECT_EQ(text(m), R"(%n4 = call_module[q](%x)
+return [%n4]
+)");
     EXPECT_EQ(modules(m),
-              "Linear q: weight=q.weight^T bias=q.bias in_features=3 out_features=4 bias=True");
+              "q = nn.Linear(in_features=3, out_features=4, bias=True): weight=q.weight^T, "
+              "bias=q.bias\n");
   }
 }
 
@@ -153,7 +161,8 @@ TEST(RaiseModules, LoneFloatIsABiasAfterAll) {
   Module m = b.finish({b.call("aten::add.Tensor", {b.call("aten::matmul", {x, w}), c})});
   raise(m);
   EXPECT_EQ(modules(m),
-            "Linear out: weight=out.weight^T bias=out.bias in_features=3 out_features=1 bias=True");
+            "out = nn.Linear(in_features=3, out_features=1, bias=True): weight=out.weight^T, "
+            "bias=out.bias\n");
   EXPECT_EQ(m.tensors[1].role, Role::kParameter);
   EXPECT_TRUE(m.tensors[1].requires_grad);
 }
@@ -167,11 +176,16 @@ TEST(RaiseModules, AddOfAnotherShapeOrAUsedProductStaysApart) {
   NodeRef y = b.call("aten::matmul", {x, w});
   Module m = b.finish({wide, y, b.call("aten::add.Tensor", {y, c})});
   raise(m);
-  EXPECT_EQ(text(m),
-            "w3 = c\nn4 = Linear v(x)\nn5 = operator::add(n4, w3)\nn6 = Linear w(x)\n"
-            "n7 = operator::add(n6, w3)\nreturn(n5, n6, n7)\n");
+  EXPECT_EQ(text(m), R"(%w3 = get_attr[c]
+%n4 = call_module[v](%x)
+%n5 = call_function[operator::add](%n4, %w3)
+%n6 = call_module[w](%x)
+%n7 = call_function[operator::add](%n6, %w3)
+return [%n5, %n6, %n7]
+)");
   EXPECT_EQ(modules(m),
-            "Linear v: weight=v.weight^T in_features=3 out_features=1 bias=False");
+            "v = nn.Linear(in_features=3, out_features=1, bias=False): weight=v.weight^T\n"
+            "w = nn.Linear(in_features=3, out_features=4, bias=False): weight=w.weight^T\n");
 }
 
 TEST(RaiseModules, AddmmWithScalesStays) {
@@ -192,9 +206,15 @@ TEST(RaiseModules, TiedWeightsStayOneTensor) {
   NodeRef t = b.call("aten::permute", {b.again(0), ints({1, 0})});
   Module m = b.finish({b.call("aten::matmul", {e, t}, {}, {}, "/head/MatMul")});
   raise(m);
-  EXPECT_EQ(text(m), "n2 = Embedding emb(ids)\nn5 = Linear head.MatMul(n2)\nreturn(n5)\n");
-  EXPECT_EQ(modules(m),
-            "Linear head.MatMul: weight=emb.weight in_features=3 out_features=5 bias=False");
+  EXPECT_EQ(text(m), R"(%n2 = call_module[emb](%ids)
+%n5 = call_module[head.MatMul](%n2)
+return [%n5]
+)");
+  EXPECT_EQ(
+      modules(m),
+      "emb = nn.Embedding(num_embeddings=5, embedding_dim=3, padding_idx=None, "
+      "scale_grad_by_freq=False, sparse=False): weight=emb.weight\n"
+      "head.MatMul = nn.Linear(in_features=3, out_features=5, bias=False): weight=emb.weight\n");
   EXPECT_EQ(m.tensors.size(), 1u);
 }
 
@@ -204,9 +224,13 @@ TEST(RaiseModules, TransposedWeightIsSharedByModulesOnly) {
   NodeRef y = b.call("aten::matmul", {x, w}, {}, {}, "/a/MatMul");
   Module tied = b.finish({b.call("aten::matmul", {y, b.again(0)}, {}, {}, "/b/MatMul")});
   raise(tied);
-  EXPECT_EQ(text(tied), "n2 = Linear w(x)\nn4 = Linear b.MatMul(n2)\nreturn(n4)\n");
+  EXPECT_EQ(text(tied), R"(%n2 = call_module[w](%x)
+%n4 = call_module[b.MatMul](%n2)
+return [%n4]
+)");
   EXPECT_EQ(modules(tied),
-            "Linear b.MatMul: weight=w.weight^T in_features=3 out_features=3 bias=False");
+            "w = nn.Linear(in_features=3, out_features=3, bias=False): weight=w.weight^T\n"
+            "b.MatMul = nn.Linear(in_features=3, out_features=3, bias=False): weight=w.weight^T\n");
 
   ProgramBuilder c;
   x = c.input("x", {"N", "3"});
@@ -214,8 +238,11 @@ TEST(RaiseModules, TransposedWeightIsSharedByModulesOnly) {
   y = c.call("aten::matmul", {x, w});
   Module mixed = c.finish({c.call("aten::mul.Tensor", {y, w})});
   raise(mixed);
-  EXPECT_EQ(text(mixed),
-            "w1 = w.weight\nn2 = torch::matmul(x, w1)\nn3 = operator::mul(n2, w1)\nreturn(n3)\n");
+  EXPECT_EQ(text(mixed), R"(%w1 = get_attr[w.weight]
+%n2 = call_function[torch::matmul](%x, %w1)
+%n3 = call_function[operator::mul](%n2, %w1)
+return [%n3]
+)");
 }
 
 TEST(RaiseModules, OnlyParametersAreRaised) {
@@ -239,14 +266,13 @@ TEST(RaiseModules, Convolutions) {
                      {y, v, {}, ints({2, 2}), ints({0, 0}), ints({1, 1}), int64_t{2}});
   Module m = b.finish({z});
   raise(m);
-  EXPECT_EQ(modules(m),
-            "Conv2d conv: weight=conv.weight bias=conv.bias in_channels=4 out_channels=6 "
-            "kernel_size=[3, 5] stride=[2, 1] "
-            "padding=[1, 1] dilation=[1, 1] groups=2 bias=True");
-  EXPECT_EQ(modules(m),
-            "ConvTranspose2d up: weight=up.weight in_channels=6 out_channels=6 kernel_size=[2, 2] "
-            "stride=[2, 2] "
-            "padding=[0, 0] output_padding=[1, 1] dilation=[1, 1] groups=2 bias=False");
+  EXPECT_EQ(
+      modules(m),
+      "conv = nn.Conv2d(in_channels=4, out_channels=6, kernel_size=[3, 5], stride=[2, 1], "
+      "padding=[1, 1], dilation=[1, 1], groups=2, bias=True): weight=conv.weight, bias=conv.bias\n"
+      "up = nn.ConvTranspose2d(in_channels=6, out_channels=6, kernel_size=[2, 2], stride=[2, 2], "
+      "padding=[0, 0], output_padding=[1, 1], dilation=[1, 1], groups=2, bias=False): "
+      "weight=up.weight\n");
 }
 
 TEST(RaiseModules, BatchNormByRankOfItsInput) {
@@ -261,10 +287,10 @@ TEST(RaiseModules, BatchNormByRankOfItsInput) {
     raise(m);
     return m;
   };
-  EXPECT_EQ(modules(converted({"N", "4", "H", "W"}, Training{})),
-            "BatchNorm2d bn: weight=bn.weight bias=bn.bias running_mean=bn.running_mean "
-            "running_var=bn.running_var "
-            "num_features=4 eps=0.00 momentum=0.10 affine=True");
+  EXPECT_EQ(
+      modules(converted({"N", "4", "H", "W"}, Training{})),
+      "bn = nn.BatchNorm2d(num_features=4, eps=0.001, momentum=0.1, affine=True): "
+      "weight=bn.weight, bias=bn.bias, running_mean=bn.running_mean, running_var=bn.running_var\n");
   EXPECT_EQ(converted({"N", "4"}, Training{}).modules[0].type, "BatchNorm1d");
   EXPECT_EQ(converted({"N", "4", "L"}, Training{}).modules[0].type, "BatchNorm1d");
   EXPECT_EQ(converted({"N", "4", "D", "H", "W"}, Training{}).modules[0].type, "BatchNorm3d");
@@ -282,9 +308,11 @@ TEST(RaiseModules, Normalizations) {
   y = b.call("aten::instance_norm", {x, i, j, {}, {}, true, 0.1, 1e-5, true});
   Module m = b.finish({y, z});
   raise(m);
-  EXPECT_EQ(
-      text(m),
-      "n3 = LayerNorm ln(x)\nn6 = GroupNorm gn(n3)\nn9 = InstanceNorm2d in_(x)\nreturn(n9, n6)\n");
+  EXPECT_EQ(text(m), R"(%n3 = call_module[ln](%x)
+%n6 = call_module[gn](%n3)
+%n9 = call_module[in_](%x)
+return [%n9, %n6]
+)");
 }
 
 TEST(RaiseModules, DropoutOnlyWhereItFollowsTheMode) {
@@ -293,9 +321,10 @@ TEST(RaiseModules, DropoutOnlyWhereItFollowsTheMode) {
   NodeRef y = b.call("aten::dropout", {x, 0.25, Training{}}, {}, {}, "/drop/Dropout");
   Module m = b.finish({b.call("aten::dropout", {y, 0.25, true})});
   raise(m);
-  EXPECT_EQ(text(m),
-            "n1 = Dropout drop.Dropout(x)\nn2 = torch.nn.functional::dropout(n1, 0.25, "
-            "True)\nreturn(n2)\n");
+  EXPECT_EQ(text(m), R"(%n1 = call_module[drop.Dropout](%x)
+%n2 = call_function[torch.nn.functional::dropout](%n1, 0.25, True)
+return [%n2]
+)");
 }
 
 TEST(RaiseModules, NativeDropoutWhoseMaskNobodyReads) {
@@ -307,10 +336,12 @@ TEST(RaiseModules, NativeDropoutWhoseMaskNobodyReads) {
   Module m = b.finish(
       {b.call("operator::getitem", {z, int64_t{0}}), b.call("operator::getitem", {z, int64_t{1}})});
   raise(m);
-  EXPECT_EQ(text(m),
-            "n2 = Dropout n2(x)\nn3 = aten::native_dropout(n2, 0.25, training)\nn4 = "
-            "operator::getitem(n3, 0)\n"
-            "n5 = operator::getitem(n3, 1)\nreturn(n4, n5)\n");
+  EXPECT_EQ(text(m), R"(%n2 = call_module[n2](%x)
+%n3 = call_function[aten::native_dropout](%n2, 0.25, training)
+%n4 = call_function[operator::getitem](%n3, 0)
+%n5 = call_function[operator::getitem](%n3, 1)
+return [%n4, %n5]
+)");
 }
 
 TEST(RaiseModules, ViewsOfTheSlopeAreFollowed) {
@@ -319,8 +350,10 @@ TEST(RaiseModules, ViewsOfTheSlopeAreFollowed) {
   NodeRef v = b.call("aten::unsqueeze", {b.call("aten::unsqueeze", {w, int64_t{1}}), int64_t{-1}});
   Module m = b.finish({b.call("aten::prelu", {x, b.call("aten::reshape", {v, ints({4})})})});
   raise(m);
-  EXPECT_EQ(modules(m), "PReLU act: weight=act.weight num_parameters=4");
-  EXPECT_EQ(text(m), "n5 = PReLU act(x)\nreturn(n5)\n");
+  EXPECT_EQ(modules(m), "act = nn.PReLU(num_parameters=4): weight=act.weight\n");
+  EXPECT_EQ(text(m), R"(%n5 = call_module[act](%x)
+return [%n5]
+)");
 }
 
 TEST(RaiseModules, PreluTakesSlopesAsOnnxStoresThem) {
@@ -328,7 +361,7 @@ TEST(RaiseModules, PreluTakesSlopesAsOnnxStoresThem) {
   NodeRef x = b.input("x", {"N", "4", "H", "W"}), w = b.weight("act.weight", {4, 1, 1});
   Module m = b.finish({b.call("aten::_prelu_kernel", {x, w})});
   raise(m);
-  EXPECT_EQ(modules(m), "PReLU act: weight=act.weight num_parameters=4");
+  EXPECT_EQ(modules(m), "act = nn.PReLU(num_parameters=4): weight=act.weight\n");
   EXPECT_EQ(m.tensors[0].dims, std::vector<int64_t>{4});
 
   ProgramBuilder c;
@@ -351,12 +384,14 @@ TEST(RaiseModules, LstmNestsItsStates) {
   NodeRef cn = b.call("operator::getitem", {y, int64_t{2}});
   Module m = b.finish({out, hn, cn, b.call("aten::relu", {cn})});
   raise(m);
-  EXPECT_EQ(text(m),
-            "n5 = LSTM rnn(x, [h, c])\nn5_state = operator::getitem(n5, 1)\nn6 = "
-            "operator::getitem(n5, 0)\n"
-            "n7 = operator::getitem(n5_state, 0)\nn8 = operator::getitem(n5_state, 1)\nn9 = "
-            "torch::relu(n8)\n"
-            "return(n6, n7, n8, n9)\n");
+  EXPECT_EQ(text(m), R"(%n5 = call_module[rnn](%x, [%h, %c])
+%n5_state = call_function[operator::getitem](%n5, 1)
+%n6 = call_function[operator::getitem](%n5, 0)
+%n7 = call_function[operator::getitem](%n5_state, 0)
+%n8 = call_function[operator::getitem](%n5_state, 1)
+%n9 = call_function[torch::relu](%n8)
+return [%n6, %n7, %n8, %n9]
+)");
 }
 
 TEST(RaiseModules, PathsDoNotCollide) {
@@ -393,10 +428,13 @@ TEST(NnNames, KeepTheOverloadWhereTheCallWouldDiffer) {
   NodeRef f = b.call("aten::elu", {e, 1.0, 2.0});
   Module m = b.finish({f});
   use_nn_names(m);
-  EXPECT_EQ(text(m),
-            "n1 = aten::add.Tensor(x, x)\nn2 = operator::add(n1, n1)\nn3 = "
-            "aten::pow.Tensor_Scalar(n2, x)\n"
-            "n4 = torch.nn.functional::gelu(n3)\nn5 = aten::elu(n4, 1.00, 2.00)\nreturn(n5)\n");
+  EXPECT_EQ(text(m), R"(%n1 = call_function[aten::add.Tensor](%x, %x, alpha=2)
+%n2 = call_function[operator::add](%n1, %n1)
+%n3 = call_function[aten::pow.Tensor_Scalar](%n2, %x)
+%n4 = call_function[torch.nn.functional::gelu](%n3, approximate='tanh')
+%n5 = call_function[aten::elu](%n4, 1.0, 2.0)
+return [%n5]
+)");
 }
 
 }  // namespace

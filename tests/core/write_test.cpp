@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using fx::Argument;
 using fx::NodeRef;
+using weights::Mode;
 using Json = nlohmann::ordered_json;
 
 std::span<const uint8_t> bytes_of(const std::string& text) {
@@ -80,7 +81,7 @@ class WriteTest : public testing::Test {
 TEST(GraphJson, IsTheDocumentedForm) {
   fx::Module m = linear();
   m.metadata = {{"producer_name", "test"}};
-  EXPECT_EQ(graph_json(m, {Weights::kCopy, ""}), R"({
+  EXPECT_EQ(graph_json(m, {Mode::kCopy, ""}), R"({
 "format": "onnx2fx.graph",
 "version": "1.0",
 "generator": "onnx2fx 0.1.0",
@@ -152,7 +153,7 @@ TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {
   std::ofstream(model) << "bytes";
   m.sources = {{"unused", 1, 0}, {model.string(), 5, 1760000000000000001}};
   m.tensors[0].data.where = fx::FileRange{1, 8, 48};
-  Json reference = Json::parse(graph_json(m, {Weights::kReference, folder_ / "out" / "package"}));
+  Json reference = Json::parse(graph_json(m, {Mode::kReference, folder_ / "out" / "package"}));
   EXPECT_EQ(reference["tensors"][0]["data"].dump(), R"({"source":0,"offset":8,"length":48})");
   EXPECT_EQ(reference["tensors"][1]["data"].dump(), R"({"safetensors":"fc.bias"})");
   ASSERT_EQ(reference["sources"].size(), 1u);
@@ -161,7 +162,7 @@ TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {
   EXPECT_EQ(reference["sources"][0]["size"], 5);
   EXPECT_EQ(reference["sources"][0]["mtime_ns"], 1760000000000000001);
 
-  Json memory = Json::parse(graph_json(m, {Weights::kMemory, ""}));
+  Json memory = Json::parse(graph_json(m, {std::nullopt, ""}));
   EXPECT_EQ(memory["tensors"][1]["data"].dump(), R"({"memory":0})");
   ASSERT_EQ(memory["sources"].size(), 2u);
   EXPECT_EQ(memory["tensors"][0]["data"]["source"], 1);
@@ -169,12 +170,12 @@ TEST_F(WriteTest, SourcesAreListedOnceAndOnlyWhereUsed) {
   EXPECT_EQ(memory_buffers(m).size(), 1u);
 
   m.tensors[0].data.where = {};
-  EXPECT_TRUE(Json::parse(graph_json(m, {Weights::kMeta, ""}))["tensors"][0]["data"].is_null());
+  EXPECT_TRUE(Json::parse(graph_json(m, {Mode::kMeta, ""}))["tensors"][0]["data"].is_null());
   fs::remove(model);
   m.tensors[0].data.where = fx::FileRange{1, 8, 48};
   EXPECT_EQ(
       message([&] {
-        graph_json(m, {Weights::kReference, folder_});
+        graph_json(m, {Mode::kReference, folder_});
       }),
       "error: " + model.string() + ": expected the model's file, got: No such file or directory");
 }
@@ -187,8 +188,7 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
   NodeRef h = b.call("aten::matmul", {e, t}, {}, {}, "/head/MatMul"),
           v = b.weight("v.weight", {5, 2});
   fx::Module m = b.finish({b.call("aten::matmul", {h, v})});
-  fx::assign_paths(m);
-  fx::raise_modules(m);
+  fx::run_passes(m, {.dialect = fx::Dialect::kNn});
   m.tensors.push_back({"flag",
                        "flag",
                        "bool",
@@ -204,7 +204,7 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
                        false,
                        {std::make_shared<const std::string>(8, '\7')}});
   fs::path file = folder_ / "w.safetensors";
-  write_safetensors(m, Weights::kCopy, in_memory, file, "w");
+  write_safetensors(m, Mode::kCopy, in_memory, file, "w");
   std::string all = read(file);
   uint64_t length = 0;
   std::memcpy(&length, all.data(), 8);
@@ -242,7 +242,7 @@ TEST_F(WriteTest, WholeBlocksComeFirst) {
                          false,
                          {std::make_shared<const std::string>(size, path[0])}});
   }
-  write_safetensors(m, Weights::kCopy, in_memory, folder_ / "w", "w");
+  write_safetensors(m, Mode::kCopy, in_memory, folder_ / "w", "w");
   const std::string all = read(folder_ / "w");
   EXPECT_TRUE(all.substr(65536) == std::string(65536, 'b') + std::string(131072, 'd') +
                                        std::string(24, 'a') + std::string(20, 'c'));
@@ -295,9 +295,8 @@ TEST_F(WriteTest, SourcesThatEndEarlyAreRefusedAndLeaveNothing) {
     if (!range) return in_memory(data);
     return FileBytes{source.fd(), range->offset, range->length, "model.data"};
   };
-  EXPECT_EQ(
-      message([&] { write_package(m, Weights::kCopy, bytes, Json::object(), folder_ / "out"); }),
-      "error: model.data: expected 48 bytes at offset 8, got: 22 and the end of the file");
+  EXPECT_EQ(message([&] { write_package(m, Mode::kCopy, bytes, Json::object(), folder_ / "out"); }),
+            "error: model.data: expected 48 bytes at offset 8, got: 22 and the end of the file");
   EXPECT_EQ(entries(folder_), std::vector<std::string>{"model.data"});
 }
 
@@ -339,7 +338,7 @@ TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {
   fx::Module m = linear();
   m.tensors[1].dims = {5};
   EXPECT_EQ(message([&] {
-              write_package(m, Weights::kCopy, in_memory, Json::object(), folder_ / "a" / "b");
+              write_package(m, Mode::kCopy, in_memory, Json::object(), folder_ / "a" / "b");
             }),
             "error: weight 'fc.bias': expected 20 bytes, got 16");
   EXPECT_TRUE(entries(folder_).empty());
@@ -347,7 +346,7 @@ TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {
 
 TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
   fs::path out = folder_ / "new" / "out";
-  write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out / "");
+  write_package(linear(), Mode::kCopy, in_memory, Json{{"nodes", 1}}, out / "");
   std::vector<std::string> files = {"__init__.py", "_loader", "graph.json", "report.json",
                                     "weights.safetensors"};
   EXPECT_EQ(entries(out), files);
@@ -356,7 +355,7 @@ TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
   EXPECT_FALSE(read(out / "_loader" / "__init__.py").empty());
   fs::create_directory(out / "__pycache__");
   fs::create_directory(out / "_loader" / "__pycache__");
-  write_package(linear(), Weights::kCopy, in_memory, Json{{"nodes", 1}}, out);
+  write_package(linear(), Mode::kCopy, in_memory, Json{{"nodes", 1}}, out);
   EXPECT_EQ(entries(out), files);
   EXPECT_EQ(read(out / "graph.json"), graph);
   EXPECT_EQ(read(out / "weights.safetensors"), weights);
@@ -368,28 +367,28 @@ TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
 
 TEST_F(WriteTest, PackageWithTheLoaderBesideTheDataIsReplaced) {
   fs::path out = folder_ / "out";
-  write_package(linear(), Weights::kCopy, in_memory, Json::object(), out);
+  write_package(linear(), Mode::kCopy, in_memory, Json::object(), out);
   std::vector<std::string> files = entries(out);
   fs::remove_all(out / "_loader");
   for (const char* name : {"_leaves.py", "_loader.py", "_random_leaves.py", "_targets.py",
                            "_weightless.py", "_weights.py"}) {
     std::ofstream(out / name) << "pass";
   }
-  write_package(linear(), Weights::kCopy, in_memory, Json::object(), out);
+  write_package(linear(), Mode::kCopy, in_memory, Json::object(), out);
   EXPECT_EQ(entries(out), files);
 }
 
 TEST_F(WriteTest, WeightlessPackageHasNoWeights) {
   fx::Module m = linear();
   for (fx::Tensor& t : m.tensors) t.data.where = {};
-  write_package(m, Weights::kMeta, in_memory, Json::object(), folder_ / "out");
+  write_package(m, Mode::kMeta, in_memory, Json::object(), folder_ / "out");
   EXPECT_FALSE(fs::exists(folder_ / "out" / "weights.safetensors"));
 }
 
 TEST_F(WriteTest, ForeignFoldersAreRefused) {
   std::ofstream(folder_ / "notes.txt") << "mine";
   EXPECT_EQ(
-      message([&] { write_package(linear(), Weights::kCopy, in_memory, Json::object(), folder_); }),
+      message([&] { write_package(linear(), Mode::kCopy, in_memory, Json::object(), folder_); }),
       "error: " + folder_.string() +
           ": expected an empty folder or an FX package, got one with 'notes.txt'\n"
           "  note: choose another folder, or remove it");
@@ -398,7 +397,7 @@ TEST_F(WriteTest, ForeignFoldersAreRefused) {
             "error: " + file.string() +
                 ": expected a folder or nothing, got a file\n  note: choose another folder, or "
                 "remove it");
-  write_package(linear(), Weights::kCopy, in_memory, Json::object(), folder_ / "out");
+  write_package(linear(), Mode::kCopy, in_memory, Json::object(), folder_ / "out");
   std::ofstream(folder_ / "out" / "model.onnx") << "mine";
   EXPECT_EQ(message([&] { check_folder(folder_ / "out"); }),
             "error: " + (folder_ / "out").string() +

@@ -103,6 +103,27 @@ def test_keep_going_keeps_them_as_nodes():
         module(torch.ones(2))
 
 
+def test_budget_is_spent_and_raised():
+    calls = [f"f.F{i}" for i in range(1, 15)] + ["Relu"]
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17, "f" : 1]> '
+        "g (float[2] x) => (float[2] y) { y = f.F0(x) }\n"
+        + "".join(
+            f'<opset_import: ["" : 17, "f" : 1], domain: "f"> F{i} (a) => (c) '
+            f"{{ b = {call}(a) c = {call}(b) }}\n"
+            for i, call in enumerate(calls)
+        )
+    )
+    with pytest.raises(ConversionError) as caught:
+        convert_onnx_to_fx(model)
+    assert caught.value.diagnostics[0].what == (
+        "expanded bodies: expected at most 23100 from a model of 31 nodes, got more: "
+        "function 'f.F14' was expanded 11548 times, into 46188 nodes"
+    )
+    module = convert_onnx_to_fx(model, budget=2)
+    assert len(module.graph.nodes) == 2**15 + 2
+
+
 @pytest.mark.parametrize("data", [b"", b"not a model", models.mlp().SerializeToString()[:200]])
 def test_what_is_no_model_is_refused(data):
     with pytest.raises(ConversionError) as caught:

@@ -1,14 +1,10 @@
-"""Every row of core/fx/nn_dialect.cpp: the loader allows the name, and it is the same call as the overload."""
-
-import pathlib
-import re
+"""Every row of core/fx/nn_names.def: it is the same call as the overload."""
 
 import pytest
 import torch
-from onnx_to_fx.loader import targets
+from onnx_to_fx.loader import targets, vocabulary
 
-TABLE = pathlib.Path(__file__).parents[2] / "core/fx/nn_dialect.cpp"
-ROWS = re.findall(r'\{"(aten::[^"]+)", "([^"]+)"', TABLE.read_text())
+ROWS = list(vocabulary.NN_NAMES.items())
 
 torch.manual_seed(0)
 T = torch.randn

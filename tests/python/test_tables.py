@@ -1,30 +1,26 @@
-"""The lists of the C++ side and of the loader say the same."""
+"""The tables that C++ includes, as the loader reads them: each name is one that torch has."""
 
 import inspect
-import pathlib
 import re
 
 import pytest
-from onnx_to_fx.loader import targets
+import safetensors.torch
+import torch
+from onnx_to_fx.loader import targets, vocabulary
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-LEAVES = (ROOT / "core/fx/leaf_schemas.txt").read_text()
-
-
-def nn_names():
-    text = (ROOT / "core/fx/nn_dialect.cpp").read_text()
-    return sorted(set(re.findall(r'"((?:torch|torch\.nn\.functional|operator)::\w+)"', text)))
+TARGETS = {*vocabulary.NUMBER_OPERATORS, *vocabulary.HIGHER_ORDER, *vocabulary.NN_NAMES.values()}
 
 
-@pytest.mark.parametrize("target", nn_names())
-def test_the_loader_knows_every_name_of_the_nn_dialect(target):
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_every_target_is_callable(target):
     assert callable(targets.resolve(target))
 
 
-@pytest.mark.parametrize("schema", [line for line in LEAVES.splitlines() if "onnx2fx::" in line])
-def test_every_leaf_has_a_function_of_its_signature(schema):
-    name, parameters = re.match(r"onnx2fx::(\w+)\((.*)\) ->", schema).groups()
-    expected = [p.split("=")[0].split()[-1] for p in parameters.split(", ") if p not in ("", "*")]
+@pytest.mark.parametrize("name", sorted(vocabulary.LEAVES))
+def test_every_leaf_has_a_function_of_its_signature(name):
+    _, schema = vocabulary.LEAVES[name]
+    parameters = re.match(r"\((.*)\) ->", schema)[1].split(", ")
+    expected = [p.split("=")[0].split()[-1] for p in parameters if p not in ("", "*")]
     function = targets.resolve("onnx2fx::" + name)
     assert [p.rstrip("_") for p in inspect.signature(function).parameters] == expected
 
@@ -32,8 +28,21 @@ def test_every_leaf_has_a_function_of_its_signature(schema):
 def test_no_leaf_lacks_a_schema():
     functions = {
         name
-        for module in targets._LEAVES
-        for name, f in vars(module).items()
-        if inspect.isfunction(f) and not name.startswith("_") and f.__module__ == module.__name__
+        for family in targets._FAMILIES.values()
+        for name, f in vars(family).items()
+        if inspect.isfunction(f) and not name.startswith("_") and f.__module__ == family.__name__
     }
-    assert functions == set(re.findall(r"onnx2fx::(\w+)\(", LEAVES))
+    assert functions == set(vocabulary.LEAVES)
+
+
+@pytest.mark.parametrize("name", sorted(vocabulary.MODULES))
+def test_every_module_is_of_torch(name):
+    assert issubclass(getattr(torch.nn, name), torch.nn.Module)
+
+
+def test_dtypes_of_safetensors_are_those_of_the_library():
+    theirs = {k: str(v).removeprefix("torch.") for k, v in safetensors.torch._TYPES.items()}
+    shared = vocabulary.SAFETENSORS.keys() & theirs.keys()
+    assert len(shared) >= 15
+    assert {k: vocabulary.SAFETENSORS[k] for k in shared} == {k: theirs[k] for k in shared}
+    assert set(vocabulary.SAFETENSORS.values()) == vocabulary.DTYPES - {"complex128"}

@@ -2,19 +2,13 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
 #include <string>
-#include <string_view>
 
 #include "core/runtime/callables.hpp"
 #include "core/runtime/coerce.hpp"
 #include "core/runtime/number_text.hpp"
 #include "core/runtime/strings.hpp"
 #include "tests/runtime/program_builder.hpp"
-
-namespace onnx2fx::embedded {
-extern const std::string_view leaf_schemas_txt;
-}
 
 namespace onnx2fx::runtime {
 namespace {
@@ -37,15 +31,6 @@ c10::IValue apply(const std::string& leaf, std::vector<c10::IValue> inputs, List
 c10::IValue texts(Texts items) {
   const int64_t count = static_cast<int64_t>(items.size());
   return make_strings({count}, std::move(items));
-}
-
-TEST(Leaves, EverySchemaHasAFunction) {
-  std::istringstream lines{std::string(embedded::leaf_schemas_txt)};
-  for (std::string line; std::getline(lines, line);) {
-    const std::string target = line.substr(0, line.find('('));
-    if (!target.starts_with("onnx2fx::")) continue;
-    EXPECT_TRUE(find_leaf(target).call) << target;
-  }
 }
 
 TEST(Strings, EqualBroadcasts) {

@@ -2,6 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
+#include <span>
+#include <string_view>
+#include <type_traits>
 
 #include "core/fx/print.hpp"
 #include "core/include/onnx2fx/convert.hpp"
@@ -19,70 +22,34 @@ namespace {
 
 enum ExitCode { kOk = 0, kConversion = 1, kUsage = 2, kPlugin = 3 };
 
-template <class E>
-using Choices = std::vector<std::pair<std::string, E>>;
-
-/// An option's value is one of these words.
-template <class E>
-CLI::Validator one_of(const Choices<E>& choices) {
-  return {[choices](std::string& given) -> std::string {
-            std::string words;
-            for (const auto& [word, value] : choices) {
-              if (word == given) {
-                given = std::to_string(static_cast<int>(value));
+/// An option's value is one of these words, by enumerator.
+CLI::Validator one_of(std::span<const std::string_view> words) {
+  return {[words](std::string& given) -> std::string {
+            std::string all;
+            for (size_t i = 0; i < words.size(); ++i) {
+              if (words[i] == given) {
+                given = std::to_string(i);
                 return "";
               }
-              words += (words.empty() ? "" : ", ") + word;
+              all += (i ? ", " : "") + std::string(words[i]);
             }
-            return "expected one of " + words + ", got '" + given + "'";
+            return "expected one of " + all + ", got '" + given + "'";
           },
           ""};
 }
 
-void add_plugin_options(CLI::App& app, plugin::Options& p) {
-  app.add_option("--plugin", p.descriptors,
-                 "Descriptor of one plugin (NAME.onnx2fx.json); may be repeated")
-      ->type_name("FILE");
-  app.add_option("--plugin-dir", p.directories, "Folder of plugin descriptors; may be repeated")
-      ->type_name("DIR");
-  app.add_option("--manifest", p.manifest, "Op-set manifest")->type_name("FILE");
-  app.add_option("--op-set", p.op_set, "Op set of the manifest")->type_name("NAME");
-  app.add_option("--allow-override", p.allow_override,
-                 "Plugin that may take over built-in operators")
-      ->type_name("ID");
-  app.add_flag("!--no-default-plugins", p.default_plugins,
-               "Only plugins named on the command line or in the manifest");
-  app.add_flag("--safe-mode", p.safe_mode, "Only built-in plugins");
-  app.add_flag("--allow-insecure-plugins", p.allow_insecure,
-               "Accept plugin files that others can write");
-}
-
-void add_convert_options(CLI::App& app, Options& o) {
-  add_plugin_options(app, o.plugins);
-  const Choices<weights::Mode> modes{{"reference", weights::Mode::kReference},
-                                     {"copy", weights::Mode::kCopy},
-                                     {"meta", weights::Mode::kMeta},
-                                     {"random", weights::Mode::kRandom}};
-  app.add_option("--weights", o.weights,
-                 "Where the package's weights are: reference (the model's own file, default), "
-                 "copy, meta, random")
-      ->transform(one_of(modes))
-      ->type_name("MODE");
-  app.add_option("--weights-root", o.weight_roots,
-                 "Folder that the model's external data may lie in, too, through symbolic or hard "
-                 "links; may be repeated. Without it, nothing outside the model's folder is read")
-      ->type_name("DIR");
-  app.add_option("--seed", o.seed, "Of random weights (default 0)")->type_name("N");
-  const Choices<fx::Dialect> dialects{{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}};
-  app.add_option("--dialect", o.dialect, "nn: torch.nn modules (default); aten: ATen calls only")
-      ->transform(one_of(dialects))
-      ->type_name("DIALECT");
-  app.add_option("--trainable", o.trainable, "Tensors that become parameters")->type_name("GLOB");
-  app.add_option("--frozen", o.frozen, "Parameters that get no gradient")->type_name("GLOB");
-  app.add_flag("--keep-going", o.keep_going,
-               "Keep what cannot be lowered as opaque nodes, for analysis");
-  app.add_flag("--allow-unresolved", o.allow_unresolved,
-               "Accept torch ops that no descriptor declares");
+/// Of the whole conversion, or of its plugins alone.
+template <class O>
+void add_options(CLI::App& app, O& options) {
+  for_each_option(options, [&]<class T>(T& member, const Spelling& s) {
+    if (!*s.flag) return;
+    if constexpr (std::is_same_v<T, bool>) {
+      app.add_flag(s.flag, member, s.help);
+    } else {
+      CLI::Option* option = app.add_option(s.flag, member, s.help)->type_name(s.argument);
+      if constexpr (std::is_enum_v<T>) option->transform(one_of(words_of(member)));
+    }
+  });
 }
 
 void print_warnings(const Report& report) {
@@ -148,13 +115,13 @@ int run(int argc, char** argv) {
   app.add_option("model", model, "ONNX model")->type_name("MODEL.onnx");
   app.add_option("-o,--output", out, "Folder of the FX package to write")->type_name("DIR");
   app.add_flag("--debug", debug, "Print the FX program");
-  add_convert_options(app, options);
+  add_options(app, options);
 
   CLI::App* inspect =
       app.add_subcommand("inspect", "What is in a model, who would lower it, what is missing");
   inspect->add_option("model", model, "ONNX model")->required();
   inspect->add_flag("--json", json, "For machines");
-  add_convert_options(*inspect, options);
+  add_options(*inspect, options);
 
   verify::VerifyOptions verification;
   CLI::App* check = app.add_subcommand(
@@ -167,15 +134,15 @@ int run(int argc, char** argv) {
   check->add_option("--rtol", verification.tolerance.rtol, "Relative tolerance");
   check->add_option("--atol", verification.tolerance.atol, "Absolute tolerance");
   check->add_flag("--json", json, "For machines");
-  add_convert_options(*check, options);
+  add_options(*check, options);
 
   CLI::App* ops =
       app.add_subcommand("ops", "Operators that this installation lowers, and who provides them");
   ops->add_flag("--json", json, "For machines");
-  add_plugin_options(*ops, options.plugins);
+  add_options(*ops, options.plugins);
   CLI::App* plugins = app.add_subcommand("plugins", "Plugins found, loading none");
   plugins->add_flag("--json", json, "For machines");
-  add_plugin_options(*plugins, options.plugins);
+  add_options(*plugins, options.plugins);
   CLI::App* plugin = app.add_subcommand("plugin", "For authors of plugins");
   plugin->require_subcommand(1);
   std::string library, folder, id;

@@ -1,12 +1,16 @@
-// The native part of onnx_to_fx: one conversion, and its result as data that its loader builds from.
+// The native part of onnx_to_fx: one conversion, and its result as data for the loader.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <map>
+#include <algorithm>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -33,7 +37,7 @@ class Result {
 
   nb::bytes graph_json() const {
     std::string text =
-        write::graph_json(conversion_->module, {.weights = write::Weights::kMemory, .folder = {}});
+        write::graph_json(conversion_->module, {.weights = std::nullopt, .folder = {}});
     return nb::bytes(text.data(), text.size());
   }
 
@@ -72,41 +76,26 @@ class Result {
   std::vector<std::shared_ptr<const std::string>> buffers_;
 };
 
+/// An option's value from Python, or a word's place among the words of its option.
 template <class T>
-T one_of(const std::string& what, const std::string& word, const std::map<std::string, T>& words) {
-  auto found = words.find(word);
-  if (found == words.end())
-    throw nb::value_error((what + ": unknown value '" + word + "'").c_str());
-  return found->second;
-}
-
-template <class T>
-void take(const nb::kwargs& kwargs, const char* name, T& value) {
-  if (kwargs.contains(name)) value = nb::cast<T>(kwargs[name]);
+T value_of(const Spelling& spelling, const nb::handle& given) {
+  if constexpr (std::is_enum_v<T>) {
+    const auto word = nb::cast<std::string>(given), what = std::string(spelling.keyword);
+    const std::span<const std::string_view> words = words_of(T{});
+    const auto found = std::ranges::find(words, word);
+    if (found == words.end())
+      throw nb::value_error((what + ": unknown value '" + word + "'").c_str());
+    return static_cast<T>(found - words.begin());
+  } else {
+    return nb::cast<T>(given);
+  }
 }
 
 Options options_of(const nb::kwargs& kwargs) {
   Options options;
-  std::string weights = "reference", dialect = "nn";
-  take(kwargs, "plugin_dirs", options.plugins.directories);
-  take(kwargs, "builtin_directory", options.plugins.builtin_directory);
-  take(kwargs, "manifest", options.plugins.manifest);
-  take(kwargs, "op_set", options.plugins.op_set);
-  take(kwargs, "trainable", options.trainable);
-  take(kwargs, "frozen", options.frozen);
-  take(kwargs, "keep_going", options.keep_going);
-  take(kwargs, "training", options.training);
-  take(kwargs, "weight_roots", options.weight_roots);
-  take(kwargs, "seed", options.seed);
-  take(kwargs, "weights", weights);
-  take(kwargs, "dialect", dialect);
-  options.weights = one_of<weights::Mode>("weights", weights,
-                                          {{"reference", weights::Mode::kReference},
-                                           {"copy", weights::Mode::kCopy},
-                                           {"meta", weights::Mode::kMeta},
-                                           {"random", weights::Mode::kRandom}});
-  options.dialect = one_of<fx::Dialect>("dialect", dialect,
-                                        {{"nn", fx::Dialect::kNn}, {"aten", fx::Dialect::kAten}});
+  for_each_option(options, [&]<class T>(T& member, const Spelling& s) {
+    if (*s.keyword && kwargs.contains(s.keyword)) member = value_of<T>(s, kwargs[s.keyword]);
+  });
   return options;
 }
 

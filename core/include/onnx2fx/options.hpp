@@ -1,9 +1,12 @@
-// What the user of a conversion chooses.
+// What the user of a conversion chooses. A new option is a member, and a row of for_each_option
+// below; Python's is an argument of convert_onnx_to_fx as well.
 #ifndef ONNX2FX_OPTIONS_HPP_
 #define ONNX2FX_OPTIONS_HPP_
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/fx/program.hpp"
@@ -36,6 +39,8 @@ enum class Mode : uint8_t {
   kMeta,       ///< none: the module's parameters are on the meta device
   kRandom      ///< random numbers of the right shape: see Options::seed
 };
+/// What the command, Python and graph.json call them, by mode.
+inline constexpr std::string_view kModeWords[] = {"reference", "copy", "meta", "random"};
 
 }  // namespace weights
 
@@ -46,12 +51,71 @@ struct Options {
       weight_roots;   ///< folders besides the model's own that may hold external data
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
-  bool training = false;          ///< aten dialect: the mode baked into dropout and batch_norm
-  bool keep_going = false;        ///< keep what cannot be lowered as onnx2fx::opaque nodes
-  bool allow_unresolved = false;  ///< accept torch ops that no descriptor declares
-  std::vector<std::string> trainable,
-      frozen;  ///< globs (see glob.hpp) of tensor names; they overrule every role
+  bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
+  bool keep_going = false;  ///< keep what cannot be lowered as onnx2fx::opaque nodes
+  /// Times the usual budget of expanded bodies and of nodes, which is in proportion to the model's
+  /// size and ends a conversion that would not end in reasonable time.
+  uint32_t budget = 1;
+  bool allow_unresolved = false;               ///< accept torch ops that no descriptor declares
+  std::vector<std::string> trainable, frozen;  ///< globs (glob.hpp) of tensor names; they overrule every role
 };
+
+// ---- the options outside C++: the command line and Python's convert_onnx_to_fx know these rows
+
+/// How one is spelled.
+struct Spelling {
+  const char* keyword;   ///< in Python; empty: it has none
+  const char* flag;      ///< of the command; empty: it has none
+  const char* argument;  ///< what follows the flag; empty: nothing does
+  const char* help;
+};
+
+/// visit(member, Spelling) for each.
+template <class Visit>
+void for_each_option(plugin::Options& o, Visit&& visit) {
+  visit(o.descriptors, Spelling{"", "--plugin", "FILE",
+                                "Descriptor of one plugin (NAME.onnx2fx.json); may be repeated"});
+  visit(o.directories, Spelling{"plugin_dirs", "--plugin-dir", "DIR",
+                                "Folder of plugin descriptors; may be repeated"});
+  visit(o.builtin_directory, Spelling{"builtin_directory", "", "", ""});
+  visit(o.manifest, Spelling{"manifest", "--manifest", "FILE", "Op-set manifest"});
+  visit(o.op_set, Spelling{"op_set", "--op-set", "NAME", "Op set of the manifest"});
+  visit(o.allow_override,
+        Spelling{"", "--allow-override", "ID", "Plugin that may take over built-in operators"});
+  visit(o.default_plugins, Spelling{"", "!--no-default-plugins", "",
+                                    "Only plugins named on the command line or in the manifest"});
+  visit(o.safe_mode, Spelling{"", "--safe-mode", "", "Only built-in plugins"});
+  visit(o.allow_insecure,
+        Spelling{"", "--allow-insecure-plugins", "", "Accept plugin files that others can write"});
+}
+template <class Visit>
+void for_each_option(Options& o, Visit&& visit) {
+  for_each_option(o.plugins, visit);
+  visit(o.weights, Spelling{"weights", "--weights", "MODE",
+                            "Where the package's weights are: reference (the model's own file, "
+                            "default), copy, meta, random"});
+  visit(o.weight_roots, Spelling{"weight_roots", "--weights-root", "DIR",
+                                 "Folder that the model's external data may lie in, too, through "
+                                 "symbolic or hard links; may be repeated. Without it, nothing "
+                                 "outside the model's folder is read"});
+  visit(o.seed, Spelling{"seed", "--seed", "N", "Of random weights (default 0)"});
+  visit(o.dialect, Spelling{"dialect", "--dialect", "DIALECT",
+                            "nn: torch.nn modules (default); aten: ATen calls only"});
+  visit(o.training, Spelling{"training", "", "", ""});
+  visit(o.trainable,
+        Spelling{"trainable", "--trainable", "GLOB", "Tensors that become parameters"});
+  visit(o.frozen, Spelling{"frozen", "--frozen", "GLOB", "Parameters that get no gradient"});
+  visit(o.keep_going, Spelling{"keep_going", "--keep-going", "",
+                               "Keep what cannot be lowered as opaque nodes, for analysis"});
+  visit(o.budget, Spelling{"budget", "--budget", "N",
+                           "Times the usual budget of nodes and expanded bodies that a model of "
+                           "its size has"});
+  visit(o.allow_unresolved,
+        Spelling{"", "--allow-unresolved", "", "Accept torch ops that no descriptor declares"});
+}
+/// The words of an option that is one of a few.
+constexpr std::span<const std::string_view> words_of(weights::Mode) { return weights::kModeWords; }
+constexpr std::span<const std::string_view> words_of(fx::Dialect) { return fx::kDialectWords; }
 
 }  // namespace onnx2fx
 

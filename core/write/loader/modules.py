@@ -8,14 +8,14 @@ from typing import Any, Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from . import targets
 from .errors import PackageError
 from .targets import dtype_of, identifier, named
+from .vocabulary import MODULES
 
 
 def nn_module(entry: Mapping[str, Any], tensor: Callable[[int], torch.Tensor]) -> nn.Module:
     """The module of an entry of document["modules"]; `tensor` gives a tensor by its index."""
-    cls = named("module type", entry["type"], targets.MODULES, nn)
+    cls = named("module type", entry["type"], MODULES, nn)
     arguments = {identifier(k): _plain(v) for k, v in entry["args"].items()}
     if not entry["tensors"]:
         return cls(**arguments)

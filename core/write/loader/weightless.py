@@ -11,6 +11,7 @@ import torch
 from torch import fx, nn
 
 from .targets import dtype_of
+from .vocabulary import WEIGHT_MODES
 
 if TYPE_CHECKING:
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -37,7 +38,7 @@ def chosen_weights(weights: str | None) -> str:
     around = _chosen.get()
     if weights is None:
         return around or ("fake" if _active_fake_mode() else "reference")
-    if around and weights in ("reference", "copy", "random"):
+    if around and weights in WEIGHT_MODES and weights != "meta":
         raise ValueError(
             "weights: expected 'meta' or 'fake' inside weightless_onnx_loader, "
             f"got {weights!r}; leave it out there, or convert outside"

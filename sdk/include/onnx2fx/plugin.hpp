@@ -59,35 +59,11 @@ inline std::string_view view(o2fx_str s) { return {s.data, static_cast<size_t>(s
 
 // ---- values ----
 
-/// onnx.TensorProto.DataType.
+/// onnx.TensorProto.DataType: kFloat, kBfloat16, kInt64...
 enum DataType : int32_t {
   kUndefined = 0,
-  kFloat,
-  kUint8,
-  kInt8,
-  kUint16,
-  kInt16,
-  kInt32,
-  kInt64,
-  kString,
-  kBool,
-  kFloat16,
-  kDouble,
-  kUint32,
-  kUint64,
-  kComplex64,
-  kComplex128,
-  kBfloat16,
-  kFloat8e4m3fn,
-  kFloat8e4m3fnuz,
-  kFloat8e5m2,
-  kFloat8e5m2fnuz,
-  kUint4,
-  kInt4,
-  kFloat4e2m1,
-  kFloat8e8m0,
-  kUint2,
-  kInt2
+#define O2FX_ONNX_DTYPE(number, onnx, sdk, bits, carrier) sdk = number,
+#include "onnx2fx/dtypes.def"
 };
 constexpr bool is_float8(int32_t d) {
   return (d >= kFloat8e4m3fn && d <= kFloat8e5m2fnuz) || d == kFloat8e8m0;
@@ -186,6 +162,9 @@ class Arg {
   }
   /// Strings are borrowed: they must outlive the call.
   Arg(const std::vector<std::string_view>& l) {
+    list(l, [](std::string_view s) { return Arg(s).raw(); });
+  }
+  Arg(const std::vector<std::string>& l) {
     list(l, [](std::string_view s) { return Arg(s).raw(); });
   }
   Arg(const o2fx_arg& a) : raw_(a) {}

@@ -25,6 +25,7 @@ from .loader.errors import (
     UnsupportedOperatorError,
 )
 from .loader.strings import Strings
+from .loader.vocabulary import DIALECTS, WEIGHT_MODES
 from .loader.weightless import (
     chosen_weights,
     dynamic_shapes,
@@ -73,6 +74,7 @@ def convert_onnx_to_fx(
     trainable: Iterable[str] = (),
     frozen: Iterable[str] = (),
     keep_going: bool = False,
+    budget: int = 1,
     training: bool = False,
 ) -> fx.GraphModule:
     """Converts a model; its inputs become those of the module, by position or by name.
@@ -96,6 +98,7 @@ def convert_onnx_to_fx(
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
       keep_going: nodes that cannot be lowered stay as nodes that raise when they are run: their
         operator is unknown, or a value that it needs lies in a data file that is missing.
+      budget: times the usual budget of nodes and expanded bodies that a model of its size has.
       training: the mode that the module starts in; the "aten" dialect keeps it for good.
 
     Raises:
@@ -106,7 +109,7 @@ def convert_onnx_to_fx(
     from . import _native
 
     weights = chosen_weights(weights)
-    _one_of("weights", weights, ("reference", "copy", "meta", "fake", "random"))
+    _one_of("weights", weights, (*WEIGHT_MODES, "fake"))
     options = dict(
         plugin_dirs=[os.fspath(d) for d in plugin_dirs],
         builtin_directory=_builtin_plugins(),
@@ -114,12 +117,13 @@ def convert_onnx_to_fx(
         op_set=op_set or "",
         weights="meta" if weights == "fake" else weights,
         weight_roots=[os.fspath(d) for d in weight_roots],
-        dialect=_one_of("dialect", dialect, ("nn", "aten")),
+        dialect=_one_of("dialect", dialect, DIALECTS),
         trainable=list(trainable),
         frozen=list(frozen),
         keep_going=keep_going,
         training=training,
         seed=seed,
+        budget=budget,
     )
     conversion = _convert(_native, model, directory, options)
     document = json.loads(conversion.graph_json())

@@ -12,6 +12,7 @@ import torch
 
 from . import loader, sharding
 from .loader import safetensors, weights
+from .loader.vocabulary import SAFETENSORS
 
 # Offsets and shape of a part of a stored tensor; None: all of it.
 Block = Optional[tuple[tuple[int, ...], tuple[int, ...]]]
@@ -181,7 +182,7 @@ def _of_safetensors(label: str, files: Sequence[str]) -> Source:
                 first = files[tensors[key].data["source"]]
                 raise ValueError(f"{label}: tensor {key!r}: stands in {first} and in {path}")
             data = {"source": i, "offset": offset, "length": length}
-            name = safetensors.DTYPES.get(dtype, dtype)
+            name = SAFETENSORS.get(dtype, dtype)
             tensors[key] = Stored(key, name, tuple(shape), data, None, key in transposed)
     sources = [{"path": f, "size": None, "mtime_ns": None} for f in files]
     return _Document(label, list(tensors.values()), sources, files)

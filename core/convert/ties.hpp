@@ -1,0 +1,23 @@
+// Weights that the exporter stored twice, the second time transposed, become one again.
+#ifndef ONNX2FX_CORE_CONVERT_TIES_HPP_
+#define ONNX2FX_CORE_CONVERT_TIES_HPP_
+
+#include <onnx/onnx_pb.h>
+
+#include "core/build/builder.hpp"
+#include "core/build/tensors.hpp"
+#include "core/fx/program.hpp"
+
+namespace onnx2fx::conversion {
+
+/// Finds a matrix that is another one transposed and reads it through aten::t instead. Either the
+/// exporter's metadata names the other one as the operand of the call, or the other one is the
+/// table of an embedding and this one the right operand of a product, as in models that predict
+/// what they embed; and the bytes are equal. (Of bytes that are absent the metadata is believed.)
+/// entries[i] made tensors[i]; the tensor that is read no more stays, dead.
+void tie_transposed(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                    const onnx::GraphProto& graph, Tensors& tensors);
+
+}  // namespace onnx2fx::conversion
+
+#endif

@@ -1,0 +1,124 @@
+// Leaves of the loader's runtime. What returns the results of a sub-program is typed where programs
+// are known: core/build/control_types.cpp.
+#include <onnx/onnx_pb.h>
+
+#include "core/shapes/rules/families.hpp"
+
+namespace onnx2fx::conversion {
+namespace {
+
+using D = onnx::TensorProto;
+
+// A tensor of strings, or of what is told of each, of the first argument's shape.
+//   string, bool, int64: dtype
+Returned strings(const Call& c) {
+  const int32_t dtype = c.says("bool") ? D::BOOL : c.says("int64") ? D::INT64 : int32_t{D::STRING};
+  return tensor_of(c.dtype(dtype), c.self().dims);
+}
+
+Returned strings_joined(const Call& c) {
+  const auto &a = c.self().dims, &b = c.tensor(c.schema.arguments[1].name).dims;
+  std::optional<Dims> dims;
+  if (a && b) dims = Sizes::broadcast(*a, *b);
+  return tensor_of(c.says("bool") ? D::BOOL : int32_t{D::STRING}, std::move(dims));
+}
+
+Returned strings_constant(const Call& c) { return tensor_of(D::STRING, c.integers("shape")); }
+
+// Stop words go: one axis less long.
+Returned strings_normalized(const Call& c) {
+  auto dims = c.self().dims;
+  if (dims && !dims->empty()) dims->back().reset();
+  return tensor_of(D::STRING, std::move(dims));
+}
+
+// The parts, padded to the longest, and how many there are of each.
+Returned strings_split(const Call& c) {
+  auto dims = c.self().dims;
+  if (dims) dims->emplace_back();
+  return Types{tensor_of(D::STRING, std::move(dims)), tensor_of(D::INT64, c.self().dims)};
+}
+
+Returned strings_taken(const Call& c) {
+  return tensor_of(D::STRING, c.tensor("index").dims);
+}
+
+Returned strings_positions(const Call& c) {
+  const Call::Tensors all = c.tensors("xs");
+  Types r;
+  for (const Type& t : all.types) r.push_back(tensor_of(D::INT64, t.dims));
+  return {std::move(r), all.open};
+}
+
+// [height, width, channels]
+Returned image(const Call& c) {
+  const bool gray = c.operand("pixel_format").text == "Grayscale";
+  return tensor_of(D::UINT8, Dims{MaybeSym(), MaybeSym(), Sym(gray ? 1 : 3)});
+}
+
+Returned optional_element(const Call& c) {
+  const Operand& o = c.operand("value");
+  if (o.kind != Operand::Kind::kValue) return Type{};
+  if (o.type->kind == O2FX_KIND_OPTIONAL) return o.type->elem ? *o.type->elem : Type{};
+  return *o.type;
+}
+
+Returned has_element(const Call&) { return tensor_of(D::BOOL, Dims{}); }
+
+// A sequence with an element more or less.
+Returned sequence(const Call& c) {
+  const Call::Tensors all = c.tensors("sequence");
+  std::optional<Type> element;
+  Types each = all.types;
+  if (c.operand("element").kind == Operand::Kind::kValue) each.push_back(*c.operand("element").type);
+  for (const Type& t : each) element = element ? common(*element, t) : t;
+  return {{element.value_or(Type{})}, true};
+}
+
+// Of a map, as a row [1, C]; strings where no dtype is asked for.
+Returned map_row(const Call& c) {
+  MaybeSym columns = c.integer("width");
+  for (const char* keys : {"integers", "texts"})
+    if (const Operand& o = c.operand(keys); !o.items.empty())
+      columns = Sym(static_cast<int64_t>(o.items.size()));
+  return tensor_of(c.dtype(D::STRING), Dims{Sym(1), columns});
+}
+
+// A map for each row, from label to element.
+Returned map_rows(const Call& c) {
+  Type map;
+  map.kind = O2FX_KIND_MAP;
+  map.dtype = c.operand("integers").items.empty() ? D::STRING : int32_t{D::INT64};
+  map.elem = std::make_shared<Type>(tensor_of(c.self().dtype, Dims{}));
+  return {{map}, true};
+}
+
+Returned seeded(const Call& c) { return tensor_of(c.dtype(0), c.integers("size")); }
+
+Returned seeded_dropout(const Call& c) {
+  return Types{tensor_of(c.self().dtype, c.self().dims), tensor_of(D::BOOL, c.self().dims)};
+}
+
+constexpr TypeRule kRules[] = {
+    {"strings", strings},
+    {"strings_joined", strings_joined},
+    {"strings_constant", strings_constant},
+    {"strings_normalized", strings_normalized},
+    {"strings_split", strings_split},
+    {"strings_taken", strings_taken},
+    {"strings_positions", strings_positions},
+    {"image", image},
+    {"optional_element", optional_element},
+    {"has_element", has_element},
+    {"sequence", sequence},
+    {"map_row", map_row},
+    {"map_rows", map_rows},
+    {"seeded", seeded},
+    {"seeded_dropout", seeded_dropout},
+};
+
+}  // namespace
+
+constinit const TypeRules kLeafRules = kRules;
+
+}  // namespace onnx2fx::conversion
