@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/build/builder.hpp"
+#include "core/fx/purity.hpp"
 
 namespace onnx2fx::conversion {
 
@@ -322,8 +323,9 @@ std::vector<Type> Builder::result_types(const std::string& target, const fx::Sch
 
 std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
   const std::string target = text_of(call.target);
-  if (call.n_unpack > 4096 || call.reserved)
-    throw HostError(O2FX_E_INVALID, "emit: reserved fields are not zero");
+  if (call.reserved)
+    throw HostError(O2FX_E_INVALID,
+                    "emit: reserved: expected 0, got " + std::to_string(call.reserved));
   const fx::Schema* schema = nullptr;
   const bool higher_order = find(kHigherOrder, target);
   if (higher_order) {
@@ -331,6 +333,8 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
   } else if (find(kNumberOperators, target)) {
     if (const auto folded = fold_number(target, call)) return {*folded};
   } else if ((schema = fx::find_schema(target))) {
+    if (const std::string why = fx::impurity(*schema); !why.empty())
+      throw HostError(O2FX_E_SCHEMA, target + ": " + why);
     check_arguments(*schema, call);
     if (target == "aten::sym_size.int" && call.args[1].tag == O2FX_T_INT)
       return {add_number(dim(call.args[0].u.v, call.args[1].u.i))};

@@ -39,11 +39,6 @@ class RuleReader {
     rename(rule);
     if (rule.scheme.empty() && rule.location.empty())
       fault("", "expected the key 'from' or 'location', got neither");
-    if (rule.scheme == "onnx") {
-      for (const char* key : {"location", "rename", "names", "transposed", "required", "options"})
-        if (json_.contains(key))
-          fault("/" + std::string(key), "expected none, as \"onnx\" is the model itself");
-    }
     return rule;
   }
 

@@ -29,11 +29,13 @@ enum class Field : uint8_t {
 struct WeightRef {
   Field field = Field::kRawData;
   uint64_t offset = 0,
-           length = 0;      ///< in the model's own bytes; external: in the file, as the model says
-  bool has_length = false;  ///< external: length was given
-  std::string location;     ///< external only: as written, not validated
-  std::string checksum;     ///< external only: SHA-1 of the file, lower-case digits; "": none given
-  std::string fault;        ///< why the tensor cannot have this payload; "" if nothing is wrong
+           length = 0;  ///< in the model's own bytes; external: in the file, as the model says
+  bool has_offset = false, has_length = false;  ///< external: which of them was given
+  /// External: a plugin's source reads the location, and offset and length are in its own terms.
+  bool is_served = false;
+  std::string location;  ///< external only: as written, not validated
+  std::string checksum;  ///< external only: SHA-1 of the file, lower-case digits; "": none given
+  std::string fault;     ///< why the tensor cannot have this payload; "" if nothing is wrong
 };
 
 /// A read-only mapping of a file, or bytes in memory. A file that is replaced by another one stays

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <string>
 
 namespace onnx2fx::read {
@@ -16,9 +17,23 @@ int open_to_read(const std::string& path);
 /// "expected a regular file, got a folder"; "" for a regular file.
 std::string irregularity(const struct stat& status);
 
-/// All of a regular file, but at most `most` bytes. Throws std::runtime_error: "No such file or
-/// directory", "expected a regular file, got a device or pipe".
-std::string read_regular(const std::string& path, size_t most);
+/// All of a regular file, but at most `most` bytes; `status` gets what the open file says of
+/// itself. Throws std::runtime_error: "No such file or directory", "expected a regular file, got a
+/// device or pipe".
+std::string read_regular(const std::string& path, size_t most, struct stat* status = nullptr);
+
+/// Which file it is and in which state: equal ones have equal bytes, unless somebody wrote to it
+/// twice within a tick of the file system's clock.
+struct FileIdentity {
+  explicit FileIdentity(const struct stat& status);
+  bool operator==(const FileIdentity&) const = default;
+  bool is_same_file(const FileIdentity& o) const { return device == o.device && inode == o.inode; }
+  /// Has the file lain unchanged for so long that a later change shows?
+  bool is_settled() const;
+
+  uint64_t device, inode;
+  int64_t size, written_ns, changed_ns;
+};
 
 }  // namespace onnx2fx::read
 

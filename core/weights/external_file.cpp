@@ -170,8 +170,9 @@ std::shared_ptr<read::ByteSource> open_external(const std::string& location, con
   if (file.get() < 0)
     throw ConversionError(where, "external data " + quoted(location) + ": " + std::strerror(errno));
   check_links(file.get(), location, folders, where);
-  return read::map_descriptor(file.release(), joined(folders.model, location),
-                              where + ": external data " + quoted(location));
+  return read::map_descriptor(
+      file.release(), joined(folders.model, location),
+      (where.empty() ? "" : where + ": ") + "external data " + quoted(location));
 }
 
 }  // namespace onnx2fx::weights

@@ -25,4 +25,14 @@ std::string Rule::key(const std::string& tensor) const {
   return key;
 }
 
+Rule last_rule(std::string_view scheme) {
+  Rule rule;
+  rule.tensors = {"*"};
+  rule.scheme = scheme;
+  rule.origin = "--weights " + rule.scheme;
+  rule.required = false;
+  rule.is_last = true;
+  return rule;
+}
+
 }  // namespace onnx2fx::weights

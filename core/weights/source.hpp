@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/read/model_file.hpp"
@@ -20,8 +21,9 @@ struct Want {
   std::string name;  ///< its key in the source
   int32_t dtype = 0;
   std::vector<int64_t> dims;
-  uint64_t size = 0;                     ///< bytes in ONNX raw_data packing
-  const read::WeightRef* ref = nullptr;  ///< where the model says that they lie; null: nowhere
+  uint64_t size = 0;  ///< bytes in ONNX raw_data packing
+  const read::WeightRef* ref =
+      nullptr;  ///< what the model says of its external data; null: nothing
 };
 
 struct Got {
@@ -30,6 +32,7 @@ struct Got {
     kDeclined,  ///< nothing for tensors of this kind
     kMismatch,  ///< something of another type; see `fault`
     kMeta,      ///< a tensor without bytes
+    kOwn,       ///< what the model says
     kRange,     ///< Want::size bytes of a file
     kRead       ///< read() gives them
   };
@@ -73,12 +76,16 @@ struct Rule {
   std::vector<std::string> transposed;       ///< globs
   bool required = true;                      ///< a tensor that the source lacks is an error
   std::string origin;                        ///< "FILE at /weights/sources/0"
+  bool is_last = false;                      ///< the one that --weights adds for all that is left
 
   bool selects(const std::string& tensor) const;
   bool transposes(const std::string& tensor) const;
   /// What the source calls it.
   std::string key(const std::string& tensor) const;
 };
+
+/// The rule that --weights adds: this scheme serves whatever no other rule selects.
+Rule last_rule(std::string_view scheme);
 
 /// Who serves a location of the model; scheme empty: it is the name of a plain file.
 struct Served {

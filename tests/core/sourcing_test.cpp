@@ -46,6 +46,13 @@ class Nothing final : public Source {
   std::string read(const Want&) override { return ""; }
 };
 
+/// Keeps what the model says.
+class Own final : public Source {
+ public:
+  Got find(const Want&) override { return {Got::Kind::kOwn}; }
+  std::string read(const Want&) override { return ""; }
+};
+
 class SourcingTest : public testing::Test {
  protected:
   SourcingTest() {
@@ -53,7 +60,8 @@ class SourcingTest : public testing::Test {
     sourcing_.served = [](const std::string& location) { return Served{"", "", location}; };
     sourcing_.open = [this](const Opening& opening) -> std::unique_ptr<Source> {
       opened_.push_back(opening.scheme + " " + opening.location);
-      if (opening.scheme == "meta") return std::make_unique<Nothing>();
+      if (opening.scheme == "nothing") return std::make_unique<Nothing>();
+      if (opening.scheme == "own") return std::make_unique<Own>();
       return std::make_unique<Shelf>(shelf_, asked_);
     };
   }
@@ -76,15 +84,17 @@ class SourcingTest : public testing::Test {
     for (const int64_t d : dims) t.add_dims(d);
     t.set_raw_data(bytes);
   }
-  Store& store(Mode mode = Mode::kReference) {
+  Store& store() {
     file_ = test::read_proto(model_);
-    store_ = std::make_unique<Store>(file_, mode, roots_, sourcing_);
+    store_ = std::make_unique<Store>(file_, roots_, sourcing_);
     return *store_;
   }
   const TensorProto& weight(int index) const { return file_.model.graph().initializer(index); }
   /// "" stands for no bytes.
   std::string data(Store& s, int index) {
     const fx::TensorData d = s.data(weight(index));
+    if (const auto* range = std::get_if<fx::FileRange>(&d.where))
+      return text(s.source_bytes(range->source).subspan(range->offset, range->length));
     const auto* memory = std::get_if<std::shared_ptr<const std::string>>(&d.where);
     return memory ? **memory : "";
   }
@@ -105,7 +115,7 @@ TEST_F(SourcingTest, FirstRuleThatSelectsCounts) {
   add("c.w", {1}, floats({3}));
   shelf_ = {{"a.w", floats({10})}, {"b.w", floats({20})}};
   Rule& own = rule("a.*");
-  own.scheme = "onnx";
+  own.scheme = "own";
   own.location.clear();
   rule("[ab].*");
   Store& s = store();
@@ -113,7 +123,7 @@ TEST_F(SourcingTest, FirstRuleThatSelectsCounts) {
   EXPECT_EQ(data(s, 1), floats({20}));
   EXPECT_EQ(data(s, 2), floats({3}));
   EXPECT_EQ(asked_, (std::vector<std::string>{"b.w"}));
-  EXPECT_EQ(opened_, (std::vector<std::string>{"shelf s.shelf"}));
+  EXPECT_EQ(opened_, (std::vector<std::string>{"own ", "shelf s.shelf"}));
 }
 
 TEST_F(SourcingTest, RenamesInOrderAndNamesFirst) {
@@ -223,14 +233,45 @@ TEST_F(SourcingTest, WhatIsNotRequiredOrDeclinedFallsThrough) {
   EXPECT_TRUE(s.settle().empty());
 }
 
-TEST_F(SourcingTest, RuleOverTheModeAndTheModeOverTheModel) {
+TEST_F(SourcingTest, LastRuleServesWhatIsLeft) {
   add("a", {1}, floats({1}));
-  add("b", {1}, floats({1}));
+  add("b", {1}, floats({2}));
+  add("c", {1}, floats({3}));
   shelf_ = {{"a", floats({5})}};
   rule("a");
-  Store& s = store(Mode::kMeta);
+  Rule& own = rule("c");
+  own.scheme = "own";
+  own.location.clear();
+  sourcing_.rules.push_back(last_rule("nothing"));
+  Store& s = store();
   EXPECT_EQ(data(s, 0), floats({5}));
   EXPECT_EQ(data(s, 1), "");
+  EXPECT_EQ(data(s, 2), floats({3}));
+  for (const Store::Rest rest : {Store::Rest::kOwn, Store::Rest::kCopied})
+    EXPECT_EQ(*std::get<std::shared_ptr<const std::string>>(s.data(weight(1), "b", rest).where),
+              floats({2}));
+  EXPECT_TRUE(s.settle().empty());
+}
+
+TEST_F(SourcingTest, LastRuleThatDeclinesLeavesTheModels) {
+  add("table", {1}, std::string(8, '\1'), TensorProto::INT64);
+  sourcing_.rules.push_back(last_rule("shelf"));
+  Store& s = store();
+  EXPECT_EQ(data(s, 0), std::string(8, '\1'));
+  EXPECT_TRUE(s.settle().empty());
+}
+
+TEST_F(SourcingTest, OwnBytesAreNotTransposed) {
+  add("w", {2, 3}, floats({0, 0, 0, 0, 0, 0}));
+  Rule& own = rule("*");
+  own.scheme = "own";
+  own.location.clear();
+  own.transposed = {"w"};
+  Store& s = store();
+  data(s, 0);
+  EXPECT_EQ(error_of([&] { s.settle(); }),
+            "error: net.onnx: weight 'w': own: transposed: expected bytes of a file, got the "
+            "model's own\n  note: asked for by m.json at /weights/sources/0");
 }
 
 TEST_F(SourcingTest, ValuesAgreeWithTheModule) {
@@ -239,7 +280,7 @@ TEST_F(SourcingTest, ValuesAgreeWithTheModule) {
   shelf_ = {{"a", floats({5})}};
   rule("a");
   Rule& meta = rule("b");
-  meta.scheme = "meta";
+  meta.scheme = "nothing";
   meta.location.clear();
   Store& s = store();
   EXPECT_EQ(text(s.bytes(weight(0))), floats({5}));

@@ -8,58 +8,19 @@ import numpy as np
 import onnx
 import onnx.parser
 import pytest
+from hostile_packs import pack
 
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", ROOT / "build" / "release"))
 PROGRAM = BUILD / "bin" / "onnx2fx"
 
-SOURCE = """
-#include <onnx2fx/plugin.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
-static void misbehave(void) {{ {lower} }}
-static o2fx_status relu(const o2fx_host_api *h, o2fx_ctx c, const void *u) {{
-  o2fx_arg a = {{O2FX_T_VALUE, 0, {{0}}}};
-  o2fx_emit e = {{sizeof e, O2FX_STR("aten::relu"), {{NULL, 0}}, &a, NULL, 1, 0, 0, 0}};
-  o2fx_value y;
-  (void)u;
-  misbehave();
-  a.u.v = h->input(c, 0);
-  if (h->emit(c, &e, &y)) return O2FX_E_INTERNAL;
-  return h->set_output(c, 0, y);
-}}
-static o2fx_status start(const o2fx_host_api *h, o2fx_ctx c) {{ (void)h; (void)c; {init} return O2FX_OK; }}
-static void stop(void) {{ {deinit} }}
-static const o2fx_op kOps[] = {{{{O2FX_STR("com.acme"), O2FX_STR("Relu"), 1, 0, 0, 0, relu, NULL}}}};
-static const o2fx_plugin kPlugin = {{sizeof kPlugin, 1, 0, 0, 0, O2FX_STR("com.acme.hostile"), O2FX_STR("1.0.0"),
-                                    kOps, 1, sizeof(o2fx_op), start, stop, NULL}};
-const o2fx_plugin *onnx2fx_plugin_entry_1(void) {{ {entry} return &kPlugin; }}
-{outside}
-"""
-
-
-def pack(folder, lower="", init="", deinit="", entry="", outside=""):
-    """The pack com.acme.hostile in folder/pack, with these statements in its functions."""
-    where = folder / "pack"
-    where.mkdir()
-    (where / "p.c").write_text(SOURCE.format(lower=lower, init=init, deinit=deinit, entry=entry, outside=outside))
-    subprocess.run(["gcc", "-shared", "-fPIC", f"-I{ROOT}/sdk/include", "p.c", "-o", "p.so"], check=True, cwd=where)
-    plugin = {"id": "com.acme.hostile", "version": "1.0.0", "library": "p.so", "abi": {"major": 1, "min_minor": 0}}
-    ops = [{"domain": "com.acme", "op": "Relu", "since": 1}]
-    (where / "p.onnx2fx.json").write_text(
-        json.dumps({"manifest_version": "1.0", "plugin": plugin, "provides": {"ops": ops}})
-    )
-
-
-def onnx2fx(folder, *arguments):
+def onnx2fx(folder, *arguments, **variables):
     """Exit code, standard output and messages, with the folder's own path left out."""
     sanitizers = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
     done = subprocess.run(
         [PROGRAM, *map(str, arguments)],
         capture_output=True, text=True, cwd=folder, timeout=60,
-        env={"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent", **sanitizers},
+        env={"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent", **sanitizers, **variables},
     )  # fmt: skip
     return done.returncode, done.stdout.replace(str(folder), "DIR"), done.stderr.replace(str(folder), "DIR")
 
@@ -138,3 +99,104 @@ def test_check_does_not_wait_for_pipes(tmp_path):
     assert onnx2fx(tmp_path, "plugin", "check", tmp_path) == (
         3, "", "error: DIR: cannot be opened: expected a regular file, got a folder\n",
     )  # fmt: skip
+
+
+# ---- a crash, or an end of the process, inside a plugin
+
+FAULT = "  note: this is a fault of plugin com.acme.hostile 1.0.0\n"
+LOWERING = "while it lowered m.onnx: node 'h' (com.acme.Relu, opset 1)"
+DEEP = "static int deep(int n) { volatile char a[4096]; a[0] = n; return deep(n + a[0]) + a[0]; }"
+SIGNALS = {
+    "lowering": (dict(lower="*(volatile int *)0 = 1;"), -11, f"crashed {LOWERING}: Segmentation fault"),
+    "stack": (dict(lower="int deep(int); deep(1);", outside=DEEP.replace("static ", "")), -11,
+              f"crashed {LOWERING}: Segmentation fault"),
+    "abort": (dict(lower="abort();"), -6, f"crashed {LOWERING}: Aborted"),
+    "division": (dict(lower="raise(SIGFPE);"), -8, f"crashed {LOWERING}: Floating point exception"),
+    "init": (dict(init="abort();"), -6, "crashed in init: Aborted"),
+    "deinit": (dict(deinit="abort();"), -6, "crashed in deinit: Aborted"),
+    "constructor": (dict(outside="__attribute__((constructor)) static void begin(void) { abort(); }"), -6,
+                    "crashed while it was loaded: Aborted"),
+    "entry": (dict(entry="abort();"), -6, "crashed while it was loaded: Aborted"),
+    "exit": (dict(lower="exit(0);"), 3, f"ended the process {LOWERING}: exit code 0"),
+    "exit in init": (dict(init="exit(7);"), 3, "ended the process in init: exit code 7"),
+    "exit while loaded": (dict(outside="__attribute__((constructor)) static void begin(void) { exit(1); }"), 3,
+                          "ended the process while it was loaded: exit code 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SIGNALS)
+def test_end_inside_a_plugin_is_told(tmp_path, kind):
+    statements, code, message = SIGNALS[kind]
+    pack(tmp_path, **statements)
+    save_model(tmp_path)
+    assert convert(tmp_path) == (code, "", f"error: DIR/pack/p.so: {message}\n{FAULT}")
+    assert not (tmp_path / "out").exists()
+
+
+# ---- where code comes from
+
+
+def test_relative_run_path_is_judged_before_loading(tmp_path):
+    """Code planted in the current folder would run."""
+    (tmp_path / "lib").mkdir()
+    planted = f'#include <stdio.h>\n__attribute__((constructor)) static void run(void) {{ fclose(fopen("{tmp_path}/ran", "w")); }}'
+    (tmp_path / "lib" / "l.c").write_text(planted + " int planted(void) { return 0; }")
+    subprocess.run(["gcc", "-shared", "-fPIC", "l.c", "-o", "libplanted.so"], check=True, cwd=tmp_path / "lib")
+    outside = "int planted(void); int used(void) { return planted(); }"
+    pack(tmp_path, f"-L{tmp_path}/lib", "-lplanted", "-Wl,--disable-new-dtags,-rpath,lib", outside=outside)
+    save_model(tmp_path)
+    assert convert(tmp_path) == (
+        3, "", "error: DIR/pack/p.so: run path 'lib': expected an absolute one, or $ORIGIN\n",
+    )  # fmt: skip
+    assert onnx2fx(tmp_path, "plugin", "check", "pack/p.so")[0] == 3
+    assert not (tmp_path / "ran").exists()
+    pack(tmp_path, f"-L{tmp_path}/lib", "-lplanted", "-Wl,-rpath,$ORIGIN/../lib", outside=outside)
+    assert convert(tmp_path) == (0, "", "")
+    assert (tmp_path / "ran").exists()
+
+
+def test_needed_library_by_a_relative_path(tmp_path):
+    (tmp_path / "l.c").write_text("int planted(void) { return 0; }")
+    subprocess.run(["gcc", "-shared", "-fPIC", "l.c", "-o", "pack-l.so"], check=True, cwd=tmp_path)
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "lib").mkdir()
+    (tmp_path / "pack-l.so").rename(tmp_path / "pack" / "lib" / "l.so")
+    pack(tmp_path, "lib/l.so", outside="int planted(void); int used(void) { return planted(); }")
+    save_model(tmp_path)
+    assert convert(tmp_path) == (
+        3, "", "error: DIR/pack/p.so: needs 'lib/l.so': expected a name, an absolute path, or $ORIGIN\n",
+    )  # fmt: skip
+
+
+THROWS = "#include <stdexcept>\nstatic struct T { T() { throw std::runtime_error(\"out of cheese\"); } } thrower;"
+
+
+def test_static_initialiser_that_throws(tmp_path):
+    pack(tmp_path, language="c++", outside=THROWS)
+    save_model(tmp_path)
+    assert convert(tmp_path) == (
+        3, "",
+        "error: DIR/pack/p.so: a static initialiser threw an exception: out of cheese\n"
+        "  note: end this process: its loader is left in the middle of a call\n",
+    )  # fmt: skip
+
+
+def test_broken_descriptor_of_the_user(tmp_path):
+    """It stops nothing, and is listed with its fault."""
+    folder = tmp_path / "data" / "onnx2fx" / "plugins.d"
+    folder.mkdir(parents=True)
+    (folder / "p.onnx2fx.json").write_text('{"plugin": {"id": "com.acme.p"}}')
+    why = "refused: /: expected the key 'manifest_version', got none (and 4 more)"
+    text = '<ir_version: 8, opset_import: ["": 17]> g (float[4] x) => (float[4] y) { y = Relu(x) }'
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    warning = f"warning: DIR/data/onnx2fx/plugins.d/p.onnx2fx.json: {why}\n"
+    assert onnx2fx(tmp_path, "m.onnx", "-o", "out", XDG_DATA_HOME=tmp_path / "data") == (0, "", warning)
+    code, out, errors = onnx2fx(tmp_path, "plugins", XDG_DATA_HOME=tmp_path / "data")
+    assert (code, errors) == (0, warning)
+    assert out.startswith(f"com.acme.p: {why}\n  DIR/data/onnx2fx/plugins.d/p.onnx2fx.json\n")
+    code, out, errors = onnx2fx(tmp_path, "plugins", "--json", "--plugin-dir", folder, "--manifest", "none.json")
+    assert code == 3 and errors.startswith("error: none.json: cannot be read: No such file or directory\nerror: ")
+    assert json.loads(out)["plugins"][0] == {
+        "id": "com.acme.p", "version": "", "ops": 0, "weights": [], "status": why, "library": "",
+        "descriptor": "DIR/data/onnx2fx/plugins.d/p.onnx2fx.json",
+    }  # fmt: skip

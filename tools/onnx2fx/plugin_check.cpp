@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "core/plugin/library.hpp"
+#include "core/plugin/table.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
 
 namespace onnx2fx::cli {
@@ -28,7 +29,8 @@ void add(Faults& faults, const std::string& where, const std::string& what,
   faults.push_back({severity, where, what, {}});
 }
 
-/// From the bytes alone. False if they are no library at all.
+/// From the bytes alone. False if it may not be loaded: it is no library, or would have the loader
+/// take code from the current folder.
 bool check_image(const std::string& library, Faults& faults) {
   plugin::ElfImage image;
   try {
@@ -43,9 +45,8 @@ bool check_image(const std::string& library, Faults& faults) {
         fmt::format("expected onnx2fx_plugin_entry_1 to be the only exported symbol, got {} "
                     "others, among them '{}'",
                     image.exports.size(), image.exports.front()));
-  for (const std::string& path : image.run_paths)
-    if (!path.starts_with("/") && !path.starts_with("$ORIGIN"))
-      add(faults, library, "run path '" + path + "': expected an absolute one, or $ORIGIN");
+  const std::vector<std::string> relative = plugin::relative_paths(image);
+  for (const std::string& what : relative) add(faults, library, what);
   if (image.executable_stack) add(faults, library, "expected a stack that is not executable");
   static constexpr std::array kPlatform = {
       "libc.so.",      "libm.so.",       "libstdc++.so.", "libgcc_s.so.", "libc++.so.",
@@ -57,7 +58,7 @@ bool check_image(const std::string& library, Faults& faults) {
           "needs " + needed +
               ": expected only the platform's own libraries, lest it clash with the host's",
           Severity::kWarning);
-  return true;
+  return relative.empty();
 }
 
 /// In the child: what it finds goes to `out`; the exit code is 0 or 3.

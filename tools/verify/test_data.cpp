@@ -29,7 +29,7 @@ using runtime::HostValue;
 
 HostValue host_tensor(const onnx::TensorProto& tensor) {
   static const read::ModelFile no_model;
-  weights::Store store(no_model, weights::Mode::kCopy, {});
+  weights::Store store(no_model);
   std::vector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
   if (tensor.data_type() == onnx::TensorProto::STRING)
     return {HostStrings{std::move(dims), store.strings(tensor)}};
