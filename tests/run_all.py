@@ -1,14 +1,21 @@
-"""Runs every suite and sums their counts: GoogleTest through ctest, pytest, and ONNX's conformance suite.
+"""Runs every suite and sums their counts: GoogleTest through ctest, pytest, ONNX's conformance suite, a slice of
+fuzzing.
+
+    run_all.py [WORD...]                # suites whose name has one of the words
+    run_all.py --checks --minutes 58    # also lint, the other builds and the sanitizers, while there is time
 
 Each suite says how many of its tests passed and failed in its own words; the last line says it for all. A suite
-that ends without saying so counts as one failure.
+that ends without saying so counts as one failure; a check that the time does not suffice for counts as skipped.
 """
 
+import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -47,6 +54,36 @@ def conformance_counts(lines):
     return [f"{m[1]}{' of' if i else ' passed of'} {m[2]} ({m[3]})" for i, m in enumerate(found)]
 
 
+def parts(text):
+    """`NAME: passed` or `NAME: FAILED`, a line each."""
+    words = re.findall(r"^[^:\n]+: (passed|FAILED)", text, re.M)
+    return words.count("passed"), words.count("FAILED"), 0
+
+
+def build(text):
+    """One test: it got through, which the exit status says."""
+    return 1, 0, 0
+
+
+def preset(name, *targets):
+    """Configures and builds, quiet unless it fails."""
+    cmake = ROOT / ".venv/bin/cmake"
+    target = f"--target {' '.join(targets)}" if targets else ""
+    return (f"log=$({cmake} --preset {name} 2>&1 && {cmake} --build build/{name} {target} 2>&1)"
+            " || { grep -E 'error|FAILED' <<<\"$log\" | head -n 40; exit 1; }")  # fmt: skip
+
+
+def bash(*commands):
+    return ["bash", "-c", " && ".join(commands)]
+
+
+def sanitized(name):
+    """The tests that need neither LibTorch nor Python, in a build of their own."""
+    threads = name == "tsan"
+    targets = [] if threads else ["onnx2fx_core_tests", "onnx2fx_plugin_tests", "fuzz_replays"]
+    return bash(preset(name, "onnx2fx_convert_tests", *targets),
+                f"{ROOT}/.venv/bin/ctest --preset {name} -L conversion -j2 {'-R ^Concurrent' if threads else ''}")
+
 SUITES = [
     ("C++ unit tests", [str(ROOT / ".venv/bin/ctest"), "--test-dir", str(BUILD), "--output-on-failure", "-j2"], ctest),
     ("Python tests", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests",
@@ -57,36 +94,77 @@ SUITES = [
     ("conformance, every tensor an input (libtorch)", [PYTHON, "tests/runtime/conformance.py", *LIBTORCH], conformance),
     ("conformance, weights as initializers (libtorch)",
      [PYTHON, "tests/runtime/conformance.py", *LIBTORCH, "--initializers"], conformance),
+    ("fuzzing, 20 seconds a target", ["tools/fuzz", "0.334", "--jobs", "2"], parts),
+]
+CHECKS = [
+    ("lint", ["tools/lint", "--no-tidy"], parts),
+    ("dev build, warnings are errors", bash(preset("dev")), build),
+    ("address and undefined behaviour sanitizers", sanitized("asan"), ctest),
+    ("thread sanitizer", sanitized("tsan"), ctest),
+    ("clang-tidy on changed files", ["tools/lint", "--changed"], parts),
 ]
 
 
+def run(command, deadline):
+    """What it printed, and its exit status; None: stopped at the deadline."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors="replace", env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                               start_new_session=True)  # fmt: skip
+    late = threading.Event()
+
+    def stop():
+        late.set()
+        os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(max(0, deadline - time.monotonic()), stop) if deadline else None
+    if timer:
+        timer.start()
+    text = ""
+    for line in process.stdout:
+        text += line
+        print(line, end="", flush=True)
+    code = process.wait()
+    if timer:
+        timer.cancel()
+    return text, None if late.is_set() else code
+
+
+def counts_of(text, code, count):
+    if code is None:
+        return 0, 0, 1
+    try:
+        passed, failed, skipped = count(text)
+    except (AttributeError, TypeError, IndexError):
+        passed, failed, skipped = 0, 1, 0
+    if code and not failed:
+        passed, failed = max(0, passed - 1), 1
+    return passed, failed, skipped
+
+
 def main():
-    passed = failed = skipped = 0
-    summary = []
-    for name, command, count in SUITES:
-        if len(sys.argv) > 1 and not any(word in name for word in sys.argv[1:]):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", metavar="WORD")
+    parser.add_argument("--checks", action="store_true")
+    parser.add_argument("--minutes", type=float, help="when the checks end")
+    arguments = parser.parse_args()
+    end = time.monotonic() + 60 * arguments.minutes if arguments.minutes else None
+    totals, summary = [0, 0, 0], []
+    for name, command, count in SUITES + CHECKS * arguments.checks:
+        if arguments.words and not any(word in name for word in arguments.words):
             continue
         print(f"=== {name}", flush=True)
         start = time.monotonic()
-        run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                               env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
-        text = ""
-        for line in run.stdout:
-            text += line
-            print(line, end="", flush=True)
-        code = run.wait()
-        try:
-            p, f, s = count(text)
-        except (AttributeError, TypeError, IndexError):
-            p, f, s = 0, 1, 0
-        f = max(f, int(code != 0))
-        passed, failed, skipped = passed + p, failed + f, skipped + s
-        summary.append(f"{name}: {p} passed, {f} failed, {s} skipped in {time.monotonic() - start:.0f} s")
+        text, code = run(command, end if (name, command, count) in CHECKS else None)
+        counts = counts_of(text, code, count)
+        totals = [a + b for a, b in zip(totals, counts)]
+        late = ": stopped, no time was left" if code is None else ""
+        summary.append("{}: {} passed, {} failed, {} skipped in {:.0f} s{}".format(
+            name, *counts, time.monotonic() - start, late))  # fmt: skip
         summary += [line for line in text.splitlines() if line.startswith("conformance: ")]
     print("\n" + "\n".join(summary))
     print("conformance: " + ", ".join(conformance_counts(summary)))
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    sys.exit(1 if failed else 0)
+    print("{} passed, {} failed, {} skipped".format(*totals))
+    sys.exit(1 if totals[1] else 0)
 
 
 if __name__ == "__main__":

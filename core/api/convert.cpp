@@ -1,6 +1,7 @@
 // The verb `convert`: the road that a model takes, one line a stage.
 #include "core/include/onnx2fx/convert.hpp"
 
+#include "core/api/installation.hpp"
 #include "core/border/weight_source.hpp"
 #include "core/convert/converter.hpp"
 #include "core/convert/module.hpp"
@@ -22,6 +23,11 @@ std::shared_ptr<weights::Store> open_weights(const read::ModelFile& file, const 
   const std::string_view last = weights::kModeSources[static_cast<size_t>(options.weights)];
   if (!last.empty()) sourcing.rules.push_back(weights::last_rule(last));
   return std::make_shared<weights::Store>(file, roots, std::move(sourcing));
+}
+
+plugin::Options with_standard_plugins(plugin::Options options) {
+  if (options.builtin_directory.empty()) options.builtin_directory = plugins_beside_library();
+  return options;
 }
 
 void append(std::vector<Diagnostic>& all, const std::vector<Diagnostic>& more) {
@@ -48,7 +54,7 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   c.weights = options.weights;
 
   std::optional<plugin::Registry> own;
-  plugin::Registry& registry = given ? *given : own.emplace(options.plugins);
+  plugin::Registry& registry = given ? *given : own.emplace(with_standard_plugins(options.plugins));
   conversion::find_served(*file, registry);
   const prepare::Prepared prepared = prepare::prepare(*file);
   c.report.warnings = prepared.warnings;

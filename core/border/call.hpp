@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "core/border/arena.hpp"
-#include "core/build/host_error.hpp"
 #include "core/plugin/breadcrumb.hpp"
 #include "core/plugin/registry.hpp"
+#include "core/shapes/host_error.hpp"
 
 namespace onnx2fx::conversion {
 
@@ -122,11 +122,10 @@ std::span<const T> elements(const T* data, uint64_t n, uint64_t most, const char
   const char* unit = sizeof(T) == 1 ? " bytes" : " elements";
   if (n > most)
     throw HostError(O2FX_E_INVALID, std::string(what) + ": expected at most " +
-                                        std::to_string(most) + unit + ", got " +
-                                        std::to_string(n));
+                                        std::to_string(most) + unit + ", got " + std::to_string(n));
   if (n && !data)
-    throw HostError(O2FX_E_INVALID, std::string(what) + ": expected " + std::to_string(n) + unit +
-                                        ", got NULL");
+    throw HostError(O2FX_E_INVALID,
+                    std::string(what) + ": expected " + std::to_string(n) + unit + ", got NULL");
   return {data, static_cast<size_t>(n)};
 }
 inline std::string text_of(o2fx_str s, const char* what) {

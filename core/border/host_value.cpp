@@ -1,5 +1,6 @@
 // Slots that say what is known of values.
 #include "core/border/host.hpp"
+#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion::host {
 
@@ -57,18 +58,16 @@ Type type_from(Lowering& l, const o2fx_value_info& raw, int depth) {
   return t;
 }
 
-static bool is_constant(Builder& b, const Value& v) {
+static bool is_constant(const Builder& b, const Value& v) {
   if (v.source == ValueSource::kTensor) return true;
-  if (!v.ints || !v.type.is_tensor() || !v.type.count()) return false;
-  (void)b;
-  return std::all_of(v.ints->begin(), v.ints->end(),
-                     [](const MaybeSym& s) { return s && s->is_literal(); });
+  return v.type.is_tensor() && v.type.count() && is_literal(b.syms, v);
 }
 
 o2fx_status value_info(o2fx_ctx ctx, o2fx_value id, o2fx_value_info* out) {
   return in_lowering(ctx, [&](Lowering& l) {
     Builder& b = l.builder;
     const Value& v = b.value(id);
+    if (!v.type.dtype || !v.type.dims) l.untyped.push_back(id);
     return give(raw_info(l, v.type, is_constant(b, v)), out);
   });
 }
@@ -117,7 +116,8 @@ o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
   return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
     Builder& b = l.builder;
     const Value& v = b.value(id);
-    if (v.absent && !is_known(v)) return fail_absent(l, id, *v.absent);
+    const bool computed_float = is_tracked_float(v.type.dtype) && v.source != ValueSource::kTensor;
+    if (v.absent && !is_known(v) && !computed_float) return fail_absent(l, id, *v.absent);
     if (!is_constant(b, v)) return O2FX_ABSENT;
     int64_t* dims = l.arena.array<int64_t>(v.type.dims->size() + 1);
     for (size_t i = 0; i < v.type.dims->size(); i++) dims[i] = (*v.type.dims)[i]->literal();
@@ -129,7 +129,7 @@ o2fx_status const_data(o2fx_ctx ctx, o2fx_value id, o2fx_bytes* out) {
       if (const auto absent = l.tensors.absent(t)) return fail_absent(l, id, *absent);
       bytes = l.tensors.bytes(t);
     } else {
-      const o2fx_str copy = l.arena.copy(packed_ints(v));
+      const o2fx_str copy = l.arena.copy(packed_literals(b.syms, v));
       bytes = {reinterpret_cast<const uint8_t*>(copy.data), copy.len};
     }
     room(out) = {bytes.data(), bytes.size(), v.type.dtype, v.type.rank(), dims};
@@ -150,23 +150,35 @@ o2fx_status const_strings(o2fx_ctx ctx, o2fx_value id, o2fx_arg* out) {
   });
 }
 
-static o2fx_arg sym_arg(Builder& b, const Sym& s) {
-  return s.is_literal() ? integer(s.literal()) : value_arg(b.add_number(s));
+static o2fx_arg sym_arg(Builder& b, const Sym& s, uint32_t kind = O2FX_KIND_INT) {
+  return s.is_literal() ? integer(s.literal()) : value_arg(b.add_number(s, kind));
+}
+
+// Of float tensors only sizes that passed through them: numbers known to be whole.
+static std::optional<std::vector<Sym>> whole_elements(const Builder& b, const Value& v) {
+  if (!v.reals) return {};
+  std::vector<Sym> r;
+  for (const MaybeSym& s : *v.reals) {
+    if (!s || !is_whole(b.syms, *s)) return {};
+    r.push_back(*s);
+  }
+  return r;
 }
 
 o2fx_status int_list(o2fx_ctx ctx, o2fx_value id, uint32_t flags, o2fx_arg* out) {
   return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
     Builder& b = l.builder;
     const int32_t dtype = b.type(id).dtype;
-    if (dtype == onnx::TensorProto::FLOAT || dtype == onnx::TensorProto::DOUBLE ||
-        dtype == onnx::TensorProto::FLOAT16 || dtype == onnx::TensorProto::BFLOAT16 ||
+    if (dtype == onnx::TensorProto::FLOAT16 || dtype == onnx::TensorProto::BFLOAT16 ||
         dtype == onnx::TensorProto::STRING)
       return O2FX_ABSENT;
-    if (const Value& v = b.value(id); v.absent && !is_known(v))
+    if (const Value& v = b.value(id); v.absent && !is_known(v) && !is_tracked_float(dtype))
       return fail_absent(l, id, *v.absent);
-    const auto all = b.ints(id, !(flags & O2FX_INTS_KNOWN_ONLY));
+    const auto all = is_tracked_float(dtype) ? whole_elements(b, b.value(id))
+                                             : b.ints(id, !(flags & O2FX_INTS_KNOWN_ONLY));
     if (!all) return O2FX_ABSENT;
-    room(out) = list(l, *all, [&](const Sym& s) { return sym_arg(b, s); });
+    const uint32_t kind = dtype == onnx::TensorProto::BOOL ? O2FX_KIND_BOOL : O2FX_KIND_INT;
+    room(out) = list(l, *all, [&](const Sym& s) { return sym_arg(b, s, kind); });
     return O2FX_OK;
   });
 }

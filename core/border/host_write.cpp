@@ -1,5 +1,6 @@
 // Slots that write into the current program.
 #include "core/border/host.hpp"
+#include "core/shapes/elements.hpp"
 
 namespace onnx2fx::conversion::host {
 

@@ -43,6 +43,7 @@ class Lowering final : public Call {
   std::vector<bool> input_read;
   std::unordered_set<std::string> attribute_read;
   std::vector<ValueId> outputs;
+  std::vector<ValueId> untyped;  ///< values that it was told no dtype or no rank of
   std::vector<const onnx::AttributeProto*> attributes;  ///< ids: index + 1
   std::vector<const onnx::GraphProto*> graph_ids;       ///< ids: index + 1
 };

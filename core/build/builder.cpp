@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/build/names.hpp"
+#include "core/shapes/real.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::conversion {
@@ -14,15 +15,41 @@ namespace onnx2fx::conversion {
 using fx::Argument;
 using fx::NodeRef;
 
-std::string packed_ints(const Value& v) {
-  const size_t size = v.type.dtype == onnx::TensorProto::INT64   ? 8
-                      : v.type.dtype == onnx::TensorProto::INT32 ? 4
-                                                                 : 1;
-  std::string r(v.ints->size() * size, '\0');
-  for (size_t i = 0; i < v.ints->size(); i++) {
-    const int64_t x = (*v.ints)[i]->literal();
-    std::memcpy(r.data() + i * size, &x, size);
-  }
+namespace {
+
+template <class T, class Number>
+void append(std::string& packed, Number x) {
+  const T element = static_cast<T>(x);
+  packed.append(reinterpret_cast<const char*>(&element), sizeof element);
+}
+
+}  // namespace
+
+bool is_literal(const SymTable& syms, const Value& v) {
+  const auto& elements = v.ints ? v.ints : v.reals;
+  return elements && std::all_of(elements->begin(), elements->end(), [&](const MaybeSym& s) {
+           return s && literal_of(syms, *s);
+         });
+}
+
+std::string packed_literals(const SymTable& syms, const Value& v) {
+  std::string r;
+  for (const MaybeSym& s : v.ints ? *v.ints : *v.reals) switch (v.type.dtype) {
+      case onnx::TensorProto::FLOAT:
+        append<float>(r, *literal_of(syms, *s));
+        break;
+      case onnx::TensorProto::DOUBLE:
+        append<double>(r, *literal_of(syms, *s));
+        break;
+      case onnx::TensorProto::INT64:
+        append<int64_t>(r, s->literal());
+        break;
+      case onnx::TensorProto::INT32:
+        append<int32_t>(r, s->literal());
+        break;
+      default:
+        append<uint8_t>(r, s->literal());
+    }
   return r;
 }
 
@@ -72,10 +99,10 @@ ValueId Builder::add_ints(std::vector<MaybeSym> ints, Type type) {
   return add(std::move(v));
 }
 
-ValueId Builder::add_number(const Sym& s) {
+ValueId Builder::add_number(const Sym& s, uint32_t kind) {
   Value v;
   v.source = ValueSource::kNumber;
-  v.type.kind = O2FX_KIND_INT;
+  v.type.kind = kind;
   v.ints = std::vector<MaybeSym>{s};
   return add(std::move(v));
 }
@@ -203,6 +230,7 @@ uint32_t Builder::end(const o2fx_arg& result) {
   Argument r = argument(result);
   OpenProgram& p = programs_[index];
   p.result = std::move(r);
+  p.returns = result.tag == O2FX_T_LIST ? types_of(result) : Types{value(result.u.v).type};
   p.state = OpenProgram::State::kEnded;
   stack_.pop_back();
   return index;

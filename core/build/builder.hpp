@@ -17,10 +17,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/build/host_error.hpp"
-#include "core/fx/program.hpp"
+#include "core/shapes/host_error.hpp"
 #include "core/fx/schema.hpp"
-#include "core/shapes/type.hpp"
+#include "core/include/onnx2fx/program.hpp"
+#include "core/shapes/type_rules.hpp"
 
 namespace onnx {
 class SparseTensorProto;
@@ -30,8 +30,6 @@ class TypeProto;
 
 namespace onnx2fx::conversion {
 
-using ValueId = uint64_t;
-
 enum class ValueSource : uint8_t {
   kDead,    ///< of an undone transaction
   kNode,    ///< result of an FX node of `program`
@@ -39,7 +37,7 @@ enum class ValueSource : uint8_t {
   kList,    ///< written in place: `items`
   kNone,    ///< the empty optional
   kInts,    ///< an integer tensor of which only `ints` exists until somebody uses it as a tensor
-  kNumber   ///< a Python int: `ints` holds one Sym
+  kNumber   ///< a Python int, or bool: `ints` holds one Sym
 };
 
 /// A tensor whose bytes lie in a file that does not exist.
@@ -55,6 +53,10 @@ struct Value {
   Type type;
   /// Elements of a small integer (or bool) tensor in C order, as far as they are known.
   std::optional<std::vector<MaybeSym>> ints;
+  /// Likewise of a small float tensor; see core/shapes/real.hpp.
+  std::optional<std::vector<MaybeSym>> reals;
+  /// The value of unknown rank whose Shape this is; 0: none.
+  ValueId shape_of = 0;
   /// Why they are not: the small integer tensor that they are, or are computed from.
   std::shared_ptr<const Absent> absent;
   bool after_fault = false;                       ///< comes from a node that could not be lowered
@@ -62,8 +64,10 @@ struct Value {
   std::shared_ptr<onnx::TensorProto> data_proto;  ///< cache of infer: literal ints as a tensor
 };
 
-/// The elements of a value whose `ints` are all literals, as ONNX packs them.
-std::string packed_ints(const Value& v);
+/// Whether the elements of a value are tracked, and all literals.
+bool is_literal(const SymTable& syms, const Value& v);
+/// Those of one that is, as ONNX packs them.
+std::string packed_literals(const SymTable& syms, const Value& v);
 
 /// A tensor that the module may hold.
 struct TensorEntry {
@@ -96,6 +100,7 @@ struct OpenProgram {
   std::vector<Capture> captures;
   enum class State : uint8_t { kOpen, kEnded, kClosed } state = State::kOpen;
   fx::Argument result;
+  std::vector<Type> returns;  ///< types of the results, once ended
   std::unordered_map<std::string, int> names;
 
   // Caches; `log` holds what was added, newest last, for the undo.
@@ -116,6 +121,11 @@ struct EmitContext {
   /// Values that stand for others in the running lowering (a tensor's own copy).
   std::map<ValueId, ValueId> replaced;
 };
+
+/// Arithmetic on Python numbers, operator::getitem among it.
+bool is_number_target(const std::string& target);
+/// A higher-order operator, or a leaf that takes programs.
+bool runs_programs(const std::string& target);
 
 class Builder {
  public:
@@ -142,7 +152,7 @@ class Builder {
   ValueId tensor_value(uint32_t tensor, Type type);
   std::deque<TensorEntry>& tensors() { return tensors_; }
   ValueId add_ints(std::vector<MaybeSym> ints, Type type);
-  ValueId add_number(const Sym& s);
+  ValueId add_number(const Sym& s, uint32_t kind = O2FX_KIND_INT);
   ValueId add_list(std::vector<ValueId> items);
   ValueId add_none();
   /// The extent of an axis: a literal or a Sym of an atom bound to this value.
@@ -173,6 +183,9 @@ class Builder {
   fx::Argument argument(const o2fx_arg& a, int depth = 0);
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
+  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it is
+  /// known, or it is no node's.
+  std::string describe_unknown(ValueId id);
 
   // ---- transactions: see Transaction
   struct Mark {
@@ -201,7 +214,10 @@ class Builder {
   fx::NodeRef tensor_node(size_t level, ValueId id);
   fx::NodeRef materialise(size_t level, ValueId id);
   fx::Argument number(size_t level, const Sym& s);
+  fx::Argument truth(size_t level, const Sym& s);
+  fx::NodeRef truth_node(size_t level, const Sym& s);
   fx::NodeRef atom_node(size_t level, AtomId a);
+  fx::Argument real_number(size_t level, const Real& x);
   fx::NodeRef call_at(size_t level, const std::string& target, std::vector<fx::Argument> args,
                       std::vector<fx::NamedArgument> kwargs = {});
   fx::Argument argument_at(size_t level, ValueId id);
@@ -211,8 +227,30 @@ class Builder {
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);
   std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
-  std::vector<Type> result_types(const std::string& target, const fx::Schema* schema,
-                                 const o2fx_emit& call);
+  const fx::Schema* check_target(const std::string& target, const o2fx_emit& call);
+  std::optional<ValueId> fold(const std::string& target, const o2fx_emit& call);
+  uint32_t append_call(const std::string& target, const o2fx_emit& call);
+  ValueId add_result(uint32_t node, Type type);
+  std::vector<ValueId> unpack(uint32_t node, const Returned& result, bool list, uint32_t n);
+
+  // result_types.cpp
+  /// Extents that nobody knows become atoms of the value.
+  const Type& completed_type(ValueId id);
+  Operand operand(ValueId id);
+  Operand operand(const o2fx_arg& a);
+  bool is_visible(const Sym& s);
+  Type seen_outside(Type type);
+  Types types_of(const o2fx_arg& list);
+  Types returns_of(const o2fx_arg& program);
+  const OpenProgram& program_of(const o2fx_arg& a);
+  void check_carried(const o2fx_arg& program, size_t n, size_t formal, size_t result);
+  Types scan_result(const std::vector<o2fx_arg>& arguments);
+  Types loop_result(const std::vector<o2fx_arg>& arguments);
+  Types program_result(const std::string& target, const fx::Schema* schema, const o2fx_emit& call);
+  Returned call_result(const fx::Schema& schema, const o2fx_emit& call);
+  Returned result_types(const std::string& target, const fx::Schema* schema, const o2fx_emit& call);
+  const fx::Node* untyped_by(ValueId id);
+  static Type raw_type(const Returned& result, bool list);
 
   std::deque<Value> values_;
   std::deque<TensorEntry> tensors_;

@@ -16,16 +16,7 @@ using fx::SchemaType;
 
 namespace {
 
-/// Rows of the tables in core/fx.
-enum class NumberResult : uint8_t { kSame, kBool, kInt, kFloat, kAny };
-struct NumberOperator {
-  std::string_view target;
-  NumberResult result;
-};
-constexpr NumberOperator kNumberOperators[] = {
-#define NUMBER_OPERATOR(target, result) {target, NumberResult::result},
-#include "core/fx/number_operators.def"
-};
+/// Rows of core/fx/higher_order.def.
 struct HigherOrder {
   std::string_view target;
   uint32_t first_program, n_programs;  ///< among its arguments
@@ -252,73 +243,85 @@ std::optional<ValueId> Builder::fold_number(const std::string& target, const o2f
   return r ? std::optional(add_number(*r)) : std::nullopt;
 }
 
-static uint32_t scalar_kind(int32_t dtype) {
-  switch (dtype) {
-    case onnx::TensorProto::UNDEFINED:
-      return O2FX_KIND_UNKNOWN;
-    case onnx::TensorProto::BOOL:
-      return O2FX_KIND_BOOL;
-    case onnx::TensorProto::FLOAT:
-    case onnx::TensorProto::DOUBLE:
-    case onnx::TensorProto::FLOAT16:
-    case onnx::TensorProto::BFLOAT16:
-      return O2FX_KIND_FLOAT;
-    default:
-      return O2FX_KIND_INT;
+// Null: no schema is known, the target is allowed all the same.
+const fx::Schema* Builder::check_target(const std::string& target, const o2fx_emit& call) {
+  if (find(kHigherOrder, target)) {
+    check_operands(call, target);
+    return nullptr;
   }
+  if (is_number_target(target)) return nullptr;
+  if (const fx::Schema* schema = fx::find_schema(target)) {
+    if (const std::string why = fx::impurity(*schema); !why.empty())
+      throw HostError(O2FX_E_SCHEMA, target + ": " + why);
+    check_arguments(*schema, call);
+    return schema;
+  }
+  if (!context.allow_target || !context.allow_target(target))
+    throw HostError(O2FX_E_SCHEMA,
+                    "torch op '" + target +
+                        "': expected an operator of the ATen table, a higher-order operator, "
+                        "or one declared as torch_targets in the plugin's descriptor");
+  return nullptr;
 }
 
-/// The widest of the operands, where the operator does not say more.
-static uint32_t number_kind(Builder& builder, NumberResult result, const o2fx_emit& call) {
-  if (result == NumberResult::kBool) return O2FX_KIND_BOOL;
-  if (result == NumberResult::kInt) return O2FX_KIND_INT;
-  if (result == NumberResult::kFloat) return O2FX_KIND_FLOAT;
-  if (result == NumberResult::kAny) return O2FX_KIND_UNKNOWN;
-  constexpr uint32_t kWidening[] = {O2FX_KIND_BOOL, O2FX_KIND_INT, O2FX_KIND_FLOAT};
-  const auto* widest = std::begin(kWidening);
-  for (uint32_t i = 0; i < call.n_args; i++) {
-    const o2fx_arg& a = call.args[i];
-    const uint32_t kind = a.tag == O2FX_T_VALUE   ? builder.value(a.u.v).type.kind
-                          : a.tag == O2FX_T_FLOAT ? O2FX_KIND_FLOAT
-                          : a.tag == O2FX_T_BOOL  ? O2FX_KIND_BOOL
-                                                  : O2FX_KIND_INT;
-    const auto* found = std::ranges::find(kWidening, kind);
-    if (found == std::end(kWidening)) return kind;
-    widest = std::max(widest, found);
-  }
-  return *widest;
+// Sizes that are known make no node.
+std::optional<ValueId> Builder::fold(const std::string& target, const o2fx_emit& call) {
+  if (is_number_target(target)) return fold_number(target, call);
+  if (target == "aten::sym_size.int" && call.args[1].tag == O2FX_T_INT)
+    return add_number(dim(call.args[0].u.v, call.args[1].u.i));
+  if (target == "aten::_local_scalar_dense")
+    if (const auto known = ints(call.args[0].u.v, false);
+        known && known->size() == 1 && type(call.args[0].u.v).dtype != onnx::TensorProto::BOOL)
+      return add_number((*known)[0]);
+  return {};
 }
 
-std::vector<Type> Builder::result_types(const std::string& target, const fx::Schema* schema,
-                                        const o2fx_emit& call) {
-  using K = SchemaType::Kind;
-  if (!schema) {
-    Type number;
-    if (const NumberOperator* o = find(kNumberOperators, target))
-      number.kind = number_kind(*this, o->result, call);
-    return {number};
+uint32_t Builder::append_call(const std::string& target, const o2fx_emit& call) {
+  fx::Node node;
+  node.target = target;
+  for (uint32_t i = 0; i < call.n_args; i++) node.args.push_back(argument(call.args[i]));
+  for (uint32_t i = 0; i < call.n_kwargs; i++)
+    node.kwargs.emplace_back(text_of(call.kwargs[i].name), argument(call.kwargs[i].arg));
+  const std::string hint = text_of(call.name_hint);
+  node.name = unique_name(programs_[current()], hint.empty() ? context.name_base : hint);
+  node.onnx = context.provenance;
+  return append(current(), std::move(node));
+}
+
+ValueId Builder::add_result(uint32_t node, Type type) {
+  Value v;
+  v.source = ValueSource::kNode;
+  v.program = current();
+  v.node = node;
+  v.type = std::move(type);
+  const bool is_int = v.type.kind == O2FX_KIND_INT;
+  const ValueId id = add(std::move(v));
+  return is_int ? add_number(syms.number(id)) : id;
+}
+
+std::vector<ValueId> Builder::unpack(uint32_t node, const Returned& result, bool list, uint32_t n) {
+  const fx::Node& call = programs_[current()].program.nodes[node];
+  const std::string name = call.name;
+  const size_t known = result.types.size();
+  if (!result.open && (list ? n > known : n != known))
+    throw HostError(O2FX_E_SCHEMA, call.target + ": expected n_unpack " + (list ? "<= " : "= ") +
+                                       std::to_string(known) + ", got " + std::to_string(n));
+  std::vector<ValueId> results;
+  for (uint32_t i = 0; i < n; i++) {
+    fx::Node item;
+    item.target = "operator::getitem";
+    item.args = {NodeRef{node}, static_cast<int64_t>(i)};
+    item.name = unique_name(programs_[current()], name);
+    item.onnx = context.provenance;
+    results.push_back(
+        add_result(append(current(), std::move(item)), result.types[result.open ? 0 : i]));
   }
-  std::vector<Type> r;
-  for (const SchemaType& t : schema->returns) {
-    Type type;
-    if (t.kind == K::kAny || t.optional)
-      type.kind = O2FX_KIND_UNKNOWN;
-    else if (t.list)
-      type.kind = O2FX_KIND_SEQUENCE;
-    else if (t.kind == K::kTensor || t.kind == K::kStrings)
-      type.kind = O2FX_KIND_TENSOR;
-    else if (t.kind == K::kInt)
-      type.kind = O2FX_KIND_INT;
-    else if (t.kind == K::kFloat)
-      type.kind = O2FX_KIND_FLOAT;
-    else if (t.kind == K::kBool)
-      type.kind = O2FX_KIND_BOOL;
-    else if (t.kind == K::kNumber && call.n_args && call.args[0].tag == O2FX_T_VALUE)
-      type.kind = scalar_kind(value(call.args[0].u.v).type.dtype);
-    if (t.kind == K::kStrings) type.dtype = onnx::TensorProto::STRING;
-    r.push_back(type);
-  }
-  return r;
+  return results;
+}
+
+static bool returns_one(const fx::Schema* schema) {
+  return schema && schema->returns.size() == 1 && !schema->returns[0].list &&
+         schema->returns[0].kind != SchemaType::Kind::kAny;
 }
 
 std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
@@ -326,79 +329,17 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
   if (call.reserved)
     throw HostError(O2FX_E_INVALID,
                     "emit: reserved: expected 0, got " + std::to_string(call.reserved));
-  const fx::Schema* schema = nullptr;
-  const bool higher_order = find(kHigherOrder, target);
-  if (higher_order) {
-    check_operands(call, target);
-  } else if (find(kNumberOperators, target)) {
-    if (const auto folded = fold_number(target, call)) return {*folded};
-  } else if ((schema = fx::find_schema(target))) {
-    if (const std::string why = fx::impurity(*schema); !why.empty())
-      throw HostError(O2FX_E_SCHEMA, target + ": " + why);
-    check_arguments(*schema, call);
-    if (target == "aten::sym_size.int" && call.args[1].tag == O2FX_T_INT)
-      return {add_number(dim(call.args[0].u.v, call.args[1].u.i))};
-    if (target == "aten::_local_scalar_dense")
-      if (const auto known = ints(call.args[0].u.v, false);
-          known && known->size() == 1 && type(call.args[0].u.v).dtype != onnx::TensorProto::BOOL)
-        return {add_number((*known)[0])};
-  } else if (!context.allow_target || !context.allow_target(target)) {
-    throw HostError(O2FX_E_SCHEMA,
-                    "torch op '" + target +
-                        "': expected an operator of the ATen table, a higher-order operator, "
-                        "or one declared as torch_targets in the plugin's descriptor");
-  }
-  fx::Node node;
-  node.target = target;
-  for (uint32_t i = 0; i < call.n_args; i++) node.args.push_back(argument(call.args[i]));
-  for (uint32_t i = 0; i < call.n_kwargs; i++)
-    node.kwargs.emplace_back(text_of(call.kwargs[i].name), argument(call.kwargs[i].arg));
-  std::string hint = text_of(call.name_hint);
-  node.name = unique_name(programs_[current()], hint.empty() ? context.name_base : hint);
-  node.onnx = context.provenance;
-  const std::string name = node.name;
-  const std::vector<Type> types = result_types(target, schema, call);
-  const uint32_t at = append(current(), std::move(node));
-
-  const auto result = [&](uint32_t node_index, const Type& type) {
-    Value v;
-    v.source = ValueSource::kNode;
-    v.program = current();
-    v.node = node_index;
-    v.type = type;
-    const bool is_int = type.kind == O2FX_KIND_INT;
-    const ValueId id = add(std::move(v));
-    return is_int ? add_number(syms.number(id)) : id;
-  };
-  if (call.n_unpack == 0) {
-    Type type = types.size() == 1 ? types[0] : Type{};
-    if (types.size() != 1) type.kind = O2FX_KIND_TUPLE;
-    return {result(at, type)};
-  }
-  const bool one_list = types.size() == 1;
-  if (schema && one_list && !schema->returns[0].list &&
-      schema->returns[0].kind != SchemaType::Kind::kAny)
+  const fx::Schema* schema = check_target(target, call);
+  if (const auto folded = fold(target, call)) return {*folded};
+  if (call.n_unpack && returns_one(schema))
     throw HostError(O2FX_E_SCHEMA,
                     target + ": expected n_unpack = 0, as its result is no tuple or list, got " +
                         std::to_string(call.n_unpack));
-  if (schema && !one_list && types.size() != call.n_unpack)
-    throw HostError(O2FX_E_SCHEMA, target +
-                                       ": expected n_unpack = " + std::to_string(types.size()) +
-                                       ", got " + std::to_string(call.n_unpack));
-  std::vector<ValueId> results;
-  for (uint32_t i = 0; i < call.n_unpack; i++) {
-    fx::Node item;
-    item.target = "operator::getitem";
-    item.args = {NodeRef{at}, static_cast<int64_t>(i)};
-    item.name = unique_name(programs_[current()], name);
-    item.onnx = context.provenance;
-    Type type = schema && !one_list ? types[i] : Type{};
-    if (one_list && schema && schema->returns[0].kind == SchemaType::Kind::kTensor)
-      type.kind = O2FX_KIND_TENSOR;
-    if (higher_order) type.kind = O2FX_KIND_TENSOR;
-    results.push_back(result(append(current(), std::move(item)), type));
-  }
-  return results;
+  const bool list = schema && schema->returns.size() == 1 && schema->returns[0].list;
+  const Returned result = result_types(target, schema, call);
+  const uint32_t node = append_call(target, call);
+  if (call.n_unpack == 0) return {add_result(node, raw_type(result, list))};
+  return unpack(node, result, list, call.n_unpack);
 }
 
 }  // namespace onnx2fx::conversion

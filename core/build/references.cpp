@@ -8,6 +8,7 @@
 
 #include "core/build/builder.hpp"
 #include "core/build/names.hpp"
+#include "core/shapes/real.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::conversion {
@@ -99,6 +100,23 @@ NodeRef Builder::call_at(size_t level, const std::string& target, std::vector<Ar
   return {append(stack_[level], std::move(node))};
 }
 
+static NodeRef node_in(const Argument& a) {
+  const NodeRef* node = a.as<NodeRef>();
+  if (!node) throw HostError(O2FX_E_INTERNAL, "an expression in sizes turned out to be a literal");
+  return *node;
+}
+
+// A truth as a number, without a branch: what is above 0 is cut to 1.
+static MaybeSym numeric(SymTable& syms, const Atom& truth) {
+  const MaybeSym d = syms.add(truth.right, truth.left, -1);
+  const MaybeSym minus = d ? syms.mul(*d, Sym(-1)) : MaybeSym();
+  const bool less = truth.kind == AtomKind::kLess;
+  const MaybeSym above = d && minus ? syms.max(*d, less ? Sym(0) : *minus) : MaybeSym();
+  const MaybeSym cut = above ? syms.min(*above, Sym(1)) : MaybeSym();
+  if (!cut) throw HostError(O2FX_E_UNSUPPORTED, "an expression in sizes is too large");
+  return less ? cut : syms.negation(*cut);
+}
+
 NodeRef Builder::atom_node(size_t level, AtomId a) {
   OpenProgram& p = programs_[stack_[level]];
   const std::string key = "#" + std::to_string(a);
@@ -132,6 +150,17 @@ NodeRef Builder::atom_node(size_t level, AtomId a) {
     case AtomKind::kNumber:
       r = reference(level, atom.value);
       break;
+    case AtomKind::kRounding: {
+      static constexpr const char* kTarget[] = {"math::floor", "math::ceil", "math::trunc"};
+      r = call_at(level, kTarget[atom.index], {real_number(level, *atom.real)});
+      break;
+    }
+    case AtomKind::kEqual:
+    case AtomKind::kLess:
+      r = node_in(number(level, *numeric(syms, atom)));
+      break;
+    case AtomKind::kReal:
+      throw HostError(O2FX_E_INTERNAL, "a real number was to be emitted");
     default: {
       static constexpr const char* kTarget[] = {"operator::floordiv", "operator::mod",
                                                 "torch::sym_max", "torch::sym_min"};
@@ -145,6 +174,27 @@ NodeRef Builder::atom_node(size_t level, AtomId a) {
   p.numbers.emplace(key, r.index);
   p.log.push_back([key](OpenProgram& q) { q.numbers.erase(key); });
   return r;
+}
+
+// As Python floats compute it: see core/shapes/real.hpp for why that is the same.
+Argument Builder::real_number(size_t level, const Real& x) {
+  static constexpr const char* kTarget[] = {"operator::add", "operator::sub", "operator::mul",
+                                            "operator::truediv"};
+  switch (x.form) {
+    case Real::Form::kLiteral:
+      return x.literal;
+    case Real::Form::kSize:
+      return call_at(level, "torch::sym_float", {number(level, x.size)});
+    case Real::Form::kRounded:
+      return real_number(level, *x.a);
+    case Real::Form::kRoot:
+      return call_at(level, "torch::sym_sqrt", {real_number(level, *x.a)});
+    default: {
+      const auto which = static_cast<size_t>(x.form) - static_cast<size_t>(Real::Form::kAdd);
+      const Argument a = real_number(level, *x.a), b = real_number(level, *x.b);
+      return call_at(level, kTarget[which], {a, b});
+    }
+  }
 }
 
 Argument Builder::number(size_t level, const Sym& s) {
@@ -170,6 +220,45 @@ Argument Builder::number(size_t level, const Sym& s) {
   return r;
 }
 
+// A truth as a Python bool.
+Argument Builder::truth(size_t level, const Sym& s) {
+  if (s.is_literal()) return s.literal() != 0;
+  const std::string key = "?" + syms.text(s);
+  if (const auto it = programs_[stack_[level]].numbers.find(key);
+      it != programs_[stack_[level]].numbers.end())
+    return NodeRef{it->second};
+  const NodeRef r = truth_node(level, s);
+  OpenProgram& p = programs_[stack_[level]];
+  p.numbers.emplace(key, r.index);
+  p.log.push_back([key](OpenProgram& q) { q.numbers.erase(key); });
+  return r;
+}
+
+// By the cases of a truth that it is made of, as far as they are plain.
+NodeRef Builder::truth_node(size_t level, const Sym& s) {
+  if (const auto a = s.as_atom()) {
+    const Atom atom = syms.atom(*a);
+    if (atom.kind == AtomKind::kEqual || atom.kind == AtomKind::kLess) {
+      const char* target = atom.kind == AtomKind::kEqual ? "operator::eq" : "operator::lt";
+      return call_at(level, target, {number(level, atom.left), number(level, atom.right)});
+    }
+  }
+  if (const auto by = syms.cases(s); by && by->where && by->elsewhere) {
+    const Sym &where = *by->where, &elsewhere = *by->elsewhere;
+    const Argument first = truth(level, Sym::atom(by->truth));
+    const auto opposite = [&] { return Argument(call_at(level, "torch::sym_not", {first})); };
+    const auto joined = [&](const char* target, const Argument& a, const Sym& b) {
+      return call_at(level, target, {a, truth(level, b)});
+    };
+    if (where.is(0) && elsewhere.is(1)) return node_in(opposite());
+    if (where.is(1)) return joined("operator::or_", first, elsewhere);
+    if (elsewhere.is(0)) return joined("operator::and_", first, where);
+    if (where.is(0)) return joined("operator::and_", opposite(), elsewhere);
+    if (elsewhere.is(1)) return joined("operator::or_", opposite(), where);
+  }
+  return call_at(level, "operator::ne", {number(level, s), int64_t{0}});
+}
+
 // The tensor whose device a tensor made of these sizes should follow.
 std::optional<ValueId> Builder::anchor_of(const Sym& s) {
   for (const Sym::Term& t : s.terms())
@@ -179,7 +268,10 @@ std::optional<ValueId> Builder::anchor_of(const Sym& s) {
         if (value(a.value).type.dtype != onnx::TensorProto::STRING) return a.value;
         continue;
       }
-      if (a.kind == AtomKind::kNumber) continue;
+      if (a.real)
+        for (const Sym& size : sizes_in(*a.real))
+          if (const auto anchor = anchor_of(size)) return anchor;
+      if (a.kind == AtomKind::kNumber || a.real) continue;
       if (const auto l = anchor_of(a.left)) return l;
       if (const auto r = anchor_of(a.right)) return r;
     }
@@ -190,15 +282,13 @@ NodeRef Builder::materialise(size_t level, ValueId id) {
   OpenProgram& p = programs_[stack_[level]];
   if (const auto it = p.materialised.find(id); it != p.materialised.end()) return {it->second};
   const Value v = value(id);
-  const bool literal = std::all_of(v.ints->begin(), v.ints->end(),
-                                   [](const MaybeSym& s) { return s && s->is_literal(); });
   NodeRef r{};
-  if (literal) {
+  if (is_literal(syms, v)) {
     TensorEntry t;
     t.name = context.name_base.empty() ? "ints" : context.name_base + "_ints";
     t.dtype = v.type.dtype;
     for (const MaybeSym& d : *v.type.dims) t.dims.push_back(d->literal());
-    t.bytes = std::make_shared<const std::string>(packed_ints(v));
+    t.bytes = std::make_shared<const std::string>(packed_literals(syms, v));
     t.role = O2FX_ROLE_CONSTANT;
     r = tensor_node(level, add_tensor(std::move(t)));
   } else {
@@ -232,7 +322,7 @@ Argument Builder::argument_at(size_t level, ValueId id) {
       return {};
     case ValueSource::kNumber: {
       const Sym s = *(*v.ints)[0];
-      return number(level, s);
+      return v.type.kind == O2FX_KIND_BOOL ? truth(level, s) : number(level, s);
     }
     case ValueSource::kList: {
       const std::vector<ValueId> items = v.items;

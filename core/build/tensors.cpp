@@ -1,6 +1,6 @@
 #include "core/build/tensors.hpp"
 
-#include "core/shapes/infer.hpp"
+#include "core/shapes/elements.hpp"
 
 namespace onnx2fx::conversion {
 

@@ -4,7 +4,9 @@
 #include <unordered_set>
 
 #include "core/build/names.hpp"
+#include "core/build/operands.hpp"
 #include "core/convert/opaque.hpp"
+#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
 
@@ -91,7 +93,8 @@ Faults Converter::lower_affordable(const Place& place, Scope& scope) {
       node, inputs, place.opset,
       onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(place.opset), node.domain())};
   if (!after_fault || options_.keep_going) return lower_typed(place, view, scope);
-  bind_stand_ins(place, infer(builder_, view, nullptr), scope);
+  NodeOperands operands(builder_, tensors_, view);
+  bind_stand_ins(place, infer(operands, view, nullptr), scope);
   return check_providers(place, view);
 }
 
@@ -105,7 +108,8 @@ Faults Converter::lower_typed(const Place& place, const NodeView& view, Scope& s
                      {},
                      {}};
   std::string problem;
-  std::vector<Type> types = infer(builder_, view, &problem);
+  NodeOperands operands(builder_, tensors_, view);
+  std::vector<Type> types = infer(operands, view, &problem);
   Faults faults;
   try {
     faults = lower_by_first(place, view, types, scope, entry);
@@ -141,13 +145,22 @@ Faults Converter::lower_by_first(const Place& place, const NodeView& view, std::
   return {nobody_lowers(place, std::move(why_not))};
 }
 
+// Integers, and truths that are literals. Floats, and what is true of sizes, are lowered as well, for
+// those who want the tensor.
+static bool needs_no_node(const std::optional<std::vector<MaybeSym>>& elements, int32_t dtype) {
+  const bool truths = dtype == onnx::TensorProto::BOOL;
+  return elements && !is_tracked_float(dtype) &&
+         std::all_of(elements->begin(), elements->end(),
+                     [&](const MaybeSym& s) { return s && (!truths || s->is_literal()); });
+}
+
 bool Converter::lower_by_tracking(const NodeView& view, std::vector<Type>& types, Scope& scope,
                                   Report::Node& entry) {
-  const auto known = track(builder_, view, types);
+  NodeOperands operands(builder_, tensors_, view);
+  const auto known = track(operands, view, types);
   for (int i = 0; i < view.proto.output_size(); i++) {
-    const auto& r = known[static_cast<size_t>(i)];
-    if (view.proto.output(i).empty()) continue;
-    if (!r || std::any_of(r->begin(), r->end(), [](const MaybeSym& s) { return !s; })) return false;
+    const auto k = static_cast<size_t>(i);
+    if (!view.proto.output(i).empty() && !needs_no_node(known[k], types[k].dtype)) return false;
   }
   for (int i = 0; i < view.proto.output_size(); i++)
     if (!view.proto.output(i).empty())

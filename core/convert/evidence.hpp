@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::conversion {
 

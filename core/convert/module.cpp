@@ -75,11 +75,11 @@ bool is_weight(const TensorEntry& e, fx::Role role) {
 
 // Weightless: whether a tensor keeps its value, since it is small, no weight, and there.
 bool stays_real(Tensors& tensors, const TensorEntry& e, fx::Role role) {
-  constexpr uint64_t kMaxBytes = 1024;
+  constexpr uint64_t kMaxBytes = 1024;  // of what the lowering says is data, not a constant
   if (is_weight(e, role)) return false;
   if (!e.proto && !e.sparse) return true;
-  return weights::packed_size(e.dtype, static_cast<uint64_t>(e.count())) <= kMaxBytes &&
-         !tensors.absent(e);
+  const bool small = weights::packed_size(e.dtype, static_cast<uint64_t>(e.count())) <= kMaxBytes;
+  return (small || role == fx::Role::kConstant) && !tensors.absent(e);
 }
 
 weights::Store::Rest rest_of(Tensors& tensors, const TensorEntry& e, fx::Role role,

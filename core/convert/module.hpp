@@ -8,8 +8,8 @@
 
 #include "core/build/builder.hpp"
 #include "core/build/tensors.hpp"
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::conversion {
 

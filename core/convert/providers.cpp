@@ -1,5 +1,7 @@
 // Converter: one node lowered by one plugin, and the plugin held to the border's rules.
+#include "core/build/operands.hpp"
 #include "core/convert/converter.hpp"
+#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -58,6 +60,22 @@ Fault::Kind kind_of(const Lowering& l, const Ending& e) {
   return e.status == O2FX_E_IO && l.absent ? Fault::Kind::kAbsent : Fault::Kind::kModel;
 }
 
+// The first value that the lowering was told no type of, an input if there is one.
+std::string unknown_behind(const Lowering& l) {
+  for (size_t k = 0; k < l.node.inputs.size(); k++) {
+    const auto asked = std::find(l.untyped.begin(), l.untyped.end(), l.node.inputs[k]);
+    if (asked == l.untyped.end()) continue;
+    if (const std::string why = l.builder.describe_unknown(*asked); !why.empty())
+      return "input " + std::to_string(k) + " '" + l.node.proto.input(static_cast<int>(k)) +
+             "': " + why;
+  }
+  for (const ValueId id : l.untyped)
+    if (const std::string why = l.builder.alive(id) ? l.builder.describe_unknown(id) : "";
+        !why.empty())
+      return "a value of its own: " + why;
+  return {};
+}
+
 Fault fault_of(const Lowering& l, const Ending& e, const Place& place, bool in_memory, bool debug) {
   Fault f(kind_of(l, e), place, e.text, {l.plugin.id + ": " + e.text});
   if (f.kind == Fault::Kind::kAbsent)
@@ -65,6 +83,9 @@ Fault fault_of(const Lowering& l, const Ending& e, const Place& place, bool in_m
         std::string(in_memory ? "give the model as a path, with the file beside it"
                               : "put the file beside the model") +
         ", or keep the node as an opaque one with --keep-going");
+  if (f.kind == Fault::Kind::kUnsupported)
+    if (std::string note = unknown_behind(l); !note.empty())
+      f.diagnostic.notes.push_back(std::move(note));
   if (f.kind == Fault::Kind::kPlugin)
     f.diagnostic.notes.push_back("this is a fault of plugin " + l.plugin.id + " " +
                                  l.plugin.version);
@@ -115,15 +136,20 @@ void Converter::take_outputs(const Lowering& lowering, const std::vector<Type>& 
                              Scope& scope) {
   const NodeView& view = lowering.node;
   std::vector<Type> tracked_types = types;
-  const auto known = track(builder_, view, tracked_types);
+  NodeOperands operands(builder_, tensors_, view);
+  const auto known = track(operands, view, tracked_types);
   for (int i = 0; i < view.proto.output_size(); i++) {
     if (view.proto.output(i).empty()) continue;
     const auto k = static_cast<size_t>(i);
     bind_output(view.proto, i, lowering.outputs[k], types[k], scope);
     Value& v = builder_.value(lowering.outputs[k]);
     if (v.source != ValueSource::kNode) continue;
-    if (known[k] && !v.ints) v.ints = *known[k];
+    if (known[k] && !v.ints) {
+      merge(v.type, tracked_types[k]);
+      (is_tracked_float(v.type.dtype) ? v.reals : v.ints) = *known[k];
+    }
     if (!v.absent) v.absent = absent_behind(builder_, view, v.type);
+    if (is_whole_shape(view) && !v.ints) v.shape_of = view.inputs[0];
   }
 }
 

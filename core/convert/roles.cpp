@@ -62,7 +62,7 @@ class Judge {
     if (auto v = exporter(i)) return *v;
     if (auto v = claim(i)) return *v;
     const TensorEntry& e = *entries_[i];
-    if (!is_trainable_dtype(e.dtype)) return {Role::kBuffer, "default: no floats"};
+    if (!is_trainable_dtype(e.dtype)) return {Role::kConstant, "default: no floats"};
     if (std::string why = evidence_.against_weight(i); !why.empty())
       return {Role::kConstant, "evidence: " + why};
     return e.count() > 1 ? Verdict{Role::kParameter, "default: floats"}
@@ -72,9 +72,13 @@ class Judge {
  private:
   std::optional<Verdict> exporter(uint32_t i) const {
     const TensorEntry& e = *entries_[i];
-    if (!e.proto || !is_trainable_dtype(e.dtype)) return {};
+    if (!e.proto) return {};
     if (signature_.known()) return signed_role(i);
     if (!by_torch_ || e.role == O2FX_ROLE_MUTATED) return {};
+    if (!is_trainable_dtype(e.dtype)) {
+      if (e.role != O2FX_ROLE_DEFAULT || e.in_node || is_generated(e.name)) return {};
+      return Verdict{Role::kBuffer, "exporter: an initializer of the model's own name"};
+    }
     if (e.in_node) return Verdict{Role::kConstant, "exporter: a Constant node"};
     if (!is_generated(e.name) && e.role == O2FX_ROLE_DEFAULT && e.count() == 1 &&
         evidence_.against_weight(i).empty())
@@ -87,6 +91,7 @@ class Judge {
     const TensorEntry& e = *entries_[i];
     const Signature::Entry* said = e.in_node ? nullptr : signature_.find(e.name);
     if (!said) {
+      if (!is_trainable_dtype(e.dtype)) return {};
       if (computed_.count(i))
         return Verdict{Role::kParameter, "exporter: computed of " + computed_.at(i)};
       return Verdict{Role::kConstant, "exporter: not in its graph signature"};

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/build/builder.hpp"
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::conversion {
 

@@ -75,7 +75,11 @@ void assign_paths(Module& module) {
   for (size_t i = 1; i < module.programs.size(); ++i) tree.claim(module.programs[i].name);
   for (Tensor& tensor : module.tensors) {
     std::string wanted = path_of(tensor.name);
-    tensor.path = tree.claim(wanted.empty() ? "tensor" : wanted);
+    if (wanted.empty()) wanted = "tensor";
+    // A buffer of the root itself becomes persistent when torch.fx copies a GraphModule.
+    if (tensor.role == Role::kConstant && wanted.find('.') == std::string::npos)
+      wanted = "constants." + wanted;
+    tensor.path = tree.claim(wanted);
   }
 }
 

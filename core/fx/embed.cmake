@@ -67,5 +67,6 @@ function(onnx2fx_embedded_source target symbol folder source inputs)
   else() # a generated file is known only to targets of its own folder
     add_library(${target}_${symbol} OBJECT "${output}")
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${symbol}>)
+    set_property(TARGET ${target} APPEND PROPERTY ONNX2FX_EMBEDDED ${target}_${symbol})
   endif()
 endfunction()

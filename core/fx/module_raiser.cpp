@@ -196,6 +196,7 @@ std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bo
   std::set<std::string> prefixes;
   for (const Submodule::TensorUse& u : raised.tensors) {
     const std::string& path = module_.tensors[u.tensor].path;
+    if (module_.tensors[u.tensor].role == Role::kConstant) continue;  // its place says nothing
     if (!placed[u.tensor] && path.ends_with("." + u.attribute)) {
       prefixes.insert(path.substr(0, path.size() - u.attribute.size() - 1));
     }

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/fx/program.hpp"
 #include "core/fx/schema.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::fx {
 

@@ -3,8 +3,8 @@
 #ifndef ONNX2FX_CORE_FX_PASSES_HPP_
 #define ONNX2FX_CORE_FX_PASSES_HPP_
 
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::fx {
 

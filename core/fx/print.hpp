@@ -16,7 +16,7 @@
 
 #include <string>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::fx {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::fx {
 

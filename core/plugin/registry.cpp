@@ -1,6 +1,7 @@
 #include "core/plugin/registry.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <filesystem>
 #include <map>
@@ -45,11 +46,12 @@ void end_use(Plugin& plugin) {
 }  // namespace
 
 void begin_use(Plugin& plugin, const std::function<void()>& init) {
-  if (plugin.initialised) return;
+  if (std::atomic_ref(plugin.initialised).load()) return;
   const std::lock_guard lock(uses().mutex);
+  if (plugin.initialised) return;
   if (uses().count[plugin.source] == 0) init();
   uses().count[plugin.source]++;
-  plugin.initialised = true;
+  std::atomic_ref(plugin.initialised).store(true);
 }
 
 std::unique_lock<std::recursive_mutex> alone(const Plugin& plugin) {
@@ -335,6 +337,7 @@ struct Registry::Impl {
   std::vector<std::unique_ptr<Answer>>
       retired_;  ///< of before an add(): references to them live on
   std::vector<Diagnostic> faults_, warnings_;
+  std::recursive_mutex mutex_;  ///< of what is loaded and answered; an init may ask again
 };
 
 Registry::Registry(const Options& options, Faults faults) : impl_(std::make_unique<Impl>(options)) {
@@ -343,11 +346,15 @@ Registry::Registry(const Options& options, Faults faults) : impl_(std::make_uniq
 }
 Registry::~Registry() = default;
 
-Plugin& Registry::add(const o2fx_plugin* table) { return impl_->add(table); }
+Plugin& Registry::add(const o2fx_plugin* table) {
+  const std::lock_guard lock(impl_->mutex_);
+  return impl_->add(table);
+}
 
 const std::vector<Candidate>& Registry::candidates(std::string_view domain,
                                                    std::string_view op_type, int64_t opset,
                                                    std::vector<std::string>* why_not) {
+  const std::lock_guard lock(impl_->mutex_);
   const Impl::Answer& a =
       impl_->answer(domain_of(std::string(domain)), std::string(op_type), opset);
   if (why_not) why_not->insert(why_not->end(), a.why_not.begin(), a.why_not.end());
@@ -361,6 +368,7 @@ std::optional<std::string> Registry::switched_off(std::string_view domain, std::
 }
 
 Plugin& Registry::weight_plugin(const std::string& scheme, const std::string& id) {
+  const std::lock_guard lock(impl_->mutex_);
   return impl_->weight_plugin(scheme, id);
 }
 
@@ -399,6 +407,7 @@ std::vector<ListedPlugin> Registry::plugins() const {
 }
 
 std::vector<Plugin*> Registry::loaded() const {
+  const std::lock_guard lock(impl_->mutex_);
   std::vector<Plugin*> all;
   for (Impl::Known& k : impl_->known_)
     if (k.plugin.table) all.push_back(&k.plugin);

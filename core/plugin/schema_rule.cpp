@@ -32,10 +32,10 @@ size_t characters(std::string_view utf8) {
 
 }  // namespace
 
-Pattern::Pattern(std::string text) : text_(std::move(text)) {}
-Pattern::~Pattern() = default;
+Regex::Regex(std::string text) : text_(std::move(text)) {}
+Regex::~Regex() = default;
 
-bool Pattern::in(std::string_view text) const {
+bool Regex::in(std::string_view text) const {
   std::call_once(once_, [this] { compiled_ = std::make_unique<re2::RE2>(text_); });
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *compiled_);
 }
@@ -51,7 +51,7 @@ const SchemaRule* SchemaRule::member(const std::string& key) const {
 bool SchemaRule::fits(const std::string& text) const {
   const size_t length = characters(text);
   return length >= shortest && length <= longest && (!pattern || pattern->in(text)) &&
-         std::none_of(refused.begin(), refused.end(), [&](const Pattern& p) { return p.in(text); });
+         std::none_of(refused.begin(), refused.end(), [&](const Regex& p) { return p.in(text); });
 }
 
 Schema::Schema(std::string_view text) {
@@ -79,7 +79,7 @@ const SchemaRule* Schema::compile(const Json& json) {
   if (json.contains("items")) rule.items = compile(json["items"]);
   rule.shortest = json.value("minLength", rule.shortest);
   rule.longest = json.value("maxLength", rule.longest);
-  if (json.contains("pattern")) rule.pattern = std::make_unique<Pattern>(json["pattern"]);
+  if (json.contains("pattern")) rule.pattern = std::make_unique<Regex>(json["pattern"]);
   if (json.contains("not"))
     for (const Json& p : json["not"]["anyOf"]) rule.refused.emplace_back(p["pattern"]);
   rule.low = json.value("minimum", rule.low);

@@ -23,12 +23,12 @@ class RE2;
 namespace onnx2fx::plugin {
 
 /// A regular expression, compiled when it is first asked.
-class Pattern {
+class Regex {
  public:
-  explicit Pattern(std::string text);
-  ~Pattern();
-  Pattern(const Pattern&) = delete;
-  Pattern& operator=(const Pattern&) = delete;
+  explicit Regex(std::string text);
+  ~Regex();
+  Regex(const Regex&) = delete;
+  Regex& operator=(const Regex&) = delete;
   /// Is there a match anywhere in the text?
   bool in(std::string_view text) const;
 
@@ -48,15 +48,15 @@ struct SchemaRule {
   size_t least_members = 0;
   std::vector<std::string> required;
   std::vector<std::pair<std::string, const SchemaRule*>> members;
-  std::deque<std::pair<Pattern, const SchemaRule*>> members_like;
+  std::deque<std::pair<Regex, const SchemaRule*>> members_like;
   const SchemaRule* other_members = nullptr;  ///< null: there may be none
   const SchemaRule* names = nullptr;          ///< of members; null: any
   // arrays
   const SchemaRule* items = nullptr;  ///< null: any
   // strings: length in characters
   size_t shortest = 0, longest = std::numeric_limits<size_t>::max();
-  std::unique_ptr<Pattern> pattern;  ///< null: any
-  std::deque<Pattern> refused;
+  std::unique_ptr<Regex> pattern;  ///< null: any
+  std::deque<Regex> refused;
   // integers
   int64_t low = std::numeric_limits<int64_t>::min(), high = std::numeric_limits<int64_t>::max();
 

@@ -167,10 +167,9 @@ c10::IValue getitem(Arguments& x) {
 template <bool kGreater>
 c10::IValue extreme(Arguments& x) {
   const c10::IValue a = number(x.at(0)), b = number(x.at(1));
-  const bool second = is_integral(a) && is_integral(b)
-                          ? (kGreater ? integer(b) > integer(a) : integer(b) < integer(a))
-                          : (kGreater ? real(b) > real(a) : real(b) < real(a));
-  return second ? b : a;
+  if (!is_integral(a) || !is_integral(b))
+    return kGreater ? std::max(real(a), real(b)) : std::min(real(a), real(b));
+  return kGreater ? std::max(integer(a), integer(b)) : std::min(integer(a), integer(b));
 }
 
 c10::IValue to_integer(Arguments& x) {
@@ -179,6 +178,12 @@ c10::IValue to_integer(Arguments& x) {
   TORCH_CHECK(std::isfinite(real(a)) && std::abs(real(a)) < 9.2e18,
               "expected a finite number, got ", real(a));
   return static_cast<int64_t>(real(a));
+}
+
+template <double (*kRound)(double)>
+c10::IValue rounded(Arguments& x) {
+  Arguments whole{kRound(real(number(x.at(0))))};
+  return to_integer(whole);
 }
 
 c10::IValue to_real(Arguments& x) { return real(number(x.at(0))); }
@@ -200,6 +205,9 @@ c10::IValue sum(Arguments& x) {
 
 // Row by row those of the table.
 constexpr std::pair<std::string_view, Function> kBuiltins[] = {
+    {"math::ceil", rounded<std::ceil>},
+    {"math::floor", rounded<std::floor>},
+    {"math::trunc", rounded<std::trunc>},
     {"operator::abs", absolute},
     {"operator::add", arithmetic<Add>},
     {"operator::and_", bitwise<std::bit_and<>>},

@@ -1,8 +1,9 @@
 // Maps: dictionaries with keys of one type, integers or strings.
 #include <ATen/core/Dict.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <optional>
@@ -23,16 +24,27 @@ const std::string* as_text(const c10::IValue& value) {
   return strings ? &strings->elements.at(0) : nullptr;
 }
 
-// A value of a map as a number, whatever holds it.
-c10::Scalar as_number(const c10::IValue& value) {
-  if (const std::string* text = as_text(value)) return parse_real(*text);
+c10::Scalar scalar(const c10::IValue& value) {
   return value.isTensor() ? value.toTensor().item() : value.toScalar();
+}
+
+// A value of a map as a number, whatever holds it.
+double as_real(const c10::IValue& value) {
+  const std::string* text = as_text(value);
+  return text ? parse_real(*text) : scalar(value).toDouble();
+}
+int64_t as_integer(const c10::IValue& value, at::ScalarType type) {
+  if (const std::string* text = as_text(value)) return parse_integer(*text, type);
+  const c10::Scalar number = scalar(value);
+  return number.isFloatingPoint() ? to_integer(number.toDouble(), type) : number.toLong();
 }
 
 std::string as_text_of(const c10::IValue& value) {
   if (const std::string* text = as_text(value)) return *text;
+  const double number = as_real(value);
+  if (std::isnan(number)) return "nan";  // it has a sign in C
   char text[512];
-  std::snprintf(text, sizeof text, "%f", as_number(value).toDouble());
+  std::snprintf(text, sizeof text, "%f", number);
   return text;
 }
 
@@ -45,19 +57,19 @@ c10::IValue row(const std::vector<std::optional<c10::IValue>>& values, const c10
     for (const auto& value : values) texts.push_back(value ? as_text_of(*value) : std::string());
     return make_strings({1, width}, std::move(texts));
   }
-  const bool real = c10::isFloatingType(dtype.toScalarType());
+  const at::ScalarType type = dtype.toScalarType();
+  const bool real = c10::isFloatingType(type);
   at::Tensor wide =
-      at::empty({1, width}, at::TensorOptions().dtype(real ? at::kDouble : at::kLong));
+      at::zeros({1, width}, at::TensorOptions().dtype(real ? at::kDouble : at::kLong));
   for (size_t i = 0; i < values.size(); i++) {
-    const c10::Scalar number = values[i] ? as_number(*values[i]) : c10::Scalar(0);
+    if (!values[i]) continue;
     if (real) {
-      wide.mutable_data_ptr<double>()[i] = number.toDouble();
+      wide.mutable_data_ptr<double>()[i] = as_real(*values[i]);
     } else {
-      wide.mutable_data_ptr<int64_t>()[i] =
-          number.isFloatingPoint() ? static_cast<int64_t>(number.toDouble()) : number.toLong();
+      wide.mutable_data_ptr<int64_t>()[i] = as_integer(*values[i], type);
     }
   }
-  return wide.to(dtype.toScalarType());
+  return wide.to(type);
 }
 
 // Either the integers or the strings.
@@ -113,7 +125,7 @@ c10::IValue map_zip(Arguments& x, const Context&) {
         keys[0].isInt() ? c10::TypePtr(c10::IntType::get()) : c10::TypePtr(c10::StringType::get()),
         c10::AnyType::get());
     const std::vector<at::Tensor> elements = line.unbind();
-    for (size_t i = 0; i < keys.size(); i++) map.insert(keys[i], elements[i]);
+    for (size_t i = 0; i < keys.size(); i++) map.insert_or_assign(keys[i], elements[i]);
     maps.emplace_back(map);
   }
   return sequence(std::move(maps));

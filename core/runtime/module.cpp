@@ -1,4 +1,4 @@
-#include "core/runtime/module.hpp"
+#include "core/include/onnx2fx/module.hpp"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -50,7 +50,7 @@ struct Module::Impl {
   std::vector<runtime::Plan> plans;
 };
 
-Module::Module(const fx::Module& module, const runtime::TensorBytes& bytes)
+Module::Module(const fx::Module& module, const fx::TensorBytes& bytes)
     : impl_(std::make_unique<Impl>()) {
   impl_->inputs = module.inputs;
   impl_->outputs = module.outputs;

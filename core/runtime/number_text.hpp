@@ -4,6 +4,7 @@
 
 #include <c10/core/ScalarType.h>
 
+#include <cstdint>
 #include <string>
 
 namespace onnx2fx::runtime {
@@ -12,8 +13,11 @@ namespace onnx2fx::runtime {
 std::string python_repr(double value);
 /// The shortest decimal from which a float of that type is read back.
 std::string number_text(double value, at::ScalarType type);
-/// Throws c10::Error on anything but a decimal number, inf or nan.
+/// Throws c10::Error on anything but a decimal number, inf or nan, with spaces around it.
 double parse_real(const std::string& text);
+/// A fraction is cut off; kUInt64: the bits. Throws c10::Error on what the type cannot hold.
+int64_t parse_integer(const std::string& text, at::ScalarType type);
+int64_t to_integer(double value, at::ScalarType type);
 
 }  // namespace onnx2fx::runtime
 

@@ -1,6 +1,7 @@
-// Sequences and optionals that exist only at run time.
+// Sequences, optionals and shapes that exist only at run time.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
 
 #include <utility>
 
@@ -42,6 +43,12 @@ c10::IValue sequence_insert(Arguments& x, const Context&) {
 
 c10::IValue sequence_length(Arguments& x, const Context&) {
   return static_cast<int64_t>(x[0].isTuple() ? x[0].toTupleRef().size() : x[0].toListRef().size());
+}
+
+// The extents, one by one: of a tensor whose rank only the one at hand tells.
+c10::IValue shape_of(Arguments& x, const Context&) {
+  const at::Tensor t = x[0].toTensor();
+  return at::tensor(t.sizes(), at::TensorOptions(at::kLong)).to(t.device());
 }
 
 }  // namespace onnx2fx::runtime::leaf

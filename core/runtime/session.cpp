@@ -7,16 +7,16 @@
 #include <utility>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/include/onnx2fx/module.hpp"
 #include "core/runtime/compare.hpp"
 #include "core/runtime/host_value.hpp"
-#include "core/runtime/module.hpp"
 
 namespace onnx2fx::runtime {
 namespace {
 
 class ModuleSession final : public Session {
  public:
-  ModuleSession(const fx::Module& module, const TensorBytes& bytes) : module_(module, bytes) {
+  ModuleSession(const fx::Module& module, const fx::TensorBytes& bytes) : module_(module, bytes) {
     module_.eval();
   }
 
@@ -59,10 +59,10 @@ class ModuleSession final : public Session {
 
 }  // namespace
 
-extern "C" ONNX2FX_RUNTIME_API MakeSession onnx2fx_runtime_make_session_1;
+extern "C" ONNX2FX_API MakeSession onnx2fx_runtime_make_session_1;
 
 std::unique_ptr<Session> onnx2fx_runtime_make_session_1(const fx::Module& module,
-                                                        const TensorBytes& bytes) {
+                                                        const fx::TensorBytes& bytes) {
   return std::make_unique<ModuleSession>(module, bytes);
 }
 

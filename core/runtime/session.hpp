@@ -5,15 +5,13 @@
 #define ONNX2FX_CORE_RUNTIME_SESSION_HPP_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::runtime {
 
@@ -52,10 +50,6 @@ struct OutputCheck {
   std::string difference;  ///< "shape: expected [2, 3], got [2]"; empty when passed
 };
 
-/// The stored bytes of a tensor of the module: C order, little-endian, in the tensor's own dtype.
-/// Empty for a tensor without data (weightless): it lives on the meta device.
-using TensorBytes = std::function<std::span<const uint8_t>(const fx::Tensor&)>;
-
 /// A module ready to run. All functions throw ConversionError; its text names the node at fault.
 class Session {
  public:
@@ -71,7 +65,8 @@ class Session {
 };
 
 /// The entry of libonnx2fx_runtime.so. `bytes` is only called before it returns.
-using MakeSession = std::unique_ptr<Session>(const fx::Module& module, const TensorBytes& bytes);
+using MakeSession = std::unique_ptr<Session>(const fx::Module& module,
+                                             const fx::TensorBytes& bytes);
 inline constexpr const char* kMakeSessionSymbol = "onnx2fx_runtime_make_session_1";
 
 }  // namespace onnx2fx::runtime

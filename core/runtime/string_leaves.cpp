@@ -1,17 +1,13 @@
-// Operators on string tensors. Case changes and regular expressions know ASCII only, and refuse
-// other text rather than treat it byte by byte.
+// Operators on string tensors. ONNX's regular expressions are RE2's.
 #include <ATen/ExpandUtils.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
+#include <re2/re2.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <iterator>
-#include <limits>
-#include <regex>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -20,6 +16,7 @@
 #include "core/runtime/leaf_functions.hpp"
 #include "core/runtime/number_text.hpp"
 #include "core/runtime/strings.hpp"
+#include "core/runtime/utf8.hpp"
 
 namespace onnx2fx::runtime::leaf {
 namespace {
@@ -32,26 +29,6 @@ std::vector<std::string> texts(const c10::IValue& list) {
 
 at::Tensor numbers(at::IntArrayRef dims, at::ScalarType type) {
   return at::empty(dims, at::TensorOptions().dtype(type));
-}
-
-void check_ascii(const std::string& text) {
-  const bool ascii = std::all_of(text.begin(), text.end(),
-                                 [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  TORCH_CHECK(ascii, "expected ASCII text, got '", text, "'");
-}
-
-std::string lower(std::string text) {
-  check_ascii(text);
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-  return text;
-}
-
-std::string upper(std::string text) {
-  check_ascii(text);
-  for (char& c : text)
-    if (c >= 'a' && c <= 'z') c -= 'a' - 'A';
-  return text;
 }
 
 // For each element of the broadcast shape the places of its two operands.
@@ -73,34 +50,17 @@ struct Broadcast {
   }
 };
 
-// A fraction is cut off for integers.
-template <class T>
-T parse_integer(const std::string& text) {
-  T value = 0;
-  const char* const first = text.data() + (!text.empty() && text[0] == '+');
-  const auto result = std::from_chars(first, text.data() + text.size(), value);
-  if (result.ec == std::errc() && result.ptr == text.data() + text.size()) return value;
-  const double real = std::trunc(parse_real(text));
-  TORCH_CHECK(real >= static_cast<double>(std::numeric_limits<T>::min()) &&
-                  real < std::ldexp(1.0, std::numeric_limits<T>::digits),
-              "expected an integer of ", 8 * sizeof(T), " bits, got '", text, "'");
-  return static_cast<T>(real);
-}
-
 // At runs of whitespace, which leave nothing at either end; what is left after `most` splits stays
 // whole.
 std::vector<std::string> split_at_spaces(const std::string& text, int64_t most) {
-  constexpr const char* kSpaces = " \t\n\v\f\r\x1c\x1d\x1e\x1f";
+  const std::u32string characters = decode(text);
+  const auto end = characters.end();
   std::vector<std::string> parts;
-  size_t begin = text.find_first_not_of(kSpaces);
-  while (begin != std::string::npos) {
-    if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
-      parts.push_back(text.substr(begin));
-      break;
-    }
-    const size_t end = std::min(text.find_first_of(kSpaces, begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = text.find_first_not_of(kSpaces, end);
+  for (auto begin = std::find_if_not(characters.begin(), end, is_space); begin != end;) {
+    const bool rest = most >= 0 && static_cast<int64_t>(parts.size()) == most;
+    const auto stop = rest ? end : std::find_if(begin, end, is_space);
+    parts.push_back(encode({begin, stop}));
+    begin = std::find_if_not(stop, end, is_space);
   }
   return parts;
 }
@@ -119,30 +79,14 @@ std::vector<std::string> split_at(const std::string& text, const std::string& de
   return parts;
 }
 
-// RE2 and ECMAScript agree on what passes here.
-std::regex compile(const std::string& pattern) {
-  check_ascii(pattern);
-  for (size_t i = 0; i + 1 < pattern.size(); i++) {
-    if (pattern[i] == '(' && pattern[i + 1] == '?')
-      TORCH_CHECK(pattern.substr(i, 3) == "(?:", "pattern '", pattern,
-                  "': groups with flags or names are not supported");
-    if (pattern[i] != '\\') continue;
-    const char c = pattern[++i];
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    TORCH_CHECK(!letter || std::string_view("wWdDsSbBtnrfv").find(c) != std::string_view::npos,
-                "pattern '", pattern, "': escape '\\", c, "' is not supported");
-  }
-  return std::regex(pattern);
-}
-
 }  // namespace
 
 c10::IValue strings(Arguments& x, const Context&) {
   std::vector<std::string> items = texts(x[0]);
   std::vector<int64_t> dims = x[1].toIntVector();
   const int64_t count = c10::multiply_integers(dims);
-  TORCH_CHECK(count == static_cast<int64_t>(items.size()), "items: expected ", count, ", got ",
-              items.size());
+  TORCH_CHECK(count == static_cast<int64_t>(items.size()), "expected ", count, " items for ",
+              at::IntArrayRef(dims), ", got ", items.size());
   return make_strings(std::move(dims), std::move(items));
 }
 
@@ -200,16 +144,12 @@ c10::IValue strings_to_tensor(Arguments& x, const Context&) {
                    parse_real);
     return wide.to(type);
   }
-  if (type == at::kUInt64) {
-    at::Tensor wide = numbers(s.dims, type);
-    std::transform(s.elements.begin(), s.elements.end(), wide.mutable_data_ptr<uint64_t>(),
-                   parse_integer<uint64_t>);
-    return wide;
-  }
-  at::Tensor wide = numbers(s.dims, at::kLong);
-  std::transform(s.elements.begin(), s.elements.end(), wide.mutable_data_ptr<int64_t>(),
-                 parse_integer<int64_t>);
-  return wide.to(type);
+  const bool bits = type == at::kUInt64;
+  at::Tensor wide = numbers(s.dims, bits ? type : at::kLong);
+  auto* const out = static_cast<int64_t*>(wide.mutable_data_ptr());
+  std::transform(s.elements.begin(), s.elements.end(), out,
+                 [&](const std::string& text) { return parse_integer(text, type); });
+  return bits ? wide : wide.to(type);
 }
 
 // For each element its first place in the pool, -1 if it is not there.
@@ -248,8 +188,13 @@ c10::IValue strings_take(Arguments& x, const Context&) {
     for (const std::string& text : to_strings(item).elements) pool.push_back(&text);
   const at::Tensor index = x[1].toTensor().to(at::kLong).contiguous();
   std::vector<std::string> taken;
-  for (int64_t i = 0; i < index.numel(); i++)
-    taken.push_back(*pool.at(static_cast<size_t>(index.const_data_ptr<int64_t>()[i])));
+  for (int64_t i = 0; i < index.numel(); i++) {
+    const int64_t place = index.const_data_ptr<int64_t>()[i];
+    TORCH_CHECK(0 <= place && place < static_cast<int64_t>(pool.size()),
+                "index: expected one in [0, ", static_cast<int64_t>(pool.size()) - 1, "], got ",
+                place);
+    taken.push_back(*pool[static_cast<size_t>(place)]);
+  }
   return make_strings(index.sizes().vec(), std::move(taken));
 }
 
@@ -261,8 +206,7 @@ c10::IValue string_normalize(Arguments& x, const Context&) {
   TORCH_CHECK(s.dims.size() == 1 || (s.dims.size() == 2 && s.dims[0] == 1),
               "expected shape [C] or [1, C], got ", at::IntArrayRef(s.dims));
   std::unordered_set<std::string> dropped;
-  for (std::string& word : texts(x[1]))
-    dropped.insert(sensitive ? std::move(word) : lower(std::move(word)));
+  for (std::string& word : texts(x[1])) dropped.insert(sensitive ? std::move(word) : lower(word));
   std::vector<std::string> kept;
   for (const std::string& text : s.elements) {
     if (!dropped.empty() && dropped.contains(sensitive ? text : lower(text))) continue;
@@ -300,13 +244,14 @@ c10::IValue string_split(Arguments& x, const Context&) {
 
 c10::IValue regex_full_match(Arguments& x, const Context&) {
   const Strings& s = to_strings(x[0]);
-  const std::regex regex = compile(x[1].toStringRef());
+  const std::string& pattern = x[1].toStringRef();
+  RE2::Options quiet;
+  quiet.set_log_errors(false);
+  const RE2 regex(pattern, quiet);
+  TORCH_CHECK(regex.ok(), "pattern '", pattern, "': ", regex.error());
   at::Tensor matches = numbers(s.dims, at::kBool);
   std::transform(s.elements.begin(), s.elements.end(), matches.mutable_data_ptr<bool>(),
-                 [&](const std::string& text) {
-                   check_ascii(text);
-                   return std::regex_match(text, regex);
-                 });
+                 [&](const std::string& text) { return RE2::FullMatch(text, regex); });
   return matches;
 }
 

@@ -47,17 +47,17 @@ Operand Operand::list(std::vector<Operand> items) {
   return o;
 }
 
-bool Call::says(std::string_view word) const {
+bool TorchCall::says(std::string_view word) const {
   return std::find(words_.begin(), words_.end(), word) != words_.end();
 }
 
-const Operand& Call::operand(std::string_view name) const {
+const Operand& TorchCall::operand(std::string_view name) const {
   static const Operand kNothing = Operand::none();
   const std::optional<size_t> i = schema.find(name);
   return i && operands_[*i].kind != Kind::kAbsent ? operands_[*i] : kNothing;
 }
 
-const Type& Call::tensor(std::string_view name) const {
+const Type& TorchCall::tensor(std::string_view name) const {
   static const Type kUnknown;
   const Operand& o = operand(name);
   return o.kind == Kind::kValue && o.type->is_tensor() ? *o.type : kUnknown;
@@ -69,19 +69,19 @@ static MaybeSym integer_of(const Operand& o) {
   return {};
 }
 
-MaybeSym Call::integer(std::string_view name) const { return integer_of(operand(name)); }
+MaybeSym TorchCall::integer(std::string_view name) const { return integer_of(operand(name)); }
 
-std::optional<int64_t> Call::literal(std::string_view name) const {
+std::optional<int64_t> TorchCall::literal(std::string_view name) const {
   const MaybeSym s = integer(name);
   return s && s->is_literal() ? std::optional(s->literal()) : std::nullopt;
 }
 
-std::optional<bool> Call::flag(std::string_view name) const {
+std::optional<bool> TorchCall::flag(std::string_view name) const {
   const Operand& o = operand(name);
   return o.kind == Kind::kBool ? o.flag : std::nullopt;
 }
 
-std::optional<Dims> Call::integers(std::string_view name, size_t n) const {
+std::optional<Dims> TorchCall::integers(std::string_view name, size_t n) const {
   const Operand& o = operand(name);
   Dims r;
   if (o.kind == Kind::kInt)
@@ -94,7 +94,7 @@ std::optional<Dims> Call::integers(std::string_view name, size_t n) const {
   return n && r.size() != n ? std::nullopt : std::optional(std::move(r));
 }
 
-std::optional<std::vector<int64_t>> Call::literals(std::string_view name) const {
+std::optional<std::vector<int64_t>> TorchCall::literals(std::string_view name) const {
   const std::optional<Dims> all = integers(name);
   if (!all) return {};
   std::vector<int64_t> r;
@@ -105,7 +105,7 @@ std::optional<std::vector<int64_t>> Call::literals(std::string_view name) const 
   return r;
 }
 
-Call::Tensors Call::tensors(std::string_view name) const {
+TorchCall::Tensors TorchCall::tensors(std::string_view name) const {
   Tensors r;
   const Operand& o = operand(name);
   if (o.kind == Kind::kList) {
@@ -119,7 +119,7 @@ Call::Tensors Call::tensors(std::string_view name) const {
   return r;
 }
 
-int32_t Call::dtype(int32_t or_else) const {
+int32_t TorchCall::dtype(int32_t or_else) const {
   const Operand& o = operand("dtype");
   return o.kind == Kind::kDtype ? o.dtype : or_else;
 }

@@ -50,10 +50,10 @@ struct Operand {
 
 using Types = std::vector<Type>;
 
-class Call {
+class TorchCall {
  public:
   /// Operands in the schema's order. `words`: of the rule's line in the table.
-  Call(const fx::Schema& schema, std::span<const Operand> operands,
+  TorchCall(const fx::Schema& schema, std::span<const Operand> operands,
        std::span<const std::string> words, SymTable& table)
       : schema(schema), sizes(table), operands_(operands), words_(words) {}
 

@@ -126,10 +126,10 @@ static int32_t combine(int32_t higher, int32_t lower) {
   if (is_complex(higher)) return higher;
   if (is_floating(higher)) {
     if (!is_complex(lower)) return higher;
-    return higher == D::DOUBLE ? D::COMPLEX128 : D::COMPLEX64;
+    return higher == D::BFLOAT16 ? D::COMPLEX64 : complex_of(higher);
   }
-  if (higher == D::BOOL || is_floating(lower) || is_complex(lower)) return promote(higher, lower);
-  return higher;
+  if (is_complex(lower)) return lower;  // of any integer, uint16 among them
+  return higher == D::BOOL || is_floating(lower) ? promote(higher, lower) : higher;
 }
 
 int32_t Promotion::result(Class unknown) const {

@@ -1,33 +1,44 @@
 // Where ONNX's shape inference stops at a symbolic extent, these go on: one rule per operator, each
 // the operator's own shape equation on Syms. They only fill extents that are unknown.
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <unordered_map>
 
+#include "core/shapes/elements.hpp"
 #include "core/shapes/infer.hpp"
+#include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
 
 using Dims = std::vector<MaybeSym>;
 
-struct Rule {
-  Builder& b;
+struct ShapeRule {
+  Operands& operands;
   const NodeView& n;
 
-  SymTable& syms() const { return b.syms; }
+  SymTable& syms() const { return operands.syms; }
+  size_t size() const { return n.inputs.size(); }
   bool has(size_t i) const { return i < n.inputs.size() && n.inputs[i]; }
   /// Dims of an input; nullopt: absent, no tensor, rank unknown. Unknown extents become atoms of
   /// the value.
   std::optional<Dims> dims(size_t i) const {
-    if (!has(i) || !b.type(n.inputs[i]).dims) return {};
+    if (!has(i) || !operands.type(i).dims) return {};
     Dims d;
-    for (int k = 0; k < b.type(n.inputs[i]).rank(); k++) d.push_back(b.dim(n.inputs[i], k));
+    for (int k = 0; k < operands.type(i).rank(); k++) d.emplace_back(operands.dim(i, k));
     return d;
   }
-  std::optional<std::vector<MaybeSym>> ints(size_t i) const {
-    return has(i) ? b.value(n.inputs[i]).ints : std::nullopt;
+  /// The elements of a list of integers.
+  std::optional<Elements> list(size_t i) const {
+    if (!has(i)) return {};
+    const Type& t = operands.type(i);
+    const std::vector<MaybeSym>* all = t.is_tensor() ? operands.elements(i) : nullptr;
+    if (!all || t.rank() > 1) return {};
+    return Elements({static_cast<int64_t>(all->size())}, *all);
+  }
+  /// The one element of an input.
+  MaybeSym one(size_t i) const {
+    const auto all = list(i);
+    return all && all->size() == 1 ? all->at(0) : MaybeSym();
   }
   MaybeSym add(const MaybeSym& x, const MaybeSym& y, int64_t sign = 1) const {
     return x && y ? syms().add(*x, *y, sign) : MaybeSym();
@@ -38,30 +49,39 @@ struct Rule {
   MaybeSym floordiv(const MaybeSym& x, const MaybeSym& y) const {
     return x && y ? syms().floordiv(*x, *y) : MaybeSym();
   }
+  MaybeSym ceildiv(const MaybeSym& x, const MaybeSym& y) const {
+    return x && y ? syms().ceildiv(*x, *y) : MaybeSym();
+  }
+  MaybeSym max(const MaybeSym& x, const MaybeSym& y) const {
+    return x && y ? syms().max(*x, *y) : MaybeSym();
+  }
 };
-using RuleFn = std::optional<Dims> (*)(const Rule&, const Type& inferred);
+using RuleFn = std::optional<Dims> (*)(const ShapeRule&, const Type& inferred);
 
-std::optional<Dims> reshape(const Rule& r, const Type&) {
-  const auto shape = r.ints(1);
+Dims dims_in(const Elements& list) {
+  Dims d;
+  for (size_t i = 0; i < list.size(); i++) d.push_back(list.at(i));
+  return d;
+}
+
+// One entry -1 is what is left of the elements; others that are not known stay so.
+std::optional<Dims> reshape(const ShapeRule& r, const Type&) {
+  const auto shape = r.list(1);
   const auto x = r.dims(0);
   if (!shape || !x) return {};
   Dims out;
-  int unknown = -1;
+  std::vector<size_t> open;
   for (size_t i = 0; i < shape->size(); i++) {
-    MaybeSym e = (*shape)[i];
+    MaybeSym e = shape->at(i);
     if (e && e->is(0) && !r.n.integer("allowzero", 0)) e = i < x->size() ? (*x)[i] : MaybeSym();
-    if (!e || e->is(-1)) {
-      if (unknown >= 0 && !e) return out.resize(shape->size()), out;
-      unknown = static_cast<int>(i);
-      e = Sym(1);
-    }
+    if (e && e->is(-1)) e.reset();
+    if (!e) open.push_back(i);
     out.push_back(e);
   }
-  if (unknown >= 0) {
-    const MaybeSym given = r.syms().product(out), all = r.syms().product(*x);
-    out[static_cast<size_t>(unknown)] =
-        given && all && !given->is(0) ? r.syms().floordiv(*all, *given) : MaybeSym();
-  }
+  if (open.size() != 1) return out;
+  out[open[0]] = Sym(1);
+  const MaybeSym given = r.syms().product(out), all = r.syms().product(*x);
+  out[open[0]] = given && all && !given->is(0) ? r.syms().floordiv(*all, *given) : MaybeSym();
   return out;
 }
 
@@ -84,11 +104,11 @@ Dims broadcast(const std::vector<Dims>& all) {
   return out;
 }
 
-std::optional<Dims> elementwise(const Rule& r, const Type&) {
+std::optional<Dims> elementwise(const ShapeRule& r, const Type&) {
   if (r.n.attribute("broadcast"))
     return r.dims(0);  // before opset 7 the second operand is fitted to the first
   std::vector<Dims> all;
-  for (size_t i = 0; i < r.n.inputs.size(); i++) {
+  for (size_t i = 0; i < r.size(); i++) {
     auto d = r.dims(i);
     if (!d) return {};
     all.push_back(std::move(*d));
@@ -96,7 +116,7 @@ std::optional<Dims> elementwise(const Rule& r, const Type&) {
   return broadcast(all);
 }
 
-std::optional<Dims> matmul(const Rule& r, const Type&) {
+std::optional<Dims> matmul(const ShapeRule& r, const Type&) {
   auto x = r.dims(0), y = r.dims(1);
   if (!x || !y || x->size() < 2 || y->size() < 2) return {};
   const MaybeSym rows = (*x)[x->size() - 2], columns = y->back();
@@ -106,32 +126,38 @@ std::optional<Dims> matmul(const Rule& r, const Type&) {
   return out;
 }
 
-std::optional<Dims> expand(const Rule& r, const Type&) {
-  const auto shape = r.ints(1);
+std::optional<Dims> expand(const ShapeRule& r, const Type&) {
+  const auto shape = r.list(1);
   auto x = r.dims(0);
   if (!shape || !x) return {};
-  Dims s = *shape;
-  return broadcast({std::move(*x), std::move(s)});
+  return broadcast({std::move(*x), dims_in(*shape)});
 }
 
-std::optional<Dims> constant_of_shape(const Rule& r, const Type&) { return r.ints(0); }
-
-std::optional<Dims> range(const Rule& r, const Type&) {
-  const auto start = r.ints(0), limit = r.ints(1), delta = r.ints(2);
-  if (!start || !limit || !delta || !(*delta)[0] || !(*delta)[0]->is(1)) return {};
-  const MaybeSym n = r.add((*limit)[0], (*start)[0], -1);
-  if (!n) return {};
-  return Dims{r.syms().max(*n, Sym(0))};
+std::optional<Dims> constant_of_shape(const ShapeRule& r, const Type&) {
+  const auto shape = r.list(0);
+  return shape ? std::optional(dims_in(*shape)) : std::nullopt;
 }
 
-std::optional<Dims> concat(const Rule& r, const Type& inferred) {
+// Of floats only where start, limit and step are whole numbers.
+std::optional<Dims> range(const ShapeRule& r, const Type&) {
+  const MaybeSym start = r.one(0), limit = r.one(1), delta = r.one(2);
+  if (!start || !limit || !delta || !delta->is_literal() || delta->is(0)) return {};
+  if (!is_whole(r.syms(), *start) || !is_whole(r.syms(), *limit)) return {};
+  const bool up = delta->literal() > 0;
+  const MaybeSym span = up ? r.add(limit, start, -1) : r.add(start, limit, -1);
+  const MaybeSym step = up ? delta : r.mul(delta, Sym(-1));
+  const MaybeSym n = r.max(r.ceildiv(span, step), Sym(0));
+  return n ? std::optional(Dims{n}) : std::nullopt;
+}
+
+std::optional<Dims> concat(const ShapeRule& r, const Type& inferred) {
   if (!inferred.dims) return {};
   const int64_t rank = inferred.rank();
   int64_t axis = r.n.integer("axis", 1);
   if (axis < 0) axis += rank;
   if (axis < 0 || axis >= rank) return {};
   MaybeSym sum = Sym(0);
-  for (size_t i = 0; i < r.n.inputs.size(); i++) {
+  for (size_t i = 0; i < r.size(); i++) {
     const auto d = r.dims(i);
     if (!d || axis >= static_cast<int64_t>(d->size())) return {};
     sum = r.add(sum, (*d)[static_cast<size_t>(axis)]);
@@ -141,7 +167,7 @@ std::optional<Dims> concat(const Rule& r, const Type& inferred) {
   return out;
 }
 
-std::optional<Dims> flatten(const Rule& r, const Type&) {
+std::optional<Dims> flatten(const ShapeRule& r, const Type&) {
   const auto d = r.dims(0);
   if (!d) return {};
   int64_t axis = r.n.integer("axis", 1);
@@ -151,46 +177,42 @@ std::optional<Dims> flatten(const Rule& r, const Type&) {
               r.syms().product({d->begin() + axis, d->end()})};
 }
 
-MaybeSym slice_extent(const Rule& r, const MaybeSym& extent, const MaybeSym& begin,
-                      const MaybeSym& end, const MaybeSym& step) {
-  if (!extent || !begin || !end || !step || !step->is(1)) return {};
-  const auto clamp = [&](MaybeSym x) -> MaybeSym {
-    if (x->is_literal() && x->literal() < 0) x = r.add(extent, x);
-    if (!x) return {};
-    if (extent->is_literal() && x->is_literal())
-      return Sym(std::clamp<int64_t>(x->literal(), 0, extent->literal()));
-    if (x->is(0) || *x == *extent) return x;
-    if (x->is_literal() && x->literal() >= INT32_MAX) return extent;
-    if (!x->is_literal() && !r.syms().never_negative(*x)) return {};
-    return r.syms().min(*extent, *x);
-  };
-  const MaybeSym b = clamp(begin), e = clamp(end);
-  if (!b || !e) return {};
-  const MaybeSym n = r.add(e, b, -1);
-  return n ? r.syms().max(*n, Sym(0)) : MaybeSym();
+// A bound of a slice, counted from the front and inside the axis; nullopt: not known.
+MaybeSym bound_in(const ShapeRule& r, const Sym& extent, MaybeSym x) {
+  if (x && x->is_literal() && x->literal() < 0) x = r.add(extent, x);
+  if (!x) return {};
+  if (extent.is_literal() && x->is_literal())
+    return Sym(std::clamp<int64_t>(x->literal(), 0, std::max<int64_t>(extent.literal(), 0)));
+  if (x->is(0) || *x == extent) return x;
+  if (x->is_literal() && x->literal() >= INT32_MAX) return extent;
+  return r.syms().never_negative(*x) ? r.syms().min(extent, *x) : MaybeSym();
 }
 
-std::optional<Dims> slice(const Rule& r, const Type&) {
+MaybeSym slice_extent(const ShapeRule& r, const MaybeSym& extent, const MaybeSym& begin,
+                      const MaybeSym& end, const MaybeSym& step) {
+  if (!extent || !step || !step->is_literal() || step->literal() < 1) return {};
+  const MaybeSym span =
+      r.add(bound_in(r, *extent, end), bound_in(r, *extent, begin), -1);
+  const MaybeSym inside = r.max(span, Sym(0));
+  return step->is(1) ? inside : r.ceildiv(inside, step);
+}
+
+std::optional<Dims> slice(const ShapeRule& r, const Type&) {
   const auto x = r.dims(0);
-  if (!x || r.n.inputs.size() < 3) return {};  // attribute forms are literal: ONNX does them
-  const auto start = r.ints(1), end = r.ints(2), axes = r.ints(3), steps = r.ints(4);
+  if (!x || r.n.opset < 10) return {};  // attributes are literal: ONNX does them
+  const auto start = r.list(1), end = r.list(2), axes = r.list(3), steps = r.list(4);
   if ((r.has(3) && !axes) || (r.has(4) && !steps)) return {};
-  const size_t k = axes ? axes->size() : start ? start->size() : end ? end->size() : SIZE_MAX;
-  if (k == SIZE_MAX || (start && start->size() != k) || (end && end->size() != k) ||
-      (steps && steps->size() != k))
-    return {};
+  const auto& counted = axes ? axes : start ? start : end;
+  if (!counted) return {};
+  for (const auto* list : {&start, &end, &steps})
+    if (*list && (*list)->size() != counted->size()) return {};
   Dims out = *x;
-  for (size_t i = 0; i < k; i++) {
-    int64_t axis = static_cast<int64_t>(i);
-    if (axes) {
-      if (!(*axes)[i] || !(*axes)[i]->is_literal()) return {};
-      axis = (*axes)[i]->literal();
-    }
-    if (axis < 0) axis += static_cast<int64_t>(x->size());
-    if (axis < 0 || axis >= static_cast<int64_t>(x->size())) return {};
-    out[static_cast<size_t>(axis)] =
-        slice_extent(r, (*x)[static_cast<size_t>(axis)], start ? (*start)[i] : MaybeSym(),
-                     end ? (*end)[i] : MaybeSym(), steps ? (*steps)[i] : MaybeSym(Sym(1)));
+  for (size_t i = 0; i < counted->size(); i++) {
+    const auto given = axes ? axes->literal(i) : static_cast<int64_t>(i);
+    const auto axis = given ? axis_in(*given, x->size()) : std::nullopt;
+    if (!axis) return {};
+    out[*axis] = slice_extent(r, (*x)[*axis], start ? start->at(i) : MaybeSym(),
+                              end ? end->at(i) : MaybeSym(), steps ? steps->at(i) : Sym(1));
   }
   return out;
 }
@@ -198,7 +220,7 @@ std::optional<Dims> slice(const Rule& r, const Type&) {
 struct Window {
   std::vector<int64_t> kernel, strides, pads, dilations;
 };
-std::optional<Window> window(const Rule& r, size_t spatial, bool kernel_from_weight) {
+std::optional<Window> window(const ShapeRule& r, size_t spatial, bool kernel_from_weight) {
   Window w{r.n.integers("kernel_shape"), r.n.integers("strides"), r.n.integers("pads"),
            r.n.integers("dilations")};
   if (w.kernel.empty() && kernel_from_weight)
@@ -215,7 +237,7 @@ std::optional<Window> window(const Rule& r, size_t spatial, bool kernel_from_wei
   return w;
 }
 
-std::optional<Dims> convolution(const Rule& r, const Type& inferred) {
+std::optional<Dims> convolution(const ShapeRule& r, const Type& inferred) {
   const auto x = r.dims(0);
   if (!x || x->size() < 3 || !inferred.dims || inferred.dims->size() != x->size()) return {};
   const size_t spatial = x->size() - 2;
@@ -225,49 +247,51 @@ std::optional<Dims> convolution(const Rule& r, const Type& inferred) {
   Dims out(x->size());
   out[0] = (*x)[0];
   for (size_t i = 0; i < spatial; i++) {
-    const MaybeSym stride = Sym(w->strides[i]);
+    const MaybeSym extent = (*x)[i + 2], stride = Sym(w->strides[i]);
+    if (w->strides[i] < 1) return {};
     if (pad == "SAME_UPPER" || pad == "SAME_LOWER") {
-      out[i + 2] = r.floordiv(r.add((*x)[i + 2], Sym(w->strides[i] - 1)), stride);
-    } else {
-      const int64_t c = (pad == "VALID" ? 0 : w->pads[i] + w->pads[i + spatial]) -
-                        w->dilations[i] * (w->kernel[i] - 1) - 1;
-      out[i + 2] = r.add(r.floordiv(r.add((*x)[i + 2], Sym(c)), stride), Sym(1));
+      out[i + 2] = r.ceildiv(extent, stride);
+      continue;
     }
+    const MaybeSym reach =
+        r.mul(Sym(w->dilations[i]), r.add(Sym(w->kernel[i]), Sym(1), -1));
+    MaybeSym room = r.add(r.add(extent, reach, -1), Sym(1), -1);
+    if (pad != "VALID") room = r.add(r.add(room, Sym(w->pads[i])), Sym(w->pads[i + spatial]));
+    out[i + 2] = r.add(r.floordiv(room, stride), Sym(1));
   }
   return out;
 }
 
-std::optional<Dims> tile(const Rule& r, const Type&) {
-  const auto times = r.ints(1);
+std::optional<Dims> tile(const ShapeRule& r, const Type&) {
+  const auto times = r.list(1);
   auto x = r.dims(0);
   if (!x || !times || times->size() != x->size()) return {};
-  for (size_t i = 0; i < x->size(); i++) (*x)[i] = r.mul((*x)[i], (*times)[i]);
+  for (size_t i = 0; i < x->size(); i++) (*x)[i] = r.mul((*x)[i], times->at(i));
   return x;
 }
 
-std::optional<Dims> pad(const Rule& r, const Type&) {
+std::optional<Dims> pad(const ShapeRule& r, const Type&) {
   auto x = r.dims(0);
-  auto pads = r.ints(1);
-  if (!r.has(1)) {
-    pads.emplace();
-    for (const int64_t p : r.n.integers("pads")) pads->push_back(Sym(p));
-  }
-  if (!x || !pads || pads->size() != 2 * x->size() || r.has(3)) return {};
+  const auto given = r.list(1);
+  Dims pads = given ? dims_in(*given) : Dims();
+  if (!r.has(1))
+    for (const int64_t p : r.n.integers("pads")) pads.emplace_back(Sym(p));
+  if (!x || pads.size() != 2 * x->size() || r.has(3)) return {};
   for (size_t i = 0; i < x->size(); i++)
-    (*x)[i] = r.add(r.add((*x)[i], (*pads)[i]), (*pads)[i + x->size()]);
+    (*x)[i] = r.add(r.add((*x)[i], pads[i]), pads[i + x->size()]);
   return x;
 }
 
-std::optional<Dims> resize(const Rule& r, const Type&) {
+std::optional<Dims> resize(const ShapeRule& r, const Type&) {
   const auto x = r.dims(0);
-  auto sizes = r.ints(3);
+  const auto sizes = r.list(3);
   if (!x || r.n.attribute("axes") || !sizes || sizes->size() != x->size()) return {};
   const std::string policy = r.n.text("keep_aspect_ratio_policy");
   if (!policy.empty() && policy != "stretch") return {};
-  return sizes;
+  return dims_in(*sizes);
 }
 
-std::optional<Dims> unchanged(const Rule& r, const Type&) { return r.dims(0); }
+std::optional<Dims> unchanged(const ShapeRule& r, const Type&) { return r.dims(0); }
 
 const std::unordered_map<std::string, RuleFn>& rules() {
   static const std::unordered_map<std::string, RuleFn> table = {
@@ -315,7 +339,7 @@ const std::unordered_map<std::string, RuleFn>& rules() {
 
 }  // namespace
 
-void apply_shape_rules(Builder& builder, const NodeView& node, std::vector<Type>& outputs) {
+void apply_shape_rules(Operands& operands, const NodeView& node, std::vector<Type>& outputs) {
   if (!node.proto.domain().empty()) return;
   Type& out = outputs[0];
   if (out.dims && std::all_of(out.dims->begin(), out.dims->end(),
@@ -323,7 +347,7 @@ void apply_shape_rules(Builder& builder, const NodeView& node, std::vector<Type>
     return;
   const auto rule = rules().find(node.proto.op_type());
   if (rule == rules().end()) return;
-  const auto dims = rule->second({builder, node}, out);
+  const auto dims = rule->second({operands, node}, out);
   if (!dims) return;
   if (!out.is_tensor()) out.kind = O2FX_KIND_TENSOR;
   if (!out.dims) out.dims = *dims;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace onnx2fx::conversion {
 namespace {
@@ -43,16 +44,23 @@ Sym SymTable::intern(const std::string& key, Atom atom) {
   return Sym::atom(it->second);
 }
 
-Sym SymTable::dim(uint64_t value, int64_t axis, const std::string& name_hint) {
+Sym SymTable::dim(ValueId value, int64_t axis, const std::string& name_hint) {
   return intern("d" + std::to_string(value) + "." + std::to_string(axis),
                 {AtomKind::kDim, value, axis, {}, {}, name_hint});
 }
-Sym SymTable::element(uint64_t value, int64_t index) {
+Sym SymTable::element(ValueId value, int64_t index) {
   return intern("e" + std::to_string(value) + "." + std::to_string(index),
                 {AtomKind::kElement, value, index, {}, {}, {}});
 }
-Sym SymTable::number(uint64_t value) {
+Sym SymTable::number(ValueId value) {
   return intern("n" + std::to_string(value), {AtomKind::kNumber, value, 0, {}, {}, {}});
+}
+Sym SymTable::real(std::shared_ptr<const Real> real, const std::string& text) {
+  return intern(text, {AtomKind::kReal, 0, 0, {}, {}, text, std::move(real)});
+}
+Sym SymTable::rounding(std::shared_ptr<const Real> real, int64_t how, const Interval& range,
+                       const std::string& text) {
+  return intern(text, {AtomKind::kRounding, 0, how, range.low, range.high, text, std::move(real)});
 }
 
 MaybeSym SymTable::add(const Sym& a, const Sym& b, int64_t sign) {
@@ -75,6 +83,9 @@ MaybeSym SymTable::mul(const Sym& a, const Sym& b) {
       std::vector<AtomId> f;
       std::merge(x.factors.begin(), x.factors.end(), y.factors.begin(), y.factors.end(),
                  std::back_inserter(f));
+      f.erase(std::unique(f.begin(), f.end(),
+                          [&](AtomId p, AtomId q) { return p == q && is_truth(p); }),
+              f.end());
       int64_t c;
       if (__builtin_mul_overflow(x.coefficient, y.coefficient, &c)) return {};
       r.add_term(f, c, &overflow);
@@ -133,6 +144,31 @@ MaybeSym SymTable::floordiv(const Sym& a, const Sym& b) {
   return compound(AtomKind::kFloorDiv, "floordiv", a, b);
 }
 
+MaybeSym SymTable::ceildiv(const Sym& a, const Sym& b) {
+  if (b.is_literal() && b.literal() > 0) {
+    const MaybeSym up = add(a, Sym(b.literal() - 1));
+    return up ? floordiv(*up, b) : MaybeSym();
+  }
+  const MaybeSym minus = mul(a, Sym(-1));
+  const MaybeSym floor = minus ? floordiv(*minus, b) : MaybeSym();
+  return floor ? mul(*floor, Sym(-1)) : MaybeSym();
+}
+
+MaybeSym SymTable::truncdiv(const Sym& a, const Sym& b) {
+  if (b.is_literal() && b.literal() < 0) {
+    if (b.literal() == INT64_MIN) return {};
+    const MaybeSym minus = mul(a, Sym(-1));
+    return minus ? truncdiv(*minus, Sym(-b.literal())) : MaybeSym();
+  }
+  if (MaybeSym exact = divide_exact(a, b)) return exact;
+  if (!never_negative(b)) return {};
+  if (never_negative(a)) return floordiv(a, b);
+  const MaybeSym floor = floordiv(a, b), ceil = ceildiv(a, b);
+  const MaybeSym above = floor ? max(*floor, Sym(0)) : MaybeSym();
+  const MaybeSym below = ceil ? min(*ceil, Sym(0)) : MaybeSym();
+  return above && below ? add(*above, *below) : MaybeSym();
+}
+
 MaybeSym SymTable::mod(const Sym& a, const Sym& b) {
   if (b.is(0)) return {};
   if (a.is_literal() && b.is_literal()) {
@@ -145,45 +181,18 @@ MaybeSym SymTable::mod(const Sym& a, const Sym& b) {
 
 MaybeSym SymTable::max(const Sym& a, const Sym& b) {
   const MaybeSym d = add(a, b, -1);
-  if (d && d->is_literal()) return d->literal() >= 0 ? a : b;
-  if (b.is_literal() && b.literal() <= 0 && never_negative(a)) return a;
-  if (a.is_literal() && a.literal() <= 0 && never_negative(b)) return b;
+  if (d && never_negative(*d)) return a;
+  if (const MaybeSym e = add(b, a, -1); e && never_negative(*e)) return b;
   return text(a) <= text(b) ? compound(AtomKind::kMax, "max", a, b)
                             : compound(AtomKind::kMax, "max", b, a);
 }
 
 MaybeSym SymTable::min(const Sym& a, const Sym& b) {
   const MaybeSym d = add(a, b, -1);
-  if (d && d->is_literal()) return d->literal() <= 0 ? a : b;
+  if (d && never_negative(*d)) return b;
+  if (const MaybeSym e = add(b, a, -1); e && never_negative(*e)) return a;
   return text(a) <= text(b) ? compound(AtomKind::kMin, "min", a, b)
                             : compound(AtomKind::kMin, "min", b, a);
-}
-
-bool SymTable::never_negative(const Sym& a) const {
-  for (const Sym::Term& t : a.terms()) {
-    if (t.coefficient < 0) return false;
-    for (const AtomId f : t.factors) {
-      const Atom& x = atoms_[f];
-      switch (x.kind) {
-        case AtomKind::kDim:
-          break;
-        case AtomKind::kElement:
-        case AtomKind::kNumber:
-          return false;
-        case AtomKind::kFloorDiv:
-        case AtomKind::kMod:
-          if (!never_negative(x.left) || !never_negative(x.right)) return false;
-          break;
-        case AtomKind::kMax:
-          if (!never_negative(x.left) && !never_negative(x.right)) return false;
-          break;
-        case AtomKind::kMin:
-          if (!never_negative(x.left) || !never_negative(x.right)) return false;
-          break;
-      }
-    }
-  }
-  return true;
 }
 
 std::string SymTable::text(const Sym& a) {

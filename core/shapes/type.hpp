@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "core/include/onnx2fx/program.hpp"
 #include "core/shapes/sym.hpp"
-#include "core/fx/program.hpp"
 
 namespace onnx {
 class TypeProto;
@@ -24,6 +24,7 @@ struct Type {
   int32_t dtype = 0;                          ///< onnx.TensorProto.DataType; 0: unknown
   std::optional<std::vector<MaybeSym>> dims;  ///< nullopt: rank unknown
   std::shared_ptr<const Type> elem;           ///< SEQUENCE, OPTIONAL, MAP
+  std::shared_ptr<const std::vector<Type>> items;  ///< TUPLE
 
   static Type tensor(int32_t dtype, const std::vector<int64_t>& dims);
   bool is_tensor() const { return kind == O2FX_KIND_TENSOR; }

@@ -135,7 +135,7 @@ Returned call_types(const fx::Schema& schema, const DeclaredRule* rule,
     if (const auto& value = schema.arguments[i].default_value;
         operands[i].kind == Operand::Kind::kAbsent && value)
       operands[i] = default_of(*value);
-  Returned r = rule->apply(Call(schema, operands, rule->words, table));
+  Returned r = rule->apply(TorchCall(schema, operands, rule->words, table));
   const bool list = schema.returns.size() == 1 && schema.returns[0].list;
   return list || r.types.size() == schema.returns.size() ? r : known;
 }

@@ -20,7 +20,7 @@ struct Returned {
   Types types;
   bool open = false;
 };
-using TypeRuleFn = Returned (*)(const Call&);
+using TypeRuleFn = Returned (*)(const TorchCall&);
 
 struct TypeRule {
   std::string_view name;

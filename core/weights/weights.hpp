@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/read/model_file.hpp"
 #include "core/weights/source.hpp"
 

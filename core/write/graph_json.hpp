@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::write {
 

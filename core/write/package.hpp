@@ -4,8 +4,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "core/fx/program.hpp"
 #include "core/include/onnx2fx/convert.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/write/graph_json.hpp"
 #include "core/write/safetensors.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <variant>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 #include "core/write/graph_json.hpp"
 #include "core/write/new_file.hpp"
 

@@ -3,6 +3,7 @@
 
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/padding.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -94,7 +95,7 @@ void conv_transpose(Node& n) {
   }
   const Value full =
       n.call(target, {x, weight, nullptr, t.w.strides, none, none, group, t.w.dilations});
-  const Value y = pad(n, full, begin, end, 0);
+  const Value y = padded(n, full, {begin, end});
   n.output(
       bias ? n.call("aten::add.Tensor", {y, along(n, bias, 0, static_cast<int64_t>(t.w.axes) + 1)})
            : y);

@@ -63,14 +63,36 @@ static Kwargs placed(Node& n, const Values& inputs, int32_t dtype) {
   return placed_like(beside == inputs.end() ? inputs.front() : *beside, dtype);
 }
 
+// How many of start, start + delta... come before limit.
+static Int count_of(Node& n, const Ints& range) {
+  if (range[2].is(0)) throw Invalid("delta: expected a value other than 0");
+  return n.max(sizes::ceildiv(n, n.sub(range[1], range[0]), range[2]), 0);
+}
+
 static Value integer_range(Node& n, const Values& in, int32_t dtype) {
-  const Int start = sizes::integer(n, in[0]), limit = sizes::integer(n, in[1]),
-            delta = sizes::integer(n, in[2]);
-  if (delta.is(0)) throw Invalid("delta: expected a value other than 0");
-  const Int count = n.max(sizes::ceildiv(n, n.sub(limit, start), delta), 0);
-  if (start.is(0) && delta.is(1)) return n.call("aten::arange", {count}, placed(n, in, dtype));
-  const Int end = n.add(start, n.mul(count, delta));
-  return n.call("aten::arange.start_step", {start, end, delta}, placed(n, in, dtype));
+  const Ints range{sizes::integer(n, in[0]), sizes::integer(n, in[1]), sizes::integer(n, in[2])};
+  const Int count = count_of(n, range);
+  if (range[0].is(0) && range[2].is(1))
+    return n.call("aten::arange", {count}, placed(n, in, dtype));
+  const Int end = n.add(range[0], n.mul(count, range[2]));
+  return n.call("aten::arange.start_step", {range[0], end, range[2]}, placed(n, in, dtype));
+}
+
+// Numbers of a float range that are known to be whole: sizes, above all.
+static std::optional<Ints> whole_range(Node& n, const Values& in) {
+  Ints r;
+  for (const Value v : in) {
+    const auto real = n.constant_reals(v);
+    const auto whole = n.maybe_ints(v, O2FX_INTS_KNOWN_ONLY);
+    if (real && real->size() == 1 && std::trunc(real->front()) == real->front() &&
+        std::abs(real->front()) < 0x1p53)
+      r.push_back(static_cast<int64_t>(real->front()));
+    else if (whole && whole->size() == 1)
+      r.push_back(whole->front());
+    else
+      return std::nullopt;
+  }
+  return r;
 }
 
 // The number of elements in the precision of the tensors.
@@ -83,6 +105,7 @@ static Int real_count(Node& n, const Values& in, int32_t dtype) {
                          static_cast<float>(delta->at(0));
     return static_cast<int64_t>(std::max(0.0, std::ceil(dtype == kDouble ? wide : narrow)));
   }
+  if (const auto whole = whole_range(n, in)) return count_of(n, *whole);
   const Value span = n.call("aten::sub.Tensor", {in[1], in[0]});
   const Value steps = n.call("aten::ceil", {n.call("aten::div.Tensor", {span, in[2]})});
   const Value count =

@@ -104,6 +104,11 @@ static Value cut(Node& n, Value x, const Cut& c) {
   return literal ? cut_backwards(n, x, c) : cut_by_positions(n, x, c);
 }
 
+// No axis is longer than this. A greater bound or step says the same, but torch computes with it.
+static Int within_reach(const Int& i) {
+  return i.known() ? Int(std::clamp<int64_t>(i.arg.u.i, -INT32_MAX, INT32_MAX)) : i;
+}
+
 static Value sliced(Node& n, Value source) {
   Value x = source;
   const auto starts = sizes::given(n, "starts", 1), ends = sizes::given(n, "ends", 2);
@@ -113,8 +118,8 @@ static Value sliced(Node& n, Value source) {
   if (ends->size() != count || (axes && axes->size() != count) || (steps && steps->size() != count))
     throw Invalid("starts, ends, axes, steps: expected one length, got several");
   for (size_t i = 0; i < count; i++) {
-    Cut c{axes ? (*axes)[i] : Int(static_cast<int64_t>(i)), (*starts)[i], (*ends)[i],
-          steps ? (*steps)[i] : Int(1)};
+    Cut c{axes ? (*axes)[i] : Int(static_cast<int64_t>(i)), within_reach((*starts)[i]),
+          within_reach((*ends)[i]), steps ? within_reach((*steps)[i]) : Int(1)};
     if (c.step.is(0)) throw Invalid("steps: expected a value other than 0");
     if (c.axis.known() && c.axis.arg.u.i < 0 && n.rank_known(source))
       c.axis = Node::axis(c.axis.arg.u.i, n.rank(source));

@@ -146,9 +146,11 @@ class Loop {
   bool try_scan(const Counted& c) {
     const Values captures = n_.close({c.program});
     if (!are_operands(n_, captures)) return false;
-    n_.annotate("form", count_->known()
-                            ? "scan: the number of steps is known before the first"
-                            : "scan: the number of steps is a size; a size of 0 raises");
+    n_.annotate(
+        "form",
+        count_->known()
+            ? "scan: the number of steps is known before the first"
+            : "scan: the number of steps is a size; what traces it holds for one step at least");
     Kwargs options{{"dtype", Dtype{kInt64}}};
     for (const Values& candidates : {initial_, captures}) {
       for (const Value v : candidates) {
@@ -241,7 +243,7 @@ class Loop {
     const std::optional<Program> body = while_body(types);
     if (!body) return false;
     const Value alive =
-        condition_ ? n_.call("aten::reshape", {condition_, Ints{}}) : scalar(1, kBool);
+        starts_ ? scalar(*starts_, kBool) : n_.call("aten::reshape", {condition_, Ints{}});
     Values initial{scalar(0, kInt64), n_.state(alive, Info::tensor(kBool, 0))};
     initial.insert(initial.end(), initial_.begin(), initial_.end());
     const Values captures = n_.close({condition, *body});

@@ -1,6 +1,7 @@
 // Normalization: BatchNormalization, LayerNormalization, GroupNormalization, InstanceNormalization,
 // RMSNormalization, LRN, LpNormalization, MeanVarianceNormalization.
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/padding.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -221,7 +222,7 @@ void lrn(Node& n) {
   Ints begin(static_cast<size_t>(axes), 0), end = begin;  // axes 1...
   begin[0] = (size - 1) / 2;
   end[0] = size / 2;
-  Value sum = pad(n, n.call("aten::mul.Tensor", {x, x}), begin, end, 0);
+  Value sum = padded(n, n.call("aten::mul.Tensor", {x, x}), {begin, end});
   sum = n.call("aten::sum.dim_IntList", {n.call("aten::unfold", {sum, 1, size, 1}), Ints{-1}});
   sum = n.call("aten::mul.Scalar", {sum, n.real("alpha", 1e-4) / static_cast<double>(size)});
   sum = n.call("aten::add.Scalar", {sum, n.real("bias", 1.0)});

@@ -1,83 +1,14 @@
 // Pooling: MaxPool, AveragePool, LpPool, their global forms, MaxUnpool.
-//
-// ATen's pools serve where they mean the same: even padding of at most half a window. Else x is
-// padded first, so far that no window hangs over the edge, and pooled without padding. What ATen's
-// pools lack (dilated averages, p-norms) is reduced over a view of all windows.
 #include <limits>
 
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
-#include "plugins/lowering/windows.hpp"
+#include "plugins/lowering/padding.hpp"
+#include "plugins/lowering/pooling.hpp"
 
 using namespace onnx2fx;
 
 namespace {
-
-struct Pool {
-  Value x;
-  Windows w;
-  bool ceil = false;
-};
-
-Pool read_pool(Node& n) {
-  const Value x = n.input(0);
-  const std::vector<int64_t> kernel = n.integers("kernel_shape");
-  if (kernel.empty()) throw Invalid("attribute 'kernel_shape': expected integers, got none");
-  for (const int64_t k : kernel)
-    if (k < 1)
-      throw Invalid("attribute 'kernel_shape': expected positive values, got " + std::to_string(k));
-  Pool p{x, read_windows(n, x, Ints(kernel.begin(), kernel.end())), n.flag("ceil_mode", false)};
-  if (p.w.auto_pad.starts_with("SAME")) p.ceil = false;  // it says the size of the output
-  return p;
-}
-
-bool fits_aten(const Pool& p) {
-  if (p.w.axes > 3 || !p.w.is_even()) return false;
-  for (size_t i = 0; i < p.w.axes; i++) {
-    if (2 * p.w.begin[i].literal() > p.w.kernel[i].literal()) return false;
-  }
-  return true;
-}
-
-// The padding at the end with which the last window of ceil_mode is whole. Windows that would start
-// in the padding at the end do not count.
-Ints whole_end(Node& n, const Pool& p) {
-  if (!p.ceil) return p.w.end;
-  Ints end;
-  for (size_t i = 0; i < p.w.axes; i++) {
-    const Int in = n.add(n.dim(p.x, static_cast<int64_t>(i) + 2), p.w.begin[i]),
-              stride = p.w.strides[i];
-    const Int reach = p.w.reach(n, i), room = n.sub(n.add(in, p.w.end[i]), reach);
-    const Int last =
-        n.min(n.floordiv(n.add(room, n.sub(stride, 1)), stride), n.floordiv(n.sub(in, 1), stride));
-    end.push_back(n.sub(n.add(n.mul(last, stride), reach), in));
-  }
-  return end;
-}
-
-// A view of x (N, C, ...) as (N, C, windows..., taps...).
-Value windows_of(Node& n, Value x, const Windows& w) {
-  for (size_t i = 0; i < w.axes; i++) {
-    x = n.call("aten::unfold", {x, static_cast<int64_t>(i) + 2, w.reach(n, i), w.strides[i]});
-    if (w.dilations[i] != 1)
-      x = n.call("aten::slice.Tensor", {x, static_cast<int64_t>(w.axes + i) + 2, 0,
-                                        std::numeric_limits<int64_t>::max(), w.dilations[i]});
-  }
-  return x;
-}
-
-// The sides of the windows in a result of windows_of.
-Ints taps(const Windows& w) {
-  Ints r;
-  for (size_t i = 0; i < w.axes; i++) r.push_back(static_cast<int64_t>(w.axes + i) + 2);
-  return r;
-}
-
-Ints spatial(Node& n, Value x, size_t axes) {
-  Ints r;
-  for (size_t i = 0; i < axes; i++) r.push_back(n.dim(x, static_cast<int64_t>(i) + 2));
-  return r;
-}
 
 // x and the padding that is left to ATen.
 struct Padded {
@@ -89,7 +20,7 @@ struct Padded {
 Padded padded(Node& n, const Pool& p, const Arg& fill) {
   const Ints none(p.w.axes, 0);
   if (fits_aten(p)) return {p.x, p.w.begin, none, p.ceil};
-  return {pad(n, p.x, p.w.begin, whole_end(n, p), fill), none, p.w.begin, false};
+  return {padded(n, p.x, {p.w.begin, whole_end(n, p)}, fill), none, p.w.begin, false};
 }
 
 // ---- MaxPool ----
@@ -137,7 +68,7 @@ void max_pool(Node& n) {
   static constexpr const char* kIndexed[] = {"aten::max_pool1d_with_indices",
                                              "aten::max_pool2d_with_indices",
                                              "aten::max_pool3d_with_indices"};
-  const Pool p = read_pool(n);
+  const Pool p = read_pool(n, n.input(0));
   if (!n.wanted(1)) n.ignore("storage_order");
   const Padded in = padded(n, p, lowest(n, p.x));
   if (p.w.axes > 3) {
@@ -152,46 +83,9 @@ void max_pool(Node& n) {
   if (n.wanted(1)) n.output(onnx_indices(n, p, in, r[1]), 1);
 }
 
-// ---- AveragePool ----
-
-// The mean over whole windows.
-Value mean_of(Node& n, Value x, const Windows& w) {
-  static constexpr const char* kTargets[] = {"aten::avg_pool1d", "aten::avg_pool2d",
-                                             "aten::avg_pool3d"};
-  if (w.is_dilated() || w.axes > 3) return n.call("aten::mean.dim", {windows_of(n, x, w), taps(w)});
-  return n.call(kTargets[w.axes - 1], {x, w.kernel, w.strides});
-}
-
-// The share of each window that counts: x itself, or x with its padding; never what ceil_mode
-// added.
-Value share(Node& n, const Pool& p, const Ints& end, bool include) {
-  Ints size = spatial(n, p.x, p.w.axes), before = p.w.begin, after = end;
-  if (include)
-    for (size_t i = 0; i < p.w.axes; i++) {
-      size[i] = n.add(size[i], n.add(p.w.begin[i], p.w.end[i]));
-      before[i] = 0;
-      after[i] = n.sub(end[i], p.w.end[i]);
-    }
-  size.insert(size.begin(), {1, 1});
-  const Value ones = pad(n, n.call("aten::new_ones", {p.x, size}), before, after, 0);
-  int64_t elements = 1;
-  for (const Int& k : p.w.kernel) elements *= k.literal();
-  // a window of nothing but padding has the average 0
-  return n.call("aten::clamp_min", {mean_of(n, ones, p.w), 0.5 / static_cast<double>(elements)});
-}
-
 void average_pool(Node& n) {
-  static constexpr const char* kTargets[] = {"aten::avg_pool1d", "aten::avg_pool2d",
-                                             "aten::avg_pool3d"};
-  const Pool p = read_pool(n);
-  const bool include = n.flag("count_include_pad", false);
-  if (fits_aten(p) && !p.w.is_dilated())
-    return n.output(
-        n.call(kTargets[p.w.axes - 1], {p.x, p.w.kernel, p.w.strides, p.w.begin, p.ceil, include}));
-  const Ints end = whole_end(n, p);
-  const Value sum = mean_of(n, pad(n, p.x, p.w.begin, end, 0), p.w);
-  const bool all_count = !p.ceil && (include || !p.w.is_padded());
-  n.output(all_count ? sum : n.call("aten::div.Tensor", {sum, share(n, p, end, include)}));
+  const Pool p = read_pool(n, n.input(0));
+  n.output(averaged(n, p, n.flag("count_include_pad", false)));
 }
 
 // ---- LpPool and the global pools ----
@@ -201,8 +95,8 @@ double exponent(Node& n) {
 }
 
 void lp_pool(Node& n) {
-  const Pool p = read_pool(n);
-  const Value x = pad(n, p.x, p.w.begin, whole_end(n, p), 0);
+  const Pool p = read_pool(n, n.input(0));
+  const Value x = padded(n, p.x, {p.w.begin, whole_end(n, p)});
   n.output(n.call("aten::linalg_vector_norm", {windows_of(n, x, p.w), exponent(n), taps(p.w)}));
 }
 
@@ -272,7 +166,7 @@ void max_unpool(Node& n) {
     const Ints wanted = shape_of_rank(n, output_shape, shape.size());
     Ints end;
     for (size_t i = 0; i < shape.size(); i++) end.push_back(n.sub(wanted[i], shape[i]));
-    y = pad(n, y, Ints(shape.size(), 0), end, 0);
+    y = padded(n, y, {Ints(shape.size(), 0), end});
   }
   n.output(y);
 }

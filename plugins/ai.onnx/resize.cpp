@@ -77,9 +77,16 @@ Int as_int(Node& n, Real r) {
   return n.integer_of(n.state(v, Info::tensor(kInt64, 0)));
 }
 
+// Whether floor(n * scale) is floor(n * p / q) at every extent that comes up, though the product is
+// rounded.
+bool same_extents(float scale, int64_t p, int64_t q) {
+  for (int64_t n = 0; n <= 65536; n++)
+    if (static_cast<int64_t>(std::floor(static_cast<float>(n) * scale)) != n * p / q) return false;
+  return true;
+}
+
 // floor(in * scale) in single precision, as ONNX's shape inference has it. A scale that is the
-// rounded p / q multiplies in integers, if that gives the same at every extent: the product rounds
-// up to a whole number wherever the exact one falls short of it by less than half a place.
+// rounded p / q multiplies in integers, if that gives the same.
 Int scaled(Node& n, const Int& in, const Real& scale) {
   if (scale.known()) {
     const auto single = static_cast<float>(scale.literal());
@@ -87,9 +94,8 @@ Int scaled(Node& n, const Int& in, const Real& scale) {
       return static_cast<int64_t>(std::floor(static_cast<float>(in.literal()) * single));
     for (int64_t q = 1; q <= 4096; q++) {
       const double p = std::round(scale.literal() * static_cast<double>(q));
-      const double ratio = p / static_cast<double>(q);
-      if (static_cast<float>(ratio) != single) continue;
-      if (single < ratio && (ratio - single) / ratio > 0x1p-25) break;
+      if (static_cast<float>(p / static_cast<double>(q)) != single) continue;
+      if (!same_extents(single, static_cast<int64_t>(p), q)) break;
       return n.floordiv(n.mul(in, static_cast<int64_t>(p)), q);
     }
   }

@@ -72,8 +72,8 @@ void scan_9(Node& n) {
     slices.push_back(axes[i] || directions[i] ? n.state(x, slice.with_axis(0, -1).info()) : x);
   }
   n.annotate("form",
-             "scan: the number of steps is an extent of the scan inputs; torch has no scan of 0 "
-             "steps");
+             "scan: the number of steps is an extent of the scan inputs; what traces it holds for "
+             "one step at least");
   Values r = scan_forwards(n, body, state, slices);
   for (size_t i = 0; i < c.outputs; i++) {
     Value& y = r[c.states + i];

@@ -25,7 +25,7 @@ static void shape(Node& n) {
   const int64_t start = n.integer("start", 0), end = n.integer("end", INT64_MAX);
   const Value x = measurable(n, n.input(0));
   if (!n.rank_known(x)) {
-    const Value sizes = n.call("aten::_shape_as_tensor", {x});
+    const Value sizes = n.call("onnx2fx::shape_of", {x});
     return n.output(n.call("aten::slice.Tensor", {sizes, 0, start, end}));
   }
   const int64_t rank = n.rank(x);
@@ -58,7 +58,7 @@ static Int reshape_entry(Node& n, Value x, const Int& entry, int64_t axis, bool 
 // Of an x whose own axes are unknown, so that an entry of 0 cannot be looked up one by one.
 static Value reshape_unknown(Node& n, Value x, Value shape, int64_t rank) {
   const Value own =
-      n.call("aten::constant_pad_nd", {n.call("aten::_shape_as_tensor", {x}), Ints{0, rank}});
+      n.call("aten::constant_pad_nd", {n.call("onnx2fx::shape_of", {x}), Ints{0, rank}});
   const Value kept = n.call("aten::slice.Tensor", {own, 0, 0, rank});
   const Value target =
       n.call("aten::where.self", {n.call("aten::eq.Scalar", {shape, 0}), kept, shape});

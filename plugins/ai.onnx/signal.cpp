@@ -1,6 +1,7 @@
 // Spectra: DFT, STFT, MelWeightMatrix. ONNX has complex numbers as a last axis of two.
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/padding.hpp"
 #include "plugins/lowering/real.hpp"
 #include "plugins/lowering/sizes.hpp"
 #include "plugins/lowering/windows.hpp"
@@ -78,7 +79,7 @@ void stft(Node& n) {
   if (window) {
     const Value w = n.cast(window, computed_as(dtype));
     const Value fitted =
-        n.dim(window, 0) == length ? w : pad(n, w, {0}, {n.sub(length, n.dim(window, 0))}, 0);
+        n.dim(window, 0) == length ? w : padded(n, w, {{0}, {n.sub(length, n.dim(window, 0))}});
     frames.x = n.call("aten::mul.Tensor", {frames.x, fitted});
   }
   n.output(typed(n, forward(n, frames, nullptr, -1, n.flag("onesided")), dtype));

@@ -2,6 +2,7 @@
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/padding.hpp"
 #include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
@@ -96,20 +97,20 @@ void col2im(Node& n) {
   const Blocks b = read_blocks(n);
   if (const Value y = columns_2d(n, x, b)) return n.output(y);
   const size_t axes = b.image.size();
-  Ints padded, begin, end;
+  Ints whole, begin, end;
   for (size_t i = 0; i < axes; i++) {
-    padded.push_back(n.add(b.image[i], b.pads[i] + b.pads[axes + i]));
+    whole.push_back(n.add(b.image[i], b.pads[i] + b.pads[axes + i]));
     begin.push_back(-b.pads[i]);
     end.push_back(-b.pads[axes + i]);
   }
   const Int batch = n.dim(x, 0), channels = n.floordiv(n.dim(x, 1), n.product(b.block));
-  const Value index = landing(n, x, b, padded);
-  const Value zeros = n.call("aten::new_zeros", {x, Ints{batch, channels, n.product(padded)}});
+  const Value index = landing(n, x, b, whole);
+  const Value zeros = n.call("aten::new_zeros", {x, Ints{batch, channels, n.product(whole)}});
   const Value source = n.call("aten::reshape", {x, Ints{batch, channels, -1}});
   Value y = n.call("aten::index_add", {zeros, 2, index, source});
   Ints shape{batch, channels};
-  shape.insert(shape.end(), padded.begin(), padded.end());
-  n.output(pad(n, n.call("aten::reshape", {y, shape}), begin, end, 0));
+  shape.insert(shape.end(), whole.begin(), whole.end());
+  n.output(padded(n, n.call("aten::reshape", {y, shape}), {begin, end}));
 }
 
 void image_decoder(Node& n) {

@@ -86,8 +86,7 @@ void q_attention(Node& n) {
   a.dtype = n.dtype(bias);
   a.mask = n.maybe_input(5);
   read_stacked_past(n, a, n.maybe_input(8));
-  const Value product =
-      n.call("aten::matmul", {centred(n, x, buffer(n, 6)), centred(n, weight, buffer(n, 7))});
+  const Value product = exact_product(n, x, buffer(n, 6), weight, buffer(n, 7));
   const Value scale = n.call("aten::mul.Tensor", {x_scale, weight_scale});
   Value projected = n.call("aten::mul.Tensor", {n.cast(product, a.dtype), scale});
   projected = n.call("aten::add.Tensor", {projected, bias});

@@ -54,8 +54,7 @@ class Cell {
  private:
   Value of_direction(Value v) { return n_.call("aten::select.int", {v, 0, direction_}); }
   Value weight(Value w, Value zero) {
-    if (!zero) return centred(n_, of_direction(w), {});
-    zero = of_direction(zero);
+    if (zero) zero = number_in(n_, of_direction(zero), kDouble);
     return centred(n_, of_direction(w), zero);
   }
   Value product(Value v, Value weight, Value scale) {

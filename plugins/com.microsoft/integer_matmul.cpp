@@ -26,7 +26,7 @@ void matmul_integer_to_float(Node& n) {
       throw Unsupported("inputs 'a_scale', 'a_zero_point': expected one element");
   const int32_t dtype = n.dtype(a_scale);
   if (dtype != kFloat) throw Unsupported("input 'a_scale': expected float");
-  const Value sum = n.call("aten::matmul", {centred(n, a, a_zero), centred(n, b, buffer(n, 5))});
+  const Value sum = exact_product(n, a, a_zero, b, buffer(n, 5));
   const Value y = with_bias(n, scaled(n, sum, a_scale, b_scale), n.maybe_input(6));
   n.output(typed(n, y, dtype, matmul_extents(n, a, b)));
 }
@@ -35,7 +35,8 @@ void dynamic_quantize_matmul(Node& n) {
   const Value a = n.input(0), b = n.role(n.input(1), O2FX_ROLE_BUFFER);
   const Value b_scale = buffer(n, 2), b_zero = buffer(n, 3);
   const Dynamic q = dynamically_quantized(n, a);
-  const Value sum = n.call("aten::matmul", {q.centred, centred(n, b, b_zero)});
+  const Value sum =
+      n.call("aten::matmul", {q.centred, centred(n, b, number_in(n, b_zero, kDouble))});
   const Value y = with_bias(n, scaled(n, sum, q.scale, b_scale), n.maybe_input(4));
   n.output(typed(n, y, n.dtype(a), matmul_extents(n, a, b)));
 }
@@ -46,12 +47,12 @@ void q_gemm(Node& n) {
   const bool transpose_a = n.flag("transA", false), transpose_b = n.flag("transB", false);
   const Extents extents = std::vector<Extent>{extent_of(n, a, transpose_a ? 1 : 0),
                                               extent_of(n, b, transpose_b ? 0 : 1)};
-  Value x = centred(n, a, buffer(n, 2)), y = n.call("aten::to.dtype", {b, Dtype{kDouble}});
+  Value x = centred(n, a, number_in(n, buffer(n, 2), kDouble)), y = number_in(n, b, kDouble);
   if (transpose_a) x = n.call("aten::t", {x});
   if (transpose_b) y = n.call("aten::t", {y});
-  y = n.call("aten::sub.Tensor", {y, n.call("aten::to.dtype", {buffer(n, 5), Dtype{kDouble}})});
+  y = n.call("aten::sub.Tensor", {y, number_in(n, buffer(n, 5), kDouble)});
   Value sum = n.call("aten::mm", {x, y});
-  if (c) sum = n.call("aten::add.Tensor", {sum, n.call("aten::to.dtype", {c, Dtype{kDouble}})});
+  if (c) sum = n.call("aten::add.Tensor", {sum, number_in(n, c, kDouble)});
   Value real = scaled(n, sum, buffer(n, 1), buffer(n, 4));
   const double alpha = n.real("alpha", 1.0);
   if (alpha != 1) real = n.call("aten::mul.Scalar", {real, alpha});

@@ -6,10 +6,9 @@
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
-#include "plugins/lowering/arange.hpp"
-#include "plugins/lowering/conversion.hpp"
+#include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/pooling.hpp"
 #include "plugins/lowering/softmax.hpp"
-#include "plugins/lowering/windows.hpp"
 
 using namespace onnx2fx;
 using namespace contrib;
@@ -130,92 +129,63 @@ void global_average_pool(Node& n) {
   n.output(typed(n, as_quantized(n, y, 3, x), n.dtype(x), extents));
 }
 
-std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w, bool ceil) {
+std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w,
+                                   const Ints& end) {
   std::vector<Extent> r{extent_of(n, x, 0), channels};
   for (size_t i = 0; i < w.axes; i++) {
-    Int free = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], w.end[i]));
-    free = n.sub(free, w.reach(n, i));
-    if (ceil) free = n.add(free, w.strides[i] - 1);
-    r.push_back(n.add(n.floordiv(free, w.strides[i]), 1));
+    const Int padded = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], end[i]));
+    r.push_back(n.add(n.floordiv(n.sub(padded, w.reach(n, i)), w.strides[i]), 1));
   }
   return r;
 }
 
 void average_pool(Node& n) {
-  static constexpr const char* kTargets[] = {"aten::avg_pool1d", "aten::avg_pool2d",
-                                             "aten::avg_pool3d"};
-  const bool last = n.flag("channels_last", false), ceil = n.flag("ceil_mode", false);
+  const bool last = n.flag("channels_last", false);
   const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
-  const std::vector<int64_t> kernel = n.integers("kernel_shape");
-  const Windows w = read_windows(n, x, Ints(kernel.begin(), kernel.end()));
-  if (w.axes < 1 || w.axes > 3)
-    throw Unsupported("expected 1 to 3 spatial axes, got " + std::to_string(w.axes));
-  if (ceil || !w.is_even())
-    throw Unsupported("attributes 'ceil_mode', 'pads': expected 0, and the same pads at both ends");
-  const bool count = n.flag("count_include_pad", false);
-  const Value real = dequantized(n, x, buffer(n, 1), buffer(n, 2));
-  const Value y = n.call(kTargets[w.axes - 1], {real, w.kernel, w.strides, w.begin, false, count});
+  const Value real = like(n, dequantized(n, x, buffer(n, 1), buffer(n, 2)), x, kFloat);
+  const Pool p = read_pool(n, real);
+  const Value y = averaged(n, p, n.flag("count_include_pad", false));
   output_where_channels_are(n, as_quantized(n, y, 3, n.input(0)), n.dtype(n.input(0)),
-                            window_extents(n, x, extent_of(n, x, 1), w, ceil), last);
-}
-
-// A parameter of the output channels.
-Value by_channel(Node& n, Value v, size_t axes_after) {
-  if (!v || n.rank(v) == 0) return v;
-  return along(n, v, 0, static_cast<int64_t>(axes_after) + 1);
+                            window_extents(n, x, extent_of(n, x, 1), p.w, whole_end(n, p)), last);
 }
 
 void conv(Node& n) {
   const bool last = n.flag("channels_last", false);
   const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
   const Value weight = n.role(n.input(3), O2FX_ROLE_BUFFER), bias = buffer(n, 8);
-  const size_t axes = static_cast<size_t>(n.rank(weight, 3)) - 2;
-  n.ignore("kernel_shape");  // the weight says it
-  Ints kernel;
-  for (size_t i = 0; i < axes; i++) kernel.push_back(n.dim(weight, static_cast<int64_t>(i) + 2));
-  const Windows w = read_windows(n, x, kernel);
-  const Value x_zero = n.call("aten::reshape", {buffer(n, 2), Ints{}});
-  Value in = centred(n, x, x_zero);
-  const Ints padding = even_padding(n, in, w);
-  const Value filter = centred(n, weight, by_channel(n, buffer(n, 5), axes + 1));
-  Value y = n.call("aten::convolution", {in, filter, nullptr, w.strides, padding, w.dilations,
-                                         false, Ints(axes, Int(0)), n.integer("group", 1)});
+  const Windows w = read_windows(n, x, kernel_of(n, weight));
+  Value y = exact_convolution(n, x, weight, buffer(n, 2), buffer(n, 5), w);
   if (bias)
-    y = n.call("aten::add.Tensor",
-               {y, n.call("aten::to.dtype", {by_channel(n, bias, axes), Dtype{kDouble}})});
-  Value factor = n.call("aten::mul.Tensor", {buffer(n, 1), by_channel(n, buffer(n, 4), axes)});
+    y = n.call("aten::add.Tensor", {y, by_channel(n, number_in(n, bias, kDouble), bias, w.axes)});
+  const Value weight_scale = buffer(n, 4);
+  Value factor =
+      n.call("aten::mul.Tensor", {buffer(n, 1), by_channel(n, weight_scale, weight_scale, w.axes)});
   factor = n.call("aten::div.Tensor", {factor, buffer(n, 6)});
   y = n.call("aten::mul.Tensor", {y, factor});
   const int32_t dtype = n.dtype(n.input(7));
-  output_where_channels_are(n, rounded(n, y, buffer(n, 7), dtype), dtype,
-                            window_extents(n, x, extent_of(n, weight, 0), w, false), last);
+  output_where_channels_are(n, rounded(n, y, number_in(n, buffer(n, 7), kFloat), dtype), dtype,
+                            window_extents(n, x, extent_of(n, weight, 0), w, w.end), last);
 }
 
 // ---- QuantizeLinear, DequantizeLinear
 
-// A scale or zero point: one, or one for each position along `axis`.
-Value spread(Node& n, Value v, Value x) {
-  if (!v || n.rank(v) == 0) return v;
-  if (n.dim(v, 0).is(1)) return n.call("aten::reshape", {v, Ints{}});
-  return along(n, v, Node::axis(n.integer("axis", 1), n.rank(x, 1)), n.rank(x));
-}
-
 void quantize_linear(Node& n) {
-  const Value x = n.input(0), zero = buffer(n, 2);
-  n.has("axis");
+  const Value x = n.input(0), scale = buffer(n, 1), zero = buffer(n, 2);
+  const Granularity g{n.integer("axis", 1)};
   const int32_t to = zero ? n.dtype(zero) : static_cast<int32_t>(kUint8);
   if (!is_integer(to)) throw Unsupported("input 2: expected an integer type");
-  const Value y =
-      quantized(n, n.cast(x, kFloat), spread(n, buffer(n, 1), x), spread(n, zero, x), to);
-  n.output(like(n, y, x, to));
+  const Value offset = zero ? spread(n, zero, x, zero, g) : zero;
+  n.output(
+      like(n, quantized(n, n.cast(x, kFloat), spread(n, scale, x, scale, g), offset, to), x, to));
 }
 
 void dequantize_linear(Node& n) {
-  const Value x = n.input(0), scale = buffer(n, 1);
-  n.has("axis");
+  const Value x = n.input(0), scale = buffer(n, 1), zero = buffer(n, 2);
+  const Granularity g{n.integer("axis", 1)};
   const int32_t to = n.dtype(scale);
-  const Value y = dequantized(n, x, spread(n, scale, x), spread(n, buffer(n, 2), x));
-  n.output(like(n, to == kFloat ? y : n.call("aten::to.dtype", {y, Dtype{to}}), x, to));
+  const Value y =
+      dequantized(n, x, spread(n, scale, x, scale, g), zero ? spread(n, zero, x, zero, g) : zero);
+  n.output(like(n, to == kFloat ? y : to_dtype(n, y, to), x, to));
 }
 
 constexpr o2fx_op kOps[] = {

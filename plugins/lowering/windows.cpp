@@ -1,6 +1,7 @@
 #include "plugins/lowering/windows.hpp"
 
 #include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/padding.hpp"
 
 namespace onnx2fx {
 
@@ -90,20 +91,9 @@ Windows read_windows(Node& n, Value x, const Ints& kernel) {
   return w;
 }
 
-Value pad(Node& n, Value x, const Ints& begin, const Ints& end, const Arg& fill) {
-  Ints flat;  // last axis first
-  bool any = false;
-  for (size_t i = begin.size(); i-- > 0;) {
-    flat.push_back(begin[i]);
-    flat.push_back(end[i]);
-    any |= !begin[i].is(0) || !end[i].is(0);
-  }
-  return any ? n.call("aten::constant_pad_nd", {x, flat, fill}) : x;
-}
-
 Ints even_padding(Node& n, Value& x, const Windows& w) {
   if (w.is_even()) return w.begin;
-  x = pad(n, x, w.begin, w.end, 0);
+  x = padded(n, x, {w.begin, w.end});
   return Ints(w.axes, 0);
 }
 

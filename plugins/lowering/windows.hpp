@@ -31,8 +31,6 @@ std::string read_auto_pad(Node& n);
 Ints kernel_of(Node& n, Value weight);
 // Strides, dilations, pads and auto_pad of the node for windows of this size over x (N, C, ...).
 Windows read_windows(Node& n, Value x, const Ints& kernel);
-// x with its trailing axes padded (or, where negative, cropped).
-Value pad(Node& n, Value x, const Ints& begin, const Ints& end, const Arg& fill);
 // The padding that the ATen call shall do; if it cannot, x is padded with zeros here.
 Ints even_padding(Node& n, Value& x, const Windows& w);
 

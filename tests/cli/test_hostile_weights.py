@@ -7,7 +7,6 @@ import socket
 import threading
 
 import numpy as np
-import onnx
 import onnx_to_fx
 import pytest
 import torch

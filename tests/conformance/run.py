@@ -21,9 +21,9 @@ from typing import Any, Iterable
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch  # noqa: E402
-
 from cases import Case, has_plain_inputs, load_cases, with_initializers  # noqa: E402
 from onnx_to_fx import convert_onnx_to_fx  # noqa: E402
+from typed import wrong_types  # noqa: E402
 from values import difference, to_torch  # noqa: E402
 
 _SKIPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skips.txt")
@@ -51,6 +51,10 @@ def run_case(case: Case, initializers: bool) -> str:
         text = difference(
             tuple(got), [to_torch(e) for e in expected], case.rtol, case.atol, "outputs"
         )
+        if not text:
+            torch.manual_seed(0)
+            with torch.no_grad():
+                text = wrong_types(module, [to_torch(i) for i in inputs])
         if text:
             return text
     return ""

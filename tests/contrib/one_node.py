@@ -7,7 +7,6 @@ import onnx
 import onnxruntime
 import torch
 from onnx import helper, numpy_helper
-
 from onnx_to_fx import convert_onnx_to_fx
 
 DOMAIN = "com.microsoft"

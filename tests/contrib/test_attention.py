@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from one_node import check, compare, floats, node_model, run_module, run_onnx_runtime
 
 B, S, N, H = 2, 5, 3, 8

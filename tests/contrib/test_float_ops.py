@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from one_node import check, floats, node_model, run_module, scalar
 
 

@@ -11,9 +11,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnxruntime import quantization
-
 from one_node import compare, run_module, run_onnx_runtime
+from onnxruntime import quantization
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 from exports import export  # noqa: E402

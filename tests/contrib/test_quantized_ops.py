@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from one_node import bytes_, check, floats, node_model, run_module, scalar
 
 TYPES = [np.uint8, np.int8]
@@ -63,6 +62,8 @@ class TestPools:
     @pytest.mark.parametrize("last", [0, 1])
     @pytest.mark.parametrize("attributes", [
         {}, {"pads": [1] * 4}, {"pads": [1] * 4, "count_include_pad": 1}, {"strides": [2, 1]},
+        {"pads": [1, 0, 0, 1]}, {"pads": [2, 0, 1, 2], "count_include_pad": 1, "strides": [2, 2]},
+        {"strides": [2, 2], "ceil_mode": 1}, {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
     ])
     def test_average(self, last, attributes):
         inputs = [bytes_(2, 6, 7, 6), scalar(0.03), scalar(120, np.uint8), scalar(0.02), scalar(125, np.uint8)]

@@ -14,7 +14,6 @@ import onnx.parser
 import onnxruntime
 import pytest
 import torch
-
 from onnx_to_fx import convert_onnx_to_fx
 
 HEAD = '<ir_version: 8, opset_import: ["": 17]>\n'
@@ -153,11 +152,19 @@ def test_gradients_equal_finite_differences(case):
                 assert analytic == pytest.approx(numeric, rel=3e-2, abs=3e-3), f"{name}[{k}]"
 
 
+FORMS = {"If": "cond", "While": "while_loop", "Scan": "scan"}
+
+
 def test_form_is_the_expected_one_and_reported(case):
+    """In the nn dialect a module, of the class that becomes the operator when torch traces it; in the aten dialect the
+    operator itself."""
     module = convert_onnx_to_fx(case.model())
-    used = {str(n.target) for m in module.modules() if isinstance(m, torch.fx.GraphModule) for n in m.graph.nodes
-            if n.op == "call_function"}
-    assert {t for t in ("cond", "while_loop", "scan") if t in used} == case.targets
+    used = {FORMS[type(m).__name__] for m in module.modules() if type(m).__name__ in FORMS}
+    assert used == case.targets
+    bare = convert_onnx_to_fx(case.model(), dialect="aten")
+    names = {str(n.target) for m in bare.modules() if isinstance(m, torch.fx.GraphModule) for n in m.graph.nodes
+             if n.op == "call_function"}
+    assert {t for t in FORMS.values() if t in names} == case.targets
     report = json.loads(module.meta["onnx2fx"]["report"])
     notes = [note["form"] for n in report["nodes"] if n["op_type"] in ("If", "Loop", "Scan") for note in n.get("notes", []) if "form" in note]
     assert any(note.startswith(case.form) for note in notes), notes

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/fx/program.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::fx {
 

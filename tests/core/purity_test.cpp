@@ -1,7 +1,7 @@
 // Calls that no graph of values can hold, and the ones to take in their place.
-#include <gtest/gtest.h>
-
 #include "core/fx/purity.hpp"
+
+#include <gtest/gtest.h>
 
 namespace onnx2fx::fx {
 

@@ -11,7 +11,6 @@ import time
 import numpy as np
 import onnxruntime
 import torch
-
 from wheels import ROOT, model
 
 ONNX2FX = ROOT / ".venv/bin/onnx2fx"

@@ -6,7 +6,6 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-
 from exports import export
 from onnx_to_fx import convert_onnx_to_fx
 from wheels import model

@@ -6,9 +6,14 @@ import collections
 
 import pytest
 import torch
-
 from exports import MODELS, export
-from onnx_to_fx import convert_onnx_to_fx, dynamic_shapes, example_inputs, fake_mode, weightless_onnx_loader
+from onnx_to_fx import (
+    convert_onnx_to_fx,
+    dynamic_shapes,
+    example_inputs,
+    fake_mode,
+    weightless_onnx_loader,
+)
 
 NAMES = ("cnn", "bert", "gpt2", "llama")
 Export = collections.namedtuple("Export", "path full inputs axes")

@@ -431,7 +431,7 @@ NAMES = [
 def named_model(names):
     """y = x + every weight of the names, one after the other; the values between have the names too."""
     nodes, last = [], "input value"
-    for i, name in enumerate(names):
+    for name in names:
         nodes.append(helper.make_node("Add", [last, name], [f"{name}.sum"], name=name))
         last = f"{name}.sum"
     return sm.model(

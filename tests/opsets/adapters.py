@@ -10,9 +10,8 @@ from typing import Any, Sequence
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, TensorProto, helper, numpy_helper
-
 from cases import runtime_inputs
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 # (operator, first opset with the inputs) -> input position -> attribute that said it before
 _REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")

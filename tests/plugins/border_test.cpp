@@ -219,9 +219,8 @@ TEST(Border, PartThatLeadsNowhere) {
                                   "from the values named, got none");
 }
 TEST(Border, PartWithoutNames) {
-  EXPECT_EQ(
-      refusal("PartOfNothing"),
-      where("PartOfNothing") + "lower_between: from: expected 1 elements, got NULL" + kFault);
+  EXPECT_EQ(refusal("PartOfNothing"),
+            where("PartOfNothing") + "lower_between: from: expected 1 elements, got NULL" + kFault);
 }
 TEST(Border, OutputFromASubProgram) {
   EXPECT_EQ(refusal("ValueOfAProgram"),

@@ -120,7 +120,9 @@ TEST(Bounds, TextsOfACall) {
             std::string("emit: target: ") + kTooLong);
   EXPECT_EQ(emitting([](o2fx_emit& e, o2fx_arg&) { e.target.len = UINT64_MAX; }),
             "emit: target: expected at most 1048576 bytes, got 18446744073709551615");
-  EXPECT_EQ(emitting([](o2fx_emit& e, o2fx_arg&) { e.target = {nullptr, 4}; }),
+  EXPECT_EQ(emitting([](o2fx_emit& e, o2fx_arg&) {
+              e.target = {nullptr, 4};
+            }),
             "emit: target: expected 4 bytes, got NULL");
   EXPECT_EQ(emitting([](o2fx_emit& e, o2fx_arg&) { e.name_hint = text(kLong); }),
             std::string("emit: name_hint: ") + kTooLong);
@@ -181,7 +183,9 @@ TEST(Bounds, TextsOfTheOtherSlots) {
   o2fx_value v = 0;
   EXPECT_EQ(refusal([&](auto* h, auto c) { return h->attr(c, too_long, &attribute); }),
             std::string("attr: name: ") + kTooLong);
-  EXPECT_EQ(refusal([&](auto* h, auto c) { return h->ignore_attr(c, {nullptr, 1}); }),
+  EXPECT_EQ(refusal([&](auto* h, auto c) {
+              return h->ignore_attr(c, {nullptr, 1});
+            }),
             "ignore_attr: name: expected 1 bytes, got NULL");
   EXPECT_EQ(refusal([&](auto* h, auto c) { return h->annotate(c, O2FX_STR("k"), too_long); }),
             std::string("annotate: text: ") + kTooLong);
@@ -218,18 +222,17 @@ TEST(Bounds, TensorsAndPrograms) {
   o2fx_value_info info{};
   info.struct_size = sizeof info;
   info.rank = 2000;
-  EXPECT_EQ(
-      refusal([&](auto* h, auto c) { return h->set_value_info(c, h->input(c, 0), &info); }),
-      "value info: rank: expected at most 1024, got 2000");
+  EXPECT_EQ(refusal([&](auto* h, auto c) { return h->set_value_info(c, h->input(c, 0), &info); }),
+            "value info: rank: expected at most 1024, got 2000");
   info.struct_size = 4;
-  EXPECT_EQ(
-      refusal([&](auto* h, auto c) { return h->set_value_info(c, h->input(c, 0), &info); }),
-      "value info: struct_size: expected 48 to 65536, got 4");
+  EXPECT_EQ(refusal([&](auto* h, auto c) { return h->set_value_info(c, h->input(c, 0), &info); }),
+            "value info: struct_size: expected 48 to 65536, got 4");
   const std::vector<o2fx_program> programs(5000);
   o2fx_arg captures{};
-  EXPECT_EQ(
-      refusal([&](auto* h, auto c) { return h->program_close(c, programs.data(), 5000, &captures); }),
-      "program_close: programs: expected at most 4096 elements, got 5000");
+  EXPECT_EQ(refusal([&](auto* h, auto c) {
+              return h->program_close(c, programs.data(), 5000, &captures);
+            }),
+            "program_close: programs: expected at most 4096 elements, got 5000");
 }
 
 TEST(Bounds, StructsOfTheCaller) {

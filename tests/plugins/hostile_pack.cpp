@@ -223,7 +223,7 @@ constexpr o2fx_op kHostile[] = {
     row("WrongKeyword", lower<wrong_keyword>),
 };
 constexpr o2fx_plugin kHostilePack =
-    plugin("x.hostile", "1.0.0", kHostile, sizeof kHostile / sizeof kHostile[0]);
+    plugin_table("x.hostile", "1.0.0", kHostile, sizeof kHostile / sizeof kHostile[0]);
 
 void negates(Node& n) { n.output(n.call("aten::neg", {n.input(0)})); }
 std::atomic<int> running = 0;
@@ -252,7 +252,7 @@ o2fx_status count_up(const o2fx_host_api* host, o2fx_ctx ctx) {
 }
 void count_down() { second_pack_balance--; }
 constexpr o2fx_plugin second() {
-  o2fx_plugin p = plugin("x.second", "2.0.0", kSecond, sizeof kSecond / sizeof kSecond[0]);
+  o2fx_plugin p = plugin_table("x.second", "2.0.0", kSecond, sizeof kSecond / sizeof kSecond[0]);
   p.init = count_up;
   p.deinit = count_down;
   return p;

@@ -20,7 +20,7 @@ from test_mapped_weights import identity, network, onnx2fx  # noqa: F401 (a fixt
 
 
 @pytest.fixture
-def package(network):
+def package(network):  # noqa: F811
     onnx2fx("m.onnx", "-o", "out", cwd=network)
     return network / "out"
 
@@ -38,9 +38,9 @@ def loaders(folder):
 
 
 def refused(folder, message):
-    for loader in loaders(folder):
+    for load_it in loaders(folder):
         with pytest.raises(Exception) as error:
-            loader()
+            load_it()
         assert type(error.value).__name__ == PackageError.__name__
         text = str(error.value)
         assert (re.sub(r"\d{19}", "TIME", text) if "TIME" in message else text) == message
@@ -57,8 +57,8 @@ def test_package_and_model_move_together(package):
     expected = load(package)(torch.ones(1, 64))
     moved = package.parent.with_name("moved")
     shutil.move(package.parent, moved)
-    for loader in loaders(moved / "out"):
-        assert torch.equal(loader()(torch.ones(1, 64)), expected)
+    for load_it in loaders(moved / "out"):
+        assert torch.equal(load_it()(torch.ones(1, 64)), expected)
 
 
 def test_package_moves_alone(package):
@@ -66,8 +66,8 @@ def test_package_moves_alone(package):
     moved = package.parent.with_name("elsewhere")
     moved.mkdir()
     shutil.move(package, moved / "out")
-    for loader in loaders(moved / "out"):
-        assert torch.equal(loader()(torch.ones(1, 64)), expected)
+    for load_it in loaders(moved / "out"):
+        assert torch.equal(load_it()(torch.ones(1, 64)), expected)
 
 
 REMEDY = "convert the model again, or with --weights copy"

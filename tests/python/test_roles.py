@@ -10,9 +10,8 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
-
 from onnx_to_fx import convert_onnx_to_fx
+from torch import nn
 
 ONNX2FX = Path(sys.prefix) / "bin/onnx2fx"
 SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
@@ -194,7 +193,7 @@ def test_the_report_of_a_model_without_floats(tmp_path):
     graph = onnx.parser.parse_graph("g (int64[2] x) => (int64[2] y) { y = Add(x, k) }")
     graph.initializer.append(numpy_helper.from_array(np.array([1, 2]), "k"))
     m = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    assert roles(m, tmp_path) == {"k": ("buffer", "default: no floats")}
+    assert roles(m, tmp_path) == {"k": ("constant", "default: no floats")}
     assert graph.initializer[0].data_type == TensorProto.INT64
 
 

@@ -182,7 +182,7 @@ def test_constants_come_back_with_the_weights():
     assert all(t.is_meta for t in all_tensors(module))
     module.load_state_dict(full.state_dict(), assign=True)
     torch.testing.assert_close(module(x), full(x))
-    assert module.eps.tolist() == [0.25]
+    assert module.constants.eps.tolist() == [0.25]
 
 
 def test_constants_wait_until_every_weight_is_there():
@@ -190,9 +190,9 @@ def test_constants_wait_until_every_weight_is_there():
     module = convert_onnx_to_fx(norm(), weights="meta")
     first = next(iter(full))
     module.load_state_dict({first: full[first]}, assign=True, strict=False)
-    assert module.eps.is_meta
+    assert module.constants.eps.is_meta
     module.load_state_dict(full, assign=True, strict=False)
-    assert module.eps.tolist() == [0.25]
+    assert module.constants.eps.tolist() == [0.25]
 
 
 def test_constants_come_back_after_to_empty():
@@ -212,7 +212,7 @@ def padded() -> onnx.ModelProto:
 
 def test_constants_that_are_read_as_numbers_stay_real():
     module = convert_onnx_to_fx(padded(), weights="meta")
-    assert module.fill.item() == 7 and module.fill.device.type == "cpu"
+    assert module.constants.fill.item() == 7 and module.constants.fill.device.type == "cpu"
     x = torch.empty(3, 4, dtype=torch.float16, device="meta")
     assert module(x).is_meta and module(x).shape == (3, 6)
     module = convert_onnx_to_fx(padded(), weights="fake")

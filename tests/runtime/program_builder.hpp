@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/fx/program.hpp"
-#include "core/runtime/module.hpp"
+#include "core/include/onnx2fx/module.hpp"
+#include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::runtime {
 

@@ -19,7 +19,7 @@
 #include <cmath>
 #include <memory>
 
-#include "core/runtime/module.hpp"
+#include "core/include/onnx2fx/module.hpp"
 #include "tests/runtime/op_fixture.hpp"
 
 namespace onnx2fx::ops {

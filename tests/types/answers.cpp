@@ -21,7 +21,10 @@ namespace fx = onnx2fx::fx;
 
 namespace {
 
+constexpr int32_t kString = 8;
+
 int32_t dtype_named(const std::string& name) {
+  if (name == "string") return kString;
   for (int32_t d = 1; d < 32; d++)
     if (onnx2fx::weights::carrier(d) == name) return d;
   throw std::invalid_argument("dtype '" + name + "'");
@@ -83,7 +86,8 @@ class Reader {
 
 Json written(const Type& type, SymTable& table) {
   Json j = {{"kind", type.kind}, {"dtype", nullptr}, {"dims", nullptr}};
-  if (type.dtype) j["dtype"] = onnx2fx::weights::carrier(type.dtype);
+  if (type.dtype)
+    j["dtype"] = type.dtype == kString ? "string" : onnx2fx::weights::carrier(type.dtype);
   if (!type.dims) return j;
   j["dims"] = Json::array();
   for (const MaybeSym& d : *type.dims)

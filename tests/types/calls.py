@@ -5,7 +5,20 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Callable
 
-from draw import ANY, COMPLEX, FLOATS, HALVES, INTS, MIXED, SIGNED, WIDE, Draw, Dtype, Tensor, undecided
+from draw import (
+    ANY,
+    COMPLEX,
+    FLOATS,
+    HALVES,
+    INTS,
+    MIXED,
+    SIGNED,
+    WIDE,
+    Draw,
+    Dtype,
+    Tensor,
+    undecided,
+)
 from sizes import Size, product
 
 NO_TENSOR = {"aten::sym_size.int", "aten::sym_numel", "aten::_local_scalar_dense"}
@@ -37,6 +50,10 @@ def call(*overloads: str) -> Callable[[Callable[[Draw], Call]], Callable[[Draw],
         return f
 
     return register
+
+
+def overloads() -> set[str]:
+    return set(_DRAWN)
 
 
 def drawn(target: str, draw: Draw) -> Call:
@@ -193,10 +210,16 @@ def complex_of(d: Draw) -> Call:
     return Call(tensors, {}, loose)
 
 
-@call("prelu", "_prelu_kernel")
+@call("prelu")
 def prelu(d: Draw) -> Call:
     x = d.tensor(FLOATS, 2)
     return Call([x, Tensor(x.dtype, [Size(1)] if d.boolean() else [x.dims[1]])])
+
+
+@call("_prelu_kernel")
+def prelu_kernel(d: Draw) -> Call:
+    tensors, loose = _operands(d, 2, [d.choice(FLOATS)])
+    return Call(tensors, {}, loose)
 
 
 @call("dropout", "native_dropout")
@@ -637,7 +660,7 @@ def chunk(d: Draw) -> Call:
     if whole:
         x.dims[axis] = x.dims[axis] * n
     open_ = not x.dims[axis].literal and not whole
-    return Call([x, n, axis], open_list=open_ or not x.dims[axis].literal and x.dims[axis] == 0,
+    return Call([x, n, axis], open_list=open_,
                 open_axes={_axis_from_end(axis, len(x.dims))} if open_ else set())
 
 
@@ -1162,9 +1185,8 @@ def unique(d: Draw) -> Call:
 def unique_dim(d: Draw) -> Call:
     x = d.tensor([*IMAGES, "int64"], 1, 3, 1)
     axis = d.axis(len(x.dims))
-    counts = d.boolean()
-    return Call([x, axis, True, d.boolean(), counts],
-                open_of={0: {_axis_from_end(axis, len(x.dims))}, 2: {-1} if counts else set()})
+    return Call([x, axis, True, d.boolean(), d.boolean()],
+                open_of={0: {_axis_from_end(axis, len(x.dims))}, 2: {-1}})
 
 
 @call("multinomial")

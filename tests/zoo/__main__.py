@@ -61,14 +61,15 @@ def chosen_models(a: argparse.Namespace) -> list[Model]:
 
 def preload(models: list[Model]) -> None:
     """What every forked process needs, once."""
+    import onnxruntime
+    import onnxscript  # noqa: F401
     import torch
     import torch._dynamo
     import torch._inductor.compile_fx  # noqa: F401
     import torch.onnx  # noqa: F401
-    import onnxruntime
-    import onnxscript  # noqa: F401
 
     torch.set_num_threads(1)
+    torch.backends.mha.set_fastpath_enabled(False)  # fused, and only without gradients
     # that torchvision is not installed
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     onnxruntime.set_default_logger_severity(4)

@@ -111,7 +111,7 @@ def kind_of(error: BaseException) -> str:
     cause = next((line for line in lines if re.match(r"(\w+Error|Exception): ", line)), "")
     text = cause or f"{type(error).__name__}: {lines[0] if lines else ''}"
     text = re.sub(r"'(?!(aten|prims|List|Tensor|[Ss]ym|int|list|tuple|NoneType)\b)[^']*'|\"[^\"]*\"|`[^`]*`", "'…'", text)
-    text = re.sub(r"\b0x[0-9a-f]+\b", "…", text)
+    text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>|\b0x[0-9a-f]+\b", "…", text)
     text = re.sub(r"(\[|\()[-\d, s]+(\]|\))", r"\1…\2", text)
     return re.sub(r"\d+(\.\d+)?", "N", text)[:160]
 

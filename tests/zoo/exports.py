@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
+import inspect
 import os
 import pathlib
 import sys
@@ -14,7 +14,7 @@ from typing import Callable
 import torch
 
 from . import inputs as _inputs
-from .models import Model
+from .models import Model, make_distinct
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/zoo/exports"
@@ -110,8 +110,8 @@ def silence():
 
 
 def _stamp(model: Model) -> str:
-    """Of the model's row, the text of its network, and how it is exported."""
-    network = importlib.import_module(f"zoo.networks.{model.network.split('.')[0]}")
-    texts = [repr(model), torch.__version__, str(_inputs.SIZES)]
-    texts += [pathlib.Path(f).read_text() for f in (network.__file__, __file__)]
+    """Of the model's row, its weights, the text of its network, and how it is exported."""
+    network = pathlib.Path(__file__).parent / f"networks/{model.network.split('.')[0]}.py"
+    texts = [repr(model), torch.__version__, str(_inputs.SIZES), network.read_text()]
+    texts += map(inspect.getsource, (make_distinct, _dynamo, _legacy, _legacy_in))
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]

@@ -39,11 +39,11 @@ class Model:
 
 
 def make_distinct(network: nn.Module) -> None:
-    """No two weights alike, and none constant: exporters would merge or fold them."""
+    """No two weights alike, none constant, none derived from another: exporters would merge or fold them."""
     with torch.no_grad():
         for p in network.parameters():
-            if p.is_floating_point() and (p.numel() == 1 or p.std() == 0):
-                p.add_(0.1 * torch.randn_like(p))
+            constant = p.numel() == 1 or p.std() == 0
+            p.add_((0.1 if constant else 0.1 * p.std()) * torch.randn_like(p))
         for name, b in network.named_buffers():
             if name.endswith("running_mean"):
                 b.normal_(0, 0.1)

@@ -88,7 +88,9 @@ def outcomes(model: Model, form: str) -> dict[str, str]:
     store, original = Store(model, form), Store(model, exports.ORIGINAL)
     if store.refused:
         return {"export": "no export: " + " ".join(store.refused.split())[:200]}
-    return {c: outcome(v, original.cells.get(c)) for c, v in store.cells.items()}
+    groups = {c: g for g in columns.load() for c in g.columns}
+    cells = {c: v for c, v in store.cells.items() if c in groups and store.has(groups[c])}
+    return {c: outcome(v, original.cells.get(c)) for c, v in cells.items()}
 
 
 def summary(subjects: list[tuple[Model, str]]) -> str:

@@ -7,11 +7,13 @@ import functools
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from onnx import numpy_helper
 from torch import nn
 
-from . import exports, inputs as _inputs
+from . import exports
+from . import inputs as _inputs
 from .models import Model
 
 
@@ -65,10 +67,16 @@ class Subject:
 
     def dynamic(self, value) -> tuple[dict, ...]:
         """The dynamic dimensions of the arguments, each as `value(name)`."""
+        if len(self.sizes) == 1:
+            return tuple({} for _ in self.inputs)
         return tuple({d: value(n) for d, n in i.dynamic().items()} for i in self.inputs)
 
     def holds(self, name: str) -> bool:
         return True
+
+    @functools.cached_property
+    def sizes(self) -> tuple[int, ...]:
+        return _inputs.TRACED, _inputs.ANOTHER
 
     def folded_batch_norms(self) -> list[str]:
         """Those whose statistics the file does not hold."""
@@ -95,10 +103,23 @@ class Converted(Subject):
 
         return convert_onnx_to_fx(self.path, weights=weights, seed=5).eval()
 
+    @functools.cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Those that ONNX Runtime takes: some exports are of the traced size only."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 4
+        session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        feeds = {i.name: a.numpy() for i, a in zip(self.inputs, self.args(_inputs.ANOTHER))}
+        try:
+            session.run(None, feeds)
+        except Exception:  # its own kinds, which no module lists
+            return (_inputs.TRACED,)
+        return _inputs.TRACED, _inputs.ANOTHER
+
     def has_dropout(self) -> bool:
         return self._dropout
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019: as many as the model has tensors
+    @functools.lru_cache(maxsize=None)  # noqa: B019 (as many as the model has tensors)
     def holds(self, name: str) -> bool:
         """Whether one tensor of the file holds all numbers of the original's tensor, in any order."""
         return self.holds_values(self.original.state_dict()[name])

@@ -40,7 +40,7 @@ def main() -> None:
     paths = models()
     print("onnx2fx MODEL -o DIR --weights reference (whole process)")
     for name, path in paths.items():
-        cost = repeated(lambda: onnx2fx(path, "reference"), max(repeat, 5))
+        cost = repeated(lambda path=path: onnx2fx(path, "reference"), max(repeat, 5))
         print(f"  {name:10} {path.stat().st_size / 1e6:6.1f} MB   {1000 * cost.seconds:6.1f} ms   {cost.peak / 2**20:5.1f} MiB")
     print("in process: conversion call, growth of resident memory before the first forward")
     for name in ("resnet50", "bert_base"):

@@ -107,7 +107,7 @@ def available() -> int:
 
 
 def one_size(model: pathlib.Path, data: pathlib.Path, repeat: int) -> dict[str, Cost | str | float]:
-    found = {weights: repeated(lambda: onnx2fx(model, weights), repeat) for weights in ("meta", "reference")}
+    found = {weights: repeated(lambda weights=weights: onnx2fx(model, weights), repeat) for weights in ("meta", "reference")}
     size = data.stat().st_size
     for state, prepare in ("warm", read_through), ("cold", drop_from_cache):
         plain, ours = copies(model, data, repeat, prepare)

@@ -4,8 +4,8 @@
 //     onnx2fx::Conversion c = onnx2fx::convert("model.onnx", options);
 //     onnx2fx::write_package(c, "out");
 //
-// Thread safety: conversions are independent of each other; one may run per thread. A Registry is
-// not shared.
+// Thread safety: conversions are independent of each other; one may run per thread, with a Registry
+// each or with one that they share.
 #ifndef ONNX2FX_CONVERT_HPP_
 #define ONNX2FX_CONVERT_HPP_
 
@@ -13,14 +13,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <onnx2fx/diagnostic.hpp>
+#include <onnx2fx/export.hpp>
+#include <onnx2fx/options.hpp>
+#include <onnx2fx/program.hpp>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "core/fx/program.hpp"
-#include "core/include/onnx2fx/diagnostic.hpp"
-#include "core/include/onnx2fx/options.hpp"
 
 namespace onnx2fx {
 
@@ -50,7 +50,7 @@ struct Report {
       names;  ///< attribute path or identifier -> ONNX name, where they differ
 };
 
-struct Conversion {
+struct ONNX2FX_API Conversion {
   fx::Module module;
   Report report;
   weights::Mode weights = weights::Mode::kReference;
@@ -64,12 +64,12 @@ struct Conversion {
 
 /// Throws UnsupportedOperatorError (every offending node), PluginError, ConversionError.
 /// `registry`: an embedder's own (with in-process plugins); null: made from options.plugins.
-Conversion convert(const std::string& path, const Options& options,
-                   plugin::Registry* registry = nullptr);
+ONNX2FX_API Conversion convert(const std::string& path, const Options& options,
+                               plugin::Registry* registry = nullptr);
 /// A model in memory. directory: of external data; empty: there must be none.
-Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name,
-                   const std::string& directory, const Options& options,
-                   plugin::Registry* registry = nullptr);
+ONNX2FX_API Conversion convert(std::shared_ptr<const std::string> bytes, const std::string& name,
+                               const std::string& directory, const Options& options,
+                               plugin::Registry* registry = nullptr);
 
 /// Where a package goes. A relative folder counts from where the process stands when this is made:
 /// a plugin may have moved it by the time that the package is written.
@@ -84,7 +84,7 @@ struct PackageFolder {
 };
 
 /// Writes an FX package (see core/write/FORMAT.md) to `folder`; nothing is left behind on failure.
-void write_package(const Conversion& conversion, const PackageFolder& folder);
+ONNX2FX_API void write_package(const Conversion& conversion, const PackageFolder& folder);
 
 }  // namespace onnx2fx
 

@@ -6,6 +6,7 @@
 #define ONNX2FX_DIAGNOSTIC_HPP_
 
 #include <cstdint>
+#include <onnx2fx/export.hpp>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -53,7 +54,7 @@ inline std::string format(const std::vector<Diagnostic>& all) {
 }
 
 /// Base of all failures; what() is the formatted text of all diagnostics.
-class ConversionError : public std::runtime_error {
+class ONNX2FX_API ConversionError : public std::runtime_error {
  public:
   explicit ConversionError(std::vector<Diagnostic> all)
       : std::runtime_error(format(all)), diagnostics(std::move(all)) {}
@@ -64,7 +65,7 @@ class ConversionError : public std::runtime_error {
 };
 
 /// A plugin, descriptor or manifest is at fault (exit code 3).
-class PluginError : public ConversionError {
+class ONNX2FX_API PluginError : public ConversionError {
   using ConversionError::ConversionError;
 };
 
@@ -75,7 +76,7 @@ struct UnsupportedOperator {
   std::vector<std::string> nodes;    ///< names of all nodes that use it
   std::vector<std::string> reasons;  ///< which plugins were considered and why each was not used
 };
-class UnsupportedOperatorError : public ConversionError {
+class ONNX2FX_API UnsupportedOperatorError : public ConversionError {
  public:
   UnsupportedOperatorError(std::vector<Diagnostic> all, std::vector<UnsupportedOperator> ops)
       : ConversionError(std::move(all)), operators(std::move(ops)) {}

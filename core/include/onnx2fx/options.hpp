@@ -4,12 +4,11 @@
 #define ONNX2FX_OPTIONS_HPP_
 
 #include <cstdint>
+#include <onnx2fx/program.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/fx/program.hpp"
 
 namespace onnx2fx {
 
@@ -21,10 +20,11 @@ struct Options {
   std::vector<std::string> directories;  ///< --plugin-dir, in order
   std::string manifest;                  ///< --manifest FILE; empty: none
   std::string op_set;                    ///< --op-set; empty: the manifest's default_op_set
-  std::string builtin_directory;         ///< <prefix>/lib/onnx2fx/plugins.d
-  bool default_plugins = true;           ///< false: --no-default-plugins
-  bool safe_mode = false;                ///< built-ins only
-  bool allow_insecure = false;           ///< --allow-insecure-plugins
+  /// Of the standard plugins: <prefix>/lib/onnx2fx/plugins.d. Empty: beside libonnx2fx_core.so.
+  std::string builtin_directory;
+  bool default_plugins = true;  ///< false: --no-default-plugins
+  bool safe_mode = false;       ///< built-ins only
+  bool allow_insecure = false;  ///< --allow-insecure-plugins
   std::vector<std::string> allow_override;
 };
 

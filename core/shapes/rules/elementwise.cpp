@@ -30,7 +30,7 @@ void add_number(const Operand& o, Promotion& p) {
   if (o.kind == Kind::kBool) p.number(D::BOOL);
 }
 
-int32_t promoted(const Call& c) {
+int32_t promoted(const TorchCall& c) {
   Promotion p;
   for (size_t i = 0; i < c.schema.arguments.size(); i++) {
     const Operand& o = c.operands()[i];
@@ -45,7 +45,7 @@ int32_t promoted(const Call& c) {
 
 int32_t as_float(int32_t dtype) { return is_integral(dtype) ? int32_t{D::FLOAT} : dtype; }
 
-int32_t result_dtype(const Call& c) {
+int32_t result_dtype(const TorchCall& c) {
   if (c.says("bool")) return D::BOOL;
   if (c.says("self")) return c.self().dtype;
   if (c.says("real")) return real_of(c.self().dtype);
@@ -53,7 +53,7 @@ int32_t result_dtype(const Call& c) {
   return as_float(promoted(c));
 }
 
-std::optional<Dims> broadcast_all(const Call& c) {
+std::optional<Dims> broadcast_all(const TorchCall& c) {
   std::optional<Dims> dims = Dims{};
   for (const Operand& o : c.operands()) {
     if (o.kind != Kind::kValue) continue;
@@ -63,28 +63,28 @@ std::optional<Dims> broadcast_all(const Call& c) {
   return dims;
 }
 
-Returned pointwise(const Call& c) { return tensor_of(result_dtype(c), broadcast_all(c)); }
+Returned pointwise(const TorchCall& c) { return tensor_of(result_dtype(c), broadcast_all(c)); }
 
 // The shape of the first argument, whatever the others are; its dtype, unless one is asked for.
 //   integer    sums and products of integers: int64
-Returned like(const Call& c) {
+Returned like(const TorchCall& c) {
   int32_t dtype = c.self().dtype;
   if (c.says("integer") && is_integral(dtype)) dtype = D::INT64;
   return tensor_of(c.dtype(dtype), c.self().dims);
 }
 
-Returned to_other(const Call& c) {
+Returned to_other(const TorchCall& c) {
   return tensor_of(c.tensor("other").dtype, c.self().dims);
 }
 
-Returned complex(const Call& c) {
+Returned complex(const TorchCall& c) {
   const Type &real = c.tensor("real"), &imag = c.tensor("imag");
   std::optional<Dims> dims;
   if (real.dims && imag.dims) dims = Sizes::broadcast(*real.dims, *imag.dims);
   return tensor_of(complex_of(real.dtype), std::move(dims));
 }
 
-Returned native_dropout(const Call& c) {
+Returned native_dropout(const TorchCall& c) {
   return Types{tensor_of(c.self().dtype, c.self().dims), tensor_of(D::BOOL, c.self().dims)};
 }
 

@@ -13,7 +13,7 @@ using Kind = Operand::Kind;
 using D = onnx::TensorProto;
 
 // Of a stated size. "new": beside the first argument, whose dtype is the default.
-Returned sized(const Call& c) {
+Returned sized(const TorchCall& c) {
   const int32_t dtype = c.says("new") ? c.self().dtype : int32_t{D::FLOAT};
   return tensor_of(c.dtype(dtype), c.integers("size"));
 }
@@ -25,11 +25,11 @@ int32_t dtype_of(const Operand& number) {
                                        : 0;
 }
 
-Returned full(const Call& c) {
+Returned full(const TorchCall& c) {
   return tensor_of(c.dtype(dtype_of(c.operand("fill_value"))), c.integers("size"));
 }
 
-Returned scalar_tensor(const Call& c) { return tensor_of(c.dtype(D::FLOAT), Dims{}); }
+Returned scalar_tensor(const TorchCall& c) { return tensor_of(c.dtype(D::FLOAT), Dims{}); }
 
 std::optional<double> real_of(const Operand& o) {
   if (o.kind == Kind::kFloat) return o.real;
@@ -39,8 +39,9 @@ std::optional<double> real_of(const Operand& o) {
 }
 
 // ceil((end - start) / step). Of ints: an end on the wrong side raises, so that it is never
-// negative; floats only as literals.
-MaybeSym steps(const Call& c, const Operand& start, const Operand& end, const Operand& step) {
+// negative; floats only as literals, whole numbers of which count for int64.
+MaybeSym steps(const TorchCall& c, int32_t dtype, const Operand& start, const Operand& end,
+               const Operand& step) {
   if (start.kind == Kind::kInt && end.kind == Kind::kInt && step.kind == Kind::kInt) {
     const MaybeSym span = c.sizes.sub(end.integer, start.integer);
     if (step.integer && step.integer->is(1)) return span;
@@ -51,11 +52,13 @@ MaybeSym steps(const Call& c, const Operand& start, const Operand& end, const Op
   }
   const auto a = real_of(start), b = real_of(end), by = real_of(step);
   if (!a || !b || !by || *by == 0) return {};
-  const double n = std::ceil((*b - *a) / *by);
+  const double n = dtype == D::INT64
+                       ? std::ceil((std::trunc(*b) - std::trunc(*a)) / std::trunc(*by))
+                       : std::ceil((*b - *a) / *by);
   return n >= 0 && n < 9e15 ? MaybeSym(Sym(static_cast<int64_t>(n))) : MaybeSym();
 }
 
-Returned arange(const Call& c) {
+Returned arange(const TorchCall& c) {
   static const Operand kZero = Operand::number(MaybeSym(Sym(0))),
                        kOne = Operand::number(MaybeSym(Sym(1)));
   const Operand& start = c.schema.find("start") ? c.operand("start") : kZero;
@@ -64,17 +67,18 @@ Returned arange(const Call& c) {
   int32_t dtype = D::INT64;
   for (const Operand* o : {&start, &end, &step})
     if (o->kind == Kind::kFloat) dtype = D::FLOAT;
-  return tensor_of(c.dtype(dtype), Dims{steps(c, start, end, step)});
+  dtype = c.dtype(dtype);
+  return tensor_of(dtype, Dims{steps(c, dtype, start, end, step)});
 }
 
 // A size, as a Python int: its dims say nothing.
-Returned integer(const Call&) {
+Returned integer(const TorchCall&) {
   Type t;
   t.kind = O2FX_KIND_INT;
   return t;
 }
 
-Returned element(const Call& c) {
+Returned element(const TorchCall& c) {
   Type t;
   const int32_t dtype = c.self().dtype;
   if (dtype == D::BOOL)

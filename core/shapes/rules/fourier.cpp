@@ -15,7 +15,7 @@ int32_t as_complex(int32_t dtype) {
 }
 
 // "onesided": of a real signal, n / 2 + 1 frequencies. "real": back from them, 2 (m - 1) places.
-Returned fourier(const Call& c) {
+Returned fourier(const TorchCall& c) {
   const int32_t dtype = as_complex(c.self().dtype);
   auto dims = c.self().dims;
   if (dims && !dims->empty()) {

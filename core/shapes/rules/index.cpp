@@ -12,14 +12,14 @@ namespace {
 using Kind = Operand::Kind;
 using D = onnx::TensorProto;
 
-Returned of_self(const Call& c, std::optional<Dims> dims) {
+Returned of_self(const TorchCall& c, std::optional<Dims> dims) {
   return tensor_of(c.self().dtype, std::move(dims));
 }
 
 // "gather", "take": one element for each index.
-Returned shape_of_index(const Call& c) { return of_self(c, c.tensor("index").dims); }
+Returned shape_of_index(const TorchCall& c) { return of_self(c, c.tensor("index").dims); }
 
-Returned take_along_dim(const Call& c) {
+Returned take_along_dim(const TorchCall& c) {
   const auto &x = c.self().dims, &index = c.tensor("indices").dims;
   if (!c.given("dim")) return of_self(c, index ? std::optional(Dims{c.sizes.product(*index)})
                                                : std::optional(Dims(1)));
@@ -30,7 +30,7 @@ Returned take_along_dim(const Call& c) {
   return of_self(c, axis ? std::move(dims) : Dims(x->size()));
 }
 
-Returned index_select(const Call& c) {
+Returned index_select(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto& index = c.tensor("index").dims;
   if (!dims) return of_self(c, {});
@@ -40,7 +40,7 @@ Returned index_select(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned embedding(const Call& c) {
+Returned embedding(const TorchCall& c) {
   auto dims = c.tensor("indices").dims;
   const auto& weight = c.self().dims;
   if (dims) dims->push_back(weight && weight->size() == 2 ? (*weight)[1] : MaybeSym());
@@ -74,7 +74,7 @@ bool take(const Operand& o, const Dims& x, size_t& axis, Indexed& r, bool& any, 
   return true;
 }
 
-Returned index(const Call& c) {
+Returned index(const TorchCall& c) {
   const auto& x = c.self().dims;
   if (!x || c.operand("indices").kind != Kind::kList) return of_self(c, {});
   Indexed r;
@@ -91,31 +91,31 @@ Returned index(const Call& c) {
 }
 
 // [number of ones, rank]: data-dependent.
-Returned nonzero(const Call& c) {
+Returned nonzero(const TorchCall& c) {
   Dims dims(2);
   if (c.self().dims) dims[1] = Sym(c.self().rank());
   return tensor_of(D::INT64, std::move(dims));
 }
 
-Returned one_hot(const Call& c) {
+Returned one_hot(const TorchCall& c) {
   auto dims = c.self().dims;
   const MaybeSym n = c.integer("num_classes");
   if (dims) dims->push_back(c.sizes.never_negative(n) ? n : MaybeSym());
   return tensor_of(D::INT64, std::move(dims));
 }
 
-Returned searchsorted(const Call& c) {
+Returned searchsorted(const TorchCall& c) {
   const auto narrow = c.flag("out_int32");
   return tensor_of(!narrow ? 0 : *narrow ? D::INT32 : int32_t{D::INT64}, c.tensor("self").dims);
 }
 
-Returned sorted(const Call& c) {
+Returned sorted(const TorchCall& c) {
   return Types{of_self(c, c.self().dims).types[0], tensor_of(D::INT64, c.self().dims)};
 }
 
-Returned places(const Call& c) { return tensor_of(D::INT64, c.self().dims); }
+Returned places(const TorchCall& c) { return tensor_of(D::INT64, c.self().dims); }
 
-Returned topk(const Call& c) {
+Returned topk(const TorchCall& c) {
   auto dims = c.self().dims;
   if (dims && !dims->empty()) {
     const auto axis = axis_of(c.literal("dim"), dims->size());
@@ -129,7 +129,7 @@ Returned topk(const Call& c) {
 
 // Distinct values of all elements, where each went, how often each came; what was not asked for is
 // empty.
-Returned unique(const Call& c) {
+Returned unique(const TorchCall& c) {
   const auto inverse = c.flag("return_inverse"), counts = c.flag("return_counts");
   const auto asked = [](std::optional<bool> wanted, std::optional<Dims> dims) {
     if (!wanted) return std::optional<Dims>();
@@ -140,8 +140,8 @@ Returned unique(const Call& c) {
                tensor_of(D::INT64, asked(counts, Dims(1)))};
 }
 
-// Distinct slices along an axis, where each went (always), how often each came.
-Returned unique_dim(const Call& c) {
+// Distinct slices along an axis, where each went, how often each came: asked for or not.
+Returned unique_dim(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto axis = dims ? axis_of(c.literal("dim"), dims->size()) : std::nullopt;
   MaybeSym length;
@@ -151,12 +151,11 @@ Returned unique_dim(const Call& c) {
   } else if (dims) {
     dims = Dims(dims->size());
   }
-  const bool counted = c.flag("return_counts") != false;
   return Types{of_self(c, std::move(dims)).types[0], tensor_of(D::INT64, Dims{length}),
-               tensor_of(D::INT64, Dims{counted ? MaybeSym() : Sym(0)})};
+               tensor_of(D::INT64, Dims(1))};
 }
 
-Returned multinomial(const Call& c) {
+Returned multinomial(const TorchCall& c) {
   auto dims = c.self().dims;
   if (dims && !dims->empty()) dims->back() = c.integer("num_samples");
   return tensor_of(D::INT64, std::move(dims));

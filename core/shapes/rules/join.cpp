@@ -7,7 +7,9 @@
 namespace onnx2fx::conversion {
 namespace {
 
-int32_t promoted(const Call::Tensors& all) {
+constexpr int64_t kMostParts = 4096;
+
+int32_t promoted(const TorchCall::Tensors& all) {
   Promotion p;
   for (const Type& t : all.types) p.tensor(t.dtype, t.rank());
   return p.result();
@@ -22,52 +24,49 @@ void agree(Dims& dims, const Dims& other) {
     if (other[i] && (!dims[i] || other[i]->is_literal())) dims[i] = other[i];
 }
 
-std::optional<Dims> joined(const Call& c, const Call::Tensors& all) {
-  std::optional<Dims> dims;
+std::optional<Dims> joined(const TorchCall& c, const TorchCall::Tensors& all) {
+  if (!std::all_of(all.types.begin(), all.types.end(), [](const Type& t) { return t.dims; }))
+    return {};
+  const auto first = std::find_if_not(all.types.begin(), all.types.end(), is_nothing);
+  if (first == all.types.end()) return Dims{Sym(0)};
+  Dims dims = *first->dims;
+  const auto axis = axis_of(c.literal("dim"), dims.size());
+  if (!axis || dims.empty()) return {};
   MaybeSym length = Sym(0);
-  std::optional<size_t> axis;
   for (const Type& t : all.types) {
-    if (!t.dims) return {};
     if (is_nothing(t)) continue;
-    if (!dims) {
-      dims = t.dims;
-      axis = axis_of(c.literal("dim"), dims->size());
-      if (!axis || dims->empty()) return {};
-    } else if (t.dims->size() != dims->size()) {
-      return {};
-    }
+    if (t.dims->size() != dims.size()) return {};
     length = c.sizes.add(length, (*t.dims)[*axis]);
-    agree(*dims, *t.dims);
+    agree(dims, *t.dims);
   }
-  if (!dims) return Dims{Sym(0)};
-  (*dims)[*axis] = all.open ? MaybeSym() : length;
+  dims[*axis] = all.open ? MaybeSym() : length;
   return dims;
 }
 
-Returned cat(const Call& c) {
-  const Call::Tensors all = c.tensors("tensors");
+Returned cat(const TorchCall& c) {
+  const TorchCall::Tensors all = c.tensors("tensors");
   return tensor_of(promoted(all), joined(c, all));
 }
 
-Returned stack(const Call& c) {
-  const Call::Tensors all = c.tensors("tensors");
+Returned stack(const TorchCall& c) {
+  const TorchCall::Tensors all = c.tensors("tensors");
   if (all.types.empty()) return Type(tensor_of(0, {}));
-  std::optional<Dims> dims = all.types[0].dims;
+  const Type unknown = tensor_of(promoted(all), {});
+  if (!all.types[0].dims) return unknown;
+  Dims dims = *all.types[0].dims;
   for (const Type& t : all.types) {
-    if (!t.dims || !dims || t.dims->size() != dims->size())
-      dims.reset();
-    else
-      agree(*dims, *t.dims);
+    if (!t.dims || t.dims->size() != dims.size()) return unknown;
+    agree(dims, *t.dims);
   }
-  const auto axis = dims ? axis_of(c.literal("dim"), dims->size() + 1) : std::nullopt;
-  if (!axis) return tensor_of(promoted(all), {});
+  const auto axis = axis_of(c.literal("dim"), dims.size() + 1);
+  if (!axis) return unknown;
   const MaybeSym n = all.open ? MaybeSym() : Sym(static_cast<int64_t>(all.types.size()));
-  dims->insert(dims->begin() + static_cast<std::ptrdiff_t>(*axis), n);
-  return tensor_of(promoted(all), std::move(dims));
+  dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(*axis), n);
+  return tensor_of(unknown.dtype, std::move(dims));
 }
 
-Returned broadcast_tensors(const Call& c) {
-  const Call::Tensors all = c.tensors("tensors");
+Returned broadcast_tensors(const TorchCall& c) {
+  const TorchCall::Tensors all = c.tensors("tensors");
   std::optional<Dims> dims = Dims{};
   for (const Type& t : all.types) {
     if (dims && t.dims)
@@ -81,73 +80,74 @@ Returned broadcast_tensors(const Call& c) {
   return {std::move(r), all.open};
 }
 
-// Parts along `dim` of the given lengths; none known: some number of parts.
-Returned parts(const Call& c, const std::optional<Dims>& lengths) {
+/// What is split, and along which of its axes; dims nullopt: that is not known.
+struct Whole {
+  int32_t dtype;
+  std::optional<Dims> dims;
+  size_t axis = 0;
+};
+
+Whole whole_of(const TorchCall& c) {
   const Type& x = c.self();
+  if (x.rank() > 0)
+    if (const auto axis = axis_of(c.literal("dim"), x.dims->size())) return {x.dtype, x.dims, *axis};
+  return {x.dtype, {}};
+}
+
+MaybeSym extent_of(const Whole& x) { return x.dims ? (*x.dims)[x.axis] : MaybeSym(); }
+
+Type part_of(const Whole& x, const MaybeSym& length) {
   Type part = tensor_of(x.dtype, x.dims);
-  const auto axis = x.dims ? axis_of(c.literal("dim"), x.dims->size()) : std::nullopt;
-  if (!axis || x.dims->empty()) part.dims.reset();
-  if (!lengths) {
-    if (part.dims) (*part.dims)[*axis].reset();
-    return {{part}, true};
-  }
+  if (part.dims) (*part.dims)[x.axis] = length;
+  return part;
+}
+
+// Parts of the given lengths; none known: some number of parts.
+Returned parts(const Whole& x, const std::optional<Dims>& lengths) {
+  if (!lengths) return {{part_of(x, {})}, true};
   Types r;
-  for (const MaybeSym& n : *lengths) {
-    r.push_back(part);
-    if (part.dims) (*r.back().dims)[*axis] = n;
-  }
+  for (const MaybeSym& n : *lengths) r.push_back(part_of(x, n));
   return r;
 }
 
 // The extent in steps of `length`, the last one shorter.
 std::optional<Dims> steps(int64_t extent, int64_t length) {
-  constexpr int64_t kMost = 4096;
-  if (length <= 0 || extent / length > kMost) return {};
+  if (length <= 0 || extent / length > kMostParts) return {};
   Dims r;
   for (int64_t at = 0; at < extent; at += length) r.push_back(Sym(std::min(length, extent - at)));
   if (r.empty()) r.push_back(Sym(0));
   return r;
 }
 
-MaybeSym extent_of(const Call& c) {
-  const auto& dims = c.self().dims;
-  const auto axis = dims ? axis_of(c.literal("dim"), dims->size()) : std::nullopt;
-  return axis && !dims->empty() ? (*dims)[*axis] : MaybeSym();
-}
-
-Returned chunk(const Call& c) {
-  const MaybeSym extent = extent_of(c);
+Returned chunk(const TorchCall& c) {
+  const Whole x = whole_of(c);
+  const MaybeSym extent = extent_of(x);
   const auto n = c.literal("chunks");
-  if (!extent || !n || *n <= 0) return parts(c, {});
-  const MaybeSym each = c.sizes.ceildiv(extent, Sym(*n));
-  if (extent->is(0)) return parts(c, Dims(static_cast<size_t>(std::min<int64_t>(*n, 4096)), Sym(0)));
-  if (extent->is_literal() && each) return parts(c, steps(extent->literal(), each->literal()));
+  if (!extent || !n || *n <= 0) return parts(x, {});
   // n * k makes n parts of k; any other symbolic extent may make fewer than n
-  if (each && *n <= 4096 && c.sizes.mul(each, Sym(*n)) == extent)
-    return parts(c, Dims(static_cast<size_t>(*n), each));
-  return parts(c, {});
+  const MaybeSym each = c.sizes.floordiv(extent, Sym(*n));
+  if (*n <= kMostParts && c.sizes.mul(each, Sym(*n)) == extent)
+    return parts(x, Dims(static_cast<size_t>(*n), each));
+  if (!extent->is_literal()) return parts(x, {});
+  return parts(x, steps(extent->literal(), each->literal() + 1));
 }
 
-Returned split(const Call& c) {
-  const MaybeSym extent = extent_of(c), each = c.integer("split_size");
-  if (!extent || !each || !each->is_literal()) return parts(c, {});
-  if (extent->is_literal()) return parts(c, steps(extent->literal(), each->literal()));
-  return parts(c, {});
+Returned split(const TorchCall& c) {
+  const Whole x = whole_of(c);
+  const MaybeSym extent = extent_of(x);
+  const auto each = c.literal("split_size");
+  if (!extent || !extent->is_literal() || !each) return parts(x, {});
+  return parts(x, steps(extent->literal(), *each));
 }
 
-Returned split_with_sizes(const Call& c) { return parts(c, c.integers("split_sizes")); }
+Returned split_with_sizes(const TorchCall& c) { return parts(whole_of(c), c.integers("split_sizes")); }
 
-Returned unbind(const Call& c) {
-  const Type& x = c.self();
+Returned unbind(const TorchCall& c) {
+  const Whole x = whole_of(c);
+  const MaybeSym n = extent_of(x);
   Type part = tensor_of(x.dtype, x.dims);
-  const auto axis = x.dims ? axis_of(c.literal("dim"), x.dims->size()) : std::nullopt;
-  if (!axis || x.dims->empty()) {
-    part.dims.reset();
-    return {{part}, true};
-  }
-  const MaybeSym n = (*x.dims)[*axis];
-  part.dims->erase(part.dims->begin() + static_cast<std::ptrdiff_t>(*axis));
-  if (!n || !n->is_literal() || n->literal() > 4096) return {{part}, true};
+  if (part.dims) part.dims->erase(part.dims->begin() + static_cast<std::ptrdiff_t>(x.axis));
+  if (!n || !n->is_literal() || n->literal() > kMostParts) return {{part}, true};
   return Types(static_cast<size_t>(n->literal()), part);
 }
 

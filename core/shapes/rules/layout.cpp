@@ -9,7 +9,7 @@
 namespace onnx2fx::conversion {
 namespace {
 
-Returned of_self(const Call& c, std::optional<Dims> dims) {
+Returned of_self(const TorchCall& c, std::optional<Dims> dims) {
   return tensor_of(c.self().dtype, std::move(dims));
 }
 
@@ -28,7 +28,7 @@ Dims stated(const Sizes& sizes, Dims shape, const MaybeSym& all) {
   return shape;
 }
 
-Returned reshape(const Call& c) {
+Returned reshape(const TorchCall& c) {
   auto shape = c.integers(c.schema.arguments[1].name);
   if (!shape) return of_self(c, {});
   const auto& x = c.self().dims;
@@ -36,23 +36,23 @@ Returned reshape(const Call& c) {
 }
 
 // The shape is a tensor: its length is the rank.
-Returned reshape_from_tensor(const Call& c) {
+Returned reshape_from_tensor(const TorchCall& c) {
   const auto& shape = c.tensor("shape").dims;
   if (!shape || shape->size() != 1 || !(*shape)[0] || !(*shape)[0]->is_literal())
     return of_self(c, {});
   return of_self(c, Dims(static_cast<size_t>((*shape)[0]->literal())));
 }
 
-Returned shape_as_tensor(const Call& c) {
+Returned shape_as_tensor(const TorchCall& c) {
   Dims dims(1);
   if (c.self().dims) dims[0] = Sym(c.self().rank());
   return tensor_of(onnx::TensorProto::INT64, std::move(dims));
 }
 
 // "reshape_as", "expand_as".
-Returned shape_of_other(const Call& c) { return of_self(c, c.tensor("other").dims); }
+Returned shape_of_other(const TorchCall& c) { return of_self(c, c.tensor("other").dims); }
 
-Returned flatten(const Call& c) {
+Returned flatten(const TorchCall& c) {
   auto dims = c.self().dims;
   if (!dims) return of_self(c, {});
   const auto begin = axis_of(c.literal("start_dim"), dims->size());
@@ -65,7 +65,7 @@ Returned flatten(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned unflatten(const Call& c) {
+Returned unflatten(const TorchCall& c) {
   auto dims = c.self().dims;
   auto sizes = c.integers("sizes");
   if (!dims || !sizes) return of_self(c, {});
@@ -78,7 +78,7 @@ Returned unflatten(const Call& c) {
 }
 
 // A size of -1 keeps the extent.
-Returned expand(const Call& c) {
+Returned expand(const TorchCall& c) {
   auto size = c.integers("size");
   const auto& x = c.self().dims;
   if (!size) return of_self(c, {});
@@ -94,7 +94,7 @@ Returned expand(const Call& c) {
   return of_self(c, std::move(size));
 }
 
-Returned repeat(const Call& c) {
+Returned repeat(const TorchCall& c) {
   auto times = c.integers(c.schema.arguments[1].name);
   auto dims = c.self().dims;
   if (!dims || !times) return of_self(c, times && !c.says("tile") ? std::optional(Dims(times->size()))
@@ -107,7 +107,7 @@ Returned repeat(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned repeat_interleave(const Call& c) {
+Returned repeat_interleave(const TorchCall& c) {
   auto dims = c.self().dims;
   const MaybeSym times = c.integer("repeats");
   if (!c.given("dim"))
@@ -120,7 +120,7 @@ Returned repeat_interleave(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned select(const Call& c) {
+Returned select(const TorchCall& c) {
   auto dims = c.self().dims;
   if (!dims || dims->empty()) return of_self(c, {});
   const auto axis = axis_of(c.literal("dim"), dims->size());
@@ -129,11 +129,11 @@ Returned select(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-MaybeSym bound(const Call& c, std::string_view name, int64_t or_else) {
+MaybeSym bound(const TorchCall& c, std::string_view name, int64_t or_else) {
   return c.given(name) ? c.integer(name) : MaybeSym(Sym(or_else));
 }
 
-Returned slice(const Call& c) {
+Returned slice(const TorchCall& c) {
   auto dims = c.self().dims;
   if (!dims || dims->empty()) return of_self(c, {});
   const auto axis = axis_of(c.literal("dim"), dims->size());
@@ -145,7 +145,7 @@ Returned slice(const Call& c) {
 }
 
 // Windows of `size` along an axis, each a new last axis.
-Returned unfold(const Call& c) {
+Returned unfold(const TorchCall& c) {
   auto dims = c.self().dims;
   if (!dims) return of_self(c, {});
   const MaybeSym size = c.integer("size"), step = c.integer("step");
@@ -159,7 +159,7 @@ Returned unfold(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned unsqueeze(const Call& c) {
+Returned unsqueeze(const TorchCall& c) {
   auto dims = c.self().dims;
   if (!dims) return of_self(c, {});
   const auto axis = axis_of(c.literal("dim"), dims->size() + 1);
@@ -169,7 +169,7 @@ Returned unsqueeze(const Call& c) {
 }
 
 // An axis that may be 1 or not leaves the rank open.
-Returned squeeze(const Call& c) {
+Returned squeeze(const TorchCall& c) {
   const auto& x = c.self().dims;
   if (!x) return of_self(c, {});
   std::vector<bool> asked(x->size(), !c.given("dim"));
@@ -191,7 +191,7 @@ Returned squeeze(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned transpose(const Call& c) {
+Returned transpose(const TorchCall& c) {
   auto dims = c.self().dims;
   if (!dims) return of_self(c, {});
   const auto a = axis_of(c.literal("dim0"), dims->size());
@@ -201,13 +201,13 @@ Returned transpose(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned matrix_transpose(const Call& c) {
+Returned matrix_transpose(const TorchCall& c) {
   auto dims = c.self().dims;
   if (dims) std::reverse(dims->begin(), dims->end());
   return of_self(c, std::move(dims));
 }
 
-Returned permute(const Call& c) {
+Returned permute(const TorchCall& c) {
   const auto& x = c.self().dims;
   const auto order = c.literals("dims");
   if (!x || !order || order->size() != x->size()) return of_self(c, {});
@@ -219,7 +219,7 @@ Returned permute(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned movedim(const Call& c) {
+Returned movedim(const TorchCall& c) {
   const auto& x = c.self().dims;
   const auto from = c.literals("source"), to = c.literals("destination");
   if (!x || !from || !to || from->size() != to->size()) return of_self(c, {});
@@ -243,7 +243,7 @@ Returned movedim(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned diag_embed(const Call& c) {
+Returned diag_embed(const TorchCall& c) {
   auto dims = c.self().dims;
   if (!dims || dims->empty()) return of_self(c, {});
   const size_t rank = dims->size() + 1;
@@ -257,14 +257,14 @@ Returned diag_embed(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned at_least_1d(const Call& c) {
+Returned at_least_1d(const TorchCall& c) {
   auto dims = c.self().dims;
   if (dims && dims->empty()) dims->push_back(Sym(1));
   return of_self(c, std::move(dims));
 }
 
 // The same bytes: the last axis holds more or fewer elements.
-Returned view_dtype(const Call& c) {
+Returned view_dtype(const TorchCall& c) {
   const int32_t dtype = c.dtype(0);
   const int64_t before = element_bytes(c.self().dtype), after = element_bytes(dtype);
   auto dims = c.self().dims;
@@ -275,14 +275,14 @@ Returned view_dtype(const Call& c) {
   return tensor_of(dtype, std::move(dims));
 }
 
-Returned view_as_real(const Call& c) {
+Returned view_as_real(const TorchCall& c) {
   auto dims = c.self().dims;
   if (dims) dims->push_back(Sym(2));
   return tensor_of(real_of(c.self().dtype), std::move(dims));
 }
 
 // Pairs (before, after) from the last axis on; a negative one cuts.
-Returned pad(const Call& c) {
+Returned pad(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto pads = c.integers(c.schema.arguments[1].name);
   if (!dims || !pads || pads->size() > 2 * dims->size()) return of_self(c, dims ? std::optional(Dims(dims->size())) : std::nullopt);
@@ -293,7 +293,7 @@ Returned pad(const Call& c) {
   return of_self(c, std::move(dims));
 }
 
-Returned pixel_shuffle(const Call& c) {
+Returned pixel_shuffle(const TorchCall& c) {
   auto dims = c.self().dims;
   const bool joins = c.says("unshuffle");
   const MaybeSym r = c.integer(c.schema.arguments[1].name), area = c.sizes.mul(r, r);
@@ -308,7 +308,7 @@ Returned pixel_shuffle(const Call& c) {
 }
 
 // glu: one half gates the other.
-Returned halved(const Call& c) {
+Returned halved(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto axis = dims ? axis_of(c.literal("dim"), dims->size()) : std::nullopt;
   if (!axis || dims->empty()) return of_self(c, {});

@@ -11,63 +11,63 @@ using D = onnx::TensorProto;
 
 // A tensor of strings, or of what is told of each, of the first argument's shape.
 //   string, bool, int64: dtype
-Returned strings(const Call& c) {
+Returned strings(const TorchCall& c) {
   const int32_t dtype = c.says("bool") ? D::BOOL : c.says("int64") ? D::INT64 : int32_t{D::STRING};
   return tensor_of(c.dtype(dtype), c.self().dims);
 }
 
-Returned strings_joined(const Call& c) {
+Returned strings_joined(const TorchCall& c) {
   const auto &a = c.self().dims, &b = c.tensor(c.schema.arguments[1].name).dims;
   std::optional<Dims> dims;
   if (a && b) dims = Sizes::broadcast(*a, *b);
   return tensor_of(c.says("bool") ? D::BOOL : int32_t{D::STRING}, std::move(dims));
 }
 
-Returned strings_constant(const Call& c) { return tensor_of(D::STRING, c.integers("shape")); }
+Returned strings_constant(const TorchCall& c) { return tensor_of(D::STRING, c.integers("shape")); }
 
 // Stop words go: one axis less long.
-Returned strings_normalized(const Call& c) {
+Returned strings_normalized(const TorchCall& c) {
   auto dims = c.self().dims;
   if (dims && !dims->empty()) dims->back().reset();
   return tensor_of(D::STRING, std::move(dims));
 }
 
 // The parts, padded to the longest, and how many there are of each.
-Returned strings_split(const Call& c) {
+Returned strings_split(const TorchCall& c) {
   auto dims = c.self().dims;
   if (dims) dims->emplace_back();
   return Types{tensor_of(D::STRING, std::move(dims)), tensor_of(D::INT64, c.self().dims)};
 }
 
-Returned strings_taken(const Call& c) {
+Returned strings_taken(const TorchCall& c) {
   return tensor_of(D::STRING, c.tensor("index").dims);
 }
 
-Returned strings_positions(const Call& c) {
-  const Call::Tensors all = c.tensors("xs");
+Returned strings_positions(const TorchCall& c) {
+  const TorchCall::Tensors all = c.tensors("xs");
   Types r;
   for (const Type& t : all.types) r.push_back(tensor_of(D::INT64, t.dims));
   return {std::move(r), all.open};
 }
 
 // [height, width, channels]
-Returned image(const Call& c) {
+Returned image(const TorchCall& c) {
   const bool gray = c.operand("pixel_format").text == "Grayscale";
   return tensor_of(D::UINT8, Dims{MaybeSym(), MaybeSym(), Sym(gray ? 1 : 3)});
 }
 
-Returned optional_element(const Call& c) {
+Returned optional_element(const TorchCall& c) {
   const Operand& o = c.operand("value");
   if (o.kind != Operand::Kind::kValue) return Type{};
   if (o.type->kind == O2FX_KIND_OPTIONAL) return o.type->elem ? *o.type->elem : Type{};
   return *o.type;
 }
 
-Returned has_element(const Call&) { return tensor_of(D::BOOL, Dims{}); }
+Returned has_element(const TorchCall&) { return tensor_of(D::BOOL, Dims{}); }
 
 // A sequence with an element more or less.
-Returned sequence(const Call& c) {
-  const Call::Tensors all = c.tensors("sequence");
+Returned sequence(const TorchCall& c) {
+  const TorchCall::Tensors all = c.tensors("sequence");
   std::optional<Type> element;
   Types each = all.types;
   if (c.operand("element").kind == Operand::Kind::kValue) each.push_back(*c.operand("element").type);
@@ -76,7 +76,7 @@ Returned sequence(const Call& c) {
 }
 
 // Of a map, as a row [1, C]; strings where no dtype is asked for.
-Returned map_row(const Call& c) {
+Returned map_row(const TorchCall& c) {
   MaybeSym columns = c.integer("width");
   for (const char* keys : {"integers", "texts"})
     if (const Operand& o = c.operand(keys); !o.items.empty())
@@ -85,7 +85,7 @@ Returned map_row(const Call& c) {
 }
 
 // A map for each row, from label to element.
-Returned map_rows(const Call& c) {
+Returned map_rows(const TorchCall& c) {
   Type map;
   map.kind = O2FX_KIND_MAP;
   map.dtype = c.operand("integers").items.empty() ? D::STRING : int32_t{D::INT64};
@@ -93,9 +93,9 @@ Returned map_rows(const Call& c) {
   return {{map}, true};
 }
 
-Returned seeded(const Call& c) { return tensor_of(c.dtype(0), c.integers("size")); }
+Returned seeded(const TorchCall& c) { return tensor_of(c.dtype(0), c.integers("size")); }
 
-Returned seeded_dropout(const Call& c) {
+Returned seeded_dropout(const TorchCall& c) {
   return Types{tensor_of(c.self().dtype, c.self().dims), tensor_of(D::BOOL, c.self().dims)};
 }
 

@@ -18,18 +18,18 @@ std::optional<Dims> product(const std::optional<Dims>& a, const std::optional<Di
   return r;
 }
 
-Returned matmul(const Call& c) {
+Returned matmul(const TorchCall& c) {
   const Type &a = c.self(), &b = c.tensor(c.schema.arguments[1].name);
   return tensor_of(a.dtype ? a.dtype : b.dtype, product(a.dims, b.dims));
 }
 
 // addmm, baddbmm: self is only added.
-Returned matmul_added(const Call& c) {
+Returned matmul_added(const TorchCall& c) {
   const Type &a = c.tensor(c.schema.arguments[1].name), &b = c.tensor(c.schema.arguments[2].name);
   return tensor_of(a.dtype, product(a.dims, b.dims));
 }
 
-Returned linear(const Call& c) {
+Returned linear(const TorchCall& c) {
   const auto& weight = c.tensor("weight").dims;
   auto dims = c.self().dims;
   if (!dims || dims->empty() || !weight || weight->empty()) return tensor_of(c.self().dtype, {});
@@ -38,7 +38,7 @@ Returned linear(const Call& c) {
   return tensor_of(c.self().dtype, std::move(dims));
 }
 
-Returned attention(const Call& c) {
+Returned attention(const TorchCall& c) {
   const auto &q = c.tensor("query").dims, &v = c.tensor("value").dims;
   if (!q || !v || q->size() < 2 || v->empty()) return tensor_of(c.self().dtype, {});
   Dims dims = *q;
@@ -47,7 +47,7 @@ Returned attention(const Call& c) {
 }
 
 // Distances of rows: [..., P, M] and [..., R, M] -> [..., P, R].
-Returned cdist(const Call& c) {
+Returned cdist(const TorchCall& c) {
   const auto &a = c.tensor("x1").dims, &b = c.tensor("x2").dims;
   if (!a || !b || a->size() < 2 || b->size() < 2) return tensor_of(c.self().dtype, {});
   Dims dims = Sizes::broadcast({a->begin(), a->end() - 2}, {b->begin(), b->end() - 2});
@@ -104,9 +104,9 @@ std::string implicit_output(const Letters& all) {
   return out;
 }
 
-Returned einsum(const Call& c) {
+Returned einsum(const TorchCall& c) {
   const std::string& equation = c.operand("equation").text;
-  const Call::Tensors tensors = c.tensors("tensors");
+  const TorchCall::Tensors tensors = c.tensors("tensors");
   const int32_t dtype = tensors.types.empty() ? 0 : tensors.types[0].dtype;
   const size_t arrow = equation.find("->");
   std::string_view left = std::string_view(equation).substr(0, arrow);

@@ -6,7 +6,7 @@ namespace onnx2fx::conversion {
 namespace {
 
 // The normalised tensor, mean and 1 / deviation of each slice, which keep rank.
-Returned native_layer_norm(const Call& c) {
+Returned native_layer_norm(const TorchCall& c) {
   const Type& x = c.self();
   const auto shape = c.integers("normalized_shape");
   std::optional<Dims> slices = x.dims;

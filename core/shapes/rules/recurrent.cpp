@@ -5,7 +5,7 @@ namespace onnx2fx::conversion {
 namespace {
 
 // The first state tells the size of a direction's output.
-Returned recurrent(const Call& c) {
+Returned recurrent(const TorchCall& c) {
   const Type& x = c.self();
   const bool lstm = c.operand("hx").kind == Operand::Kind::kList;
   const Types states = lstm ? c.tensors("hx").types : Types{c.tensor("hx")};

@@ -18,7 +18,7 @@ namespace {
 using Kind = Operand::Kind;
 using D = onnx::TensorProto;
 
-int32_t result_dtype(const Call& c) {
+int32_t result_dtype(const TorchCall& c) {
   const int32_t dtype = carried(c.self().dtype);
   if (c.says("index")) return D::INT64;
   if (c.says("bool")) return dtype == D::UINT8 ? dtype : int32_t{D::BOOL};
@@ -33,7 +33,7 @@ struct Axes {
   std::vector<bool> reduced;
 };
 
-Axes axes_of(const Call& c, size_t rank) {
+Axes axes_of(const TorchCall& c, size_t rank) {
   Axes a{true, std::vector<bool>(rank, !c.given("dim"))};
   if (!c.given("dim")) return a;
   const auto list = c.literals("dim");
@@ -47,7 +47,7 @@ Axes axes_of(const Call& c, size_t rank) {
   return a;
 }
 
-std::optional<Dims> reduced(const Call& c) {
+std::optional<Dims> reduced(const TorchCall& c) {
   const auto& dims = c.self().dims;
   const auto keep = c.schema.find("keepdim") ? c.flag("keepdim") : std::optional(false);
   if (!dims) return keep == false && !c.given("dim") ? std::optional(Dims{}) : std::nullopt;
@@ -63,15 +63,15 @@ std::optional<Dims> reduced(const Call& c) {
   return r;
 }
 
-Returned reduce(const Call& c) { return tensor_of(result_dtype(c), reduced(c)); }
+Returned reduce(const TorchCall& c) { return tensor_of(result_dtype(c), reduced(c)); }
 
-Returned var_mean(const Call& c) {
+Returned var_mean(const TorchCall& c) {
   const std::optional<Dims> dims = reduced(c);
   return Types{tensor_of(real_of(c.self().dtype), dims), tensor_of(c.self().dtype, dims)};
 }
 
 // Of the last n axes.
-Returned leading(const Call& c) {
+Returned leading(const TorchCall& c) {
   std::optional<Dims> dims = c.self().dims;
   const size_t n = c.says("2") ? 2 : 1;
   if (dims && dims->size() < n) dims.reset();
@@ -80,7 +80,7 @@ Returned leading(const Call& c) {
 }
 
 // nll_loss, cross_entropy: a number, unless reduction is 0.
-Returned loss(const Call& c) {
+Returned loss(const TorchCall& c) {
   const auto reduction = c.literal("reduction");
   std::optional<Dims> dims;
   if (reduction && *reduction != 0) dims = Dims{};

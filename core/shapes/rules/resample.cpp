@@ -4,7 +4,7 @@
 namespace onnx2fx::conversion {
 namespace {
 
-Returned upsample(const Call& c) {
+Returned upsample(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto size = c.integers("output_size");
   if (!dims || dims->size() < 3) return tensor_of(c.self().dtype, {});
@@ -15,7 +15,7 @@ Returned upsample(const Call& c) {
 }
 
 // The grid [N, spatial..., coordinates] says where.
-Returned grid_sampler(const Call& c) {
+Returned grid_sampler(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto& grid = c.tensor("grid").dims;
   if (!dims || dims->size() < 3) return tensor_of(c.self().dtype, {});
@@ -25,7 +25,7 @@ Returned grid_sampler(const Call& c) {
 }
 
 // A grid for images of `size` [N, C, spatial...].
-Returned affine_grid(const Call& c) {
+Returned affine_grid(const TorchCall& c) {
   const auto size = c.integers("size");
   if (!size || size->size() < 3) return tensor_of(c.self().dtype, {});
   Dims dims{(*size)[0]};

@@ -29,7 +29,7 @@ MaybeSym spread(const Sizes& z, const MaybeSym& n, const Window& w, size_t i) {
   return z.add(z.add(begin, reach), z.add(w.output_padding[i], Sym(1)));
 }
 
-bool read(const Call& c, size_t spatial, std::string_view name, Dims& out, int64_t or_else) {
+bool read(const TorchCall& c, size_t spatial, std::string_view name, Dims& out, int64_t or_else) {
   if (!c.schema.find(name)) {
     out.assign(spatial, Sym(or_else));
     return true;
@@ -40,13 +40,13 @@ bool read(const Call& c, size_t spatial, std::string_view name, Dims& out, int64
   return true;
 }
 
-bool read(const Call& c, size_t spatial, Window& w) {
+bool read(const TorchCall& c, size_t spatial, Window& w) {
   return read(c, spatial, "stride", w.stride, 1) && read(c, spatial, "dilation", w.dilation, 1) &&
          read(c, spatial, "output_padding", w.output_padding, 0);
 }
 
 // A string in the place of a padding: "same" keeps the extent, "valid" pads nothing.
-Dims convolved(const Call& c, const Dims& x, const Window& w, size_t first, bool transposed) {
+Dims convolved(const TorchCall& c, const Dims& x, const Window& w, size_t first, bool transposed) {
   const bool same = c.operand("padding").text == "same";
   Dims dims = x;
   for (size_t i = 0; first + i < dims.size(); i++) {
@@ -59,7 +59,7 @@ Dims convolved(const Call& c, const Dims& x, const Window& w, size_t first, bool
   return dims;
 }
 
-Returned convolution(const Call& c) {
+Returned convolution(const TorchCall& c) {
   const int32_t dtype = c.self().dtype;
   const auto &x = c.self().dims, &weight = c.tensor("weight").dims;
   const std::optional<bool> transposed = c.says("transposed") ? true
@@ -80,7 +80,7 @@ Returned convolution(const Call& c) {
   return tensor_of(dtype, std::move(dims));
 }
 
-std::optional<Dims> pooled(const Call& c, size_t spatial) {
+std::optional<Dims> pooled(const TorchCall& c, size_t spatial) {
   const auto& x = c.self().dims;
   if (!x || x->size() < spatial + 1) return {};
   Window w;
@@ -101,16 +101,16 @@ std::optional<Dims> pooled(const Call& c, size_t spatial) {
   return dims;
 }
 
-size_t spatial_of(const Call& c) { return c.says("1") ? 1 : c.says("2") ? 2 : 3; }
+size_t spatial_of(const TorchCall& c) { return c.says("1") ? 1 : c.says("2") ? 2 : 3; }
 
-Returned pool(const Call& c) { return tensor_of(c.self().dtype, pooled(c, spatial_of(c))); }
+Returned pool(const TorchCall& c) { return tensor_of(c.self().dtype, pooled(c, spatial_of(c))); }
 
-Returned pool_with_indices(const Call& c) {
+Returned pool_with_indices(const TorchCall& c) {
   const auto dims = pooled(c, spatial_of(c));
   return Types{tensor_of(c.self().dtype, dims), tensor_of(onnx::TensorProto::INT64, dims)};
 }
 
-Returned adaptive_pool(const Call& c) {
+Returned adaptive_pool(const TorchCall& c) {
   const size_t spatial = spatial_of(c);
   auto dims = c.self().dims;
   const auto size = c.integers("output_size", spatial);
@@ -121,7 +121,7 @@ Returned adaptive_pool(const Call& c) {
 }
 
 // [N, C * kernel, windows] -> [N, C, output_size...]
-Returned col2im(const Call& c) {
+Returned col2im(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto size = c.integers("output_size"), kernel = c.integers("kernel_size", 2);
   if (!dims || dims->size() < 2 || !size) return tensor_of(c.self().dtype, {});

@@ -44,7 +44,7 @@ def loop(
 
 
 def _no_slices(
-    body: Callable[..., Any], alive: Any, state: list[Any], operands: Sequence[Any]
+    body: Callable[..., Any], alive: Any, state: Sequence[Any], operands: Sequence[Any]
 ) -> list[torch.Tensor]:
     """Scan outputs of a loop of zero steps: what one step would give, with no rows."""
     with torch.no_grad():

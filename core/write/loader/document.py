@@ -35,10 +35,22 @@ class DocumentBuilder:
         self.targets: dict[str, Callable[..., Any]] = {}
         self.transposed = transposed_tensors(document)
         taken = {split_path(e["path"])[0] for e in (*document["tensors"], *document["modules"])}
-        taken |= self.programs.keys()
-        self.mode_name = "training_mode"
-        while self.mode_name in taken:
-            self.mode_name += "_"
+        self.taken = taken | self.programs.keys()
+        self.mode_name = self.unused("training_mode")
+
+    def unused(self, name: str) -> str:
+        """The name, made one that no tensor, module or program has."""
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def place_of(self, node: Mapping[str, Any]) -> str:
+        """How messages name the ONNX node that a node comes from."""
+        if "onnx" not in node:
+            return f"node {node['name']!r}"
+        onnx = self.document["provenance"][node["onnx"]]
+        return f"node {onnx.get('name') or node['name']!r} ({onnx.get('op_type')})"
 
     def build(self) -> fx.GraphModule:
         root = ProgramBuilder(self, self.document["programs"][0])
@@ -120,6 +132,8 @@ class DocumentBuilder:
 
 def check(document: Mapping[str, Any]) -> None:
     """Refuses a document of another format or of a newer major version."""
+    if not isinstance(document, dict):
+        raise PackageError(f"graph.json: expected an object, got {type(document).__name__}")
     if document.get("format") != FORMAT:
         raise PackageError(
             f"graph.json: format: expected {FORMAT!r}, got {document.get('format')!r}"

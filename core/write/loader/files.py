@@ -10,7 +10,7 @@ from typing import Any, Callable
 try:
     import resource
 except ImportError:  # not on Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 import torch
 

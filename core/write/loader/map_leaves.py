@@ -6,6 +6,7 @@ from typing import Any, Sequence
 
 import torch
 
+from .number_text import parse_integer, parse_real, to_integer
 from .strings import Strings
 
 
@@ -26,18 +27,24 @@ def _row(items: Sequence[Any], dtype: torch.dtype | None) -> Any:
 def map_cast(x: dict[int, Any], dtype: torch.dtype | None, width: int | None) -> Any:
     """The values by ascending key, or (with a width) each at the place that its key says."""
 
-    def cast(value: Any) -> Any:
-        if dtype is None:
-            return value if isinstance(value, str) else f"{value:f}"
-        number = float(value)
-        return number if dtype.is_floating_point else int(number)
-
-    values = {key: cast(_item(x[key])) for key in sorted(x)}
+    values = {key: _cast(_item(x[key]), dtype) for key in sorted(x)}
     if width is None:
         return _row(list(values.values()), dtype)
-    if any(not 0 <= key < width for key in values):
-        raise ValueError(f"CastMap: expected keys from 0 to {width - 1}, got {list(values)}")
-    return _row([values.get(place, 0) for place in range(width)], dtype)
+    for key in values:
+        if not 0 <= key < width:
+            raise ValueError(f"CastMap: keys: expected values from 0 to {width - 1}, got {key}")
+    missing = "" if dtype is None else 0
+    return _row([values.get(place, missing) for place in range(width)], dtype)
+
+
+def _cast(value: Any, dtype: torch.dtype | None) -> Any:
+    if dtype is None:
+        return value if isinstance(value, str) else f"{value:f}"
+    if isinstance(value, str):
+        return parse_real(value) if dtype.is_floating_point else parse_integer(value, dtype)
+    if isinstance(value, float) and not dtype.is_floating_point:
+        return to_integer(value, dtype)
+    return value
 
 
 def map_vectorize(

@@ -46,7 +46,8 @@ def _plain(a: Any) -> Any:
         return [_plain(x) for x in a]
     if isinstance(a, dict):
         ((kind, value),) = a.items()
-        return {"float": float, "dtype": dtype_of}[kind](value)
+        make: dict[str, Callable[[Any], Any]] = {"float": float, "dtype": dtype_of}
+        return make[kind](value)
     return a
 
 

@@ -9,6 +9,7 @@ from typing import Any, Mapping
 from torch import fx
 
 from .document import build, check
+from .structure import check_structure
 from .weights import Weights
 
 
@@ -27,6 +28,7 @@ def read_document(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[
     with open(os.path.join(folder, "graph.json"), "rb") as f:
         document = json.load(f)
     check(document)
+    check_structure(document)
     stored = os.path.join(folder, "weights.safetensors")
     files = [source_path(folder, s) for s in document["sources"]]
     return document, files, stored if os.path.exists(stored) else None

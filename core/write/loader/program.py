@@ -8,6 +8,7 @@ import torch
 from torch import fx, nn
 
 from . import targets
+from .control_flow import FORMS
 from .errors import PackageError
 from .targets import dtype_of, identifier, named
 
@@ -39,19 +40,22 @@ class ProgramBuilder:
             "call_function": self._call_function,
             "call_module": self._call_module,
         }
-        *nodes, output = self.program["nodes"]
-        for n in nodes:
+        for n in self.program["nodes"]:
             try:
+                if n["op"] == "output":
+                    self._output(n, single)
+                    break
                 node = make[n["op"]](n)
-            except (KeyError, TypeError, PackageError) as e:
+                self._describe(node, n)
+            except Exception as e:  # whatever torch says to what the document wants of it
                 where = f"program {self.program['name']!r}: node {n.get('name')!r}"
-                raise PackageError(
-                    f"{where}: {type(e).__name__ if isinstance(e, KeyError) else ''}{e}"
-                ) from e
-            self._describe(node, n)
+                what = f"no {e} is known" if isinstance(e, KeyError) else str(e)
+                raise PackageError(f"{where}: {what}") from e
             self.env[n["name"]] = node
-        self._output(output, single)
-        self.module.graph = self.graph
+        try:
+            self.module.graph = self.graph  # its code is written and compiled here
+        except Exception as e:
+            raise PackageError(f"program {self.program['name']!r}: {e}") from e
         return self.module
 
     def _describe(self, node: fx.Node, n: Mapping[str, Any]) -> None:
@@ -78,6 +82,8 @@ class ProgramBuilder:
 
     def _call_function(self, n: Mapping[str, Any]) -> fx.Node:
         target = n["target"]
+        if target in FORMS and self.builder.document["dialect"] == "nn":
+            return self._control_flow(n)
         args = tuple(self._list(n["args"]))
         if target.startswith("higher_order::"):
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
@@ -85,6 +91,14 @@ class ProgramBuilder:
         return self.graph.create_node(
             "call_function", function, args, self._kwargs(n), name=n["name"]
         )
+
+    def _control_flow(self, n: Mapping[str, Any]) -> fx.Node:
+        body_of = lambda a: self.builder.program(a["program"])  # noqa: E731
+        module, args = FORMS[n["target"]](n["args"], body_of)
+        module.onnx = self.builder.place_of(n)
+        path = self.builder.unused(n["name"])
+        self.module.add_module(path, module)
+        return self.graph.create_node("call_module", path, tuple(self._list(args)), name=n["name"])
 
     def _output(self, n: Mapping[str, Any], single: bool) -> None:
         # a list: all results, or the one result, which is a sequence

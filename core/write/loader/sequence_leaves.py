@@ -1,4 +1,4 @@
-"""Sequences and optional values that exist only at run time: lists, and None."""
+"""Sequences, optional values and shapes that exist only at run time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ def optional_has_element(value: Any) -> torch.Tensor:
 
 def sequence_erase(sequence: Sequence[Any], position: int | None) -> list[Any]:
     """All but the element at ``position`` (None: the last)."""
+    size, at = len(sequence), -1 if position is None else position
+    if not -size <= at < size:
+        raise IndexError(_misplaced("SequenceErase", -size, size - 1, at))
     rest = list(sequence)
-    rest.pop(-1 if position is None else position)
+    del rest[at]
     return rest
 
 
@@ -30,10 +33,20 @@ def sequence_insert(sequence: Sequence[Any], element: Any, position: int | None)
     size = len(sequence)
     at = size if position is None else position
     if not -size <= at <= size:
-        raise IndexError(f"SequenceInsert: position: expected [{-size}, {size}], got {at}")
+        raise IndexError(_misplaced("SequenceInsert", -size, size, at))
     at = at + size if at < 0 else at
     return [*sequence[:at], element, *sequence[at:]]
 
 
+def _misplaced(op_type: str, first: int, last: int, got: int) -> str:
+    return f"{op_type}: position: expected one in [{first}, {last}], got {got}"
+
+
 def sequence_length(sequence: Sequence[Any]) -> int:
     return len(sequence)
+
+
+def shape_of(x: torch.Tensor) -> torch.Tensor:
+    """The extents, one by one: of a tensor whose rank only the one at hand tells."""
+    sizes = [torch.scalar_tensor(d, dtype=torch.int64, device=x.device) for d in x.size()]
+    return torch.stack(sizes) if sizes else x.new_empty((0,), dtype=torch.int64)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import struct
 from typing import Sequence
 
 import torch
 
+from .code_points import lower, upper
+from .number_text import number_text, parse_integer, parse_real
+from .regex import full_matcher
 from .strings import Strings
 
 
@@ -35,13 +36,16 @@ def strings_positions(xs: Sequence[Strings]) -> list[torch.Tensor]:
 
 def strings_take(xs: Sequence[Strings], index: torch.Tensor) -> Strings:
     """The elements that ``strings_positions(xs)`` numbered so."""
-    pool = [text for x in xs for text in x.items]
-    return Strings(index.shape, [pool[i] for i in index.flatten().tolist()])
+    pool, places = [text for x in xs for text in x.items], index.flatten().tolist()
+    for place in places:
+        if not 0 <= place < len(pool):
+            raise IndexError(f"Gather: index: expected one in [0, {len(pool) - 1}], got {place}")
+    return Strings(index.shape, [pool[place] for place in places])
 
 
 def string_concat(x: Strings, y: Strings) -> Strings:
     """Element by element, broadcast as tensors are."""
-    shape = torch.broadcast_shapes(x.shape, y.shape)
+    shape = _common_shape(x, y)
     return Strings(shape, [a + b for a, b in zip(_broadcast(x, shape), _broadcast(y, shape))])
 
 
@@ -51,12 +55,12 @@ def string_normalize(
     """Drops the stopwords, then changes the case; a result of no element is one empty string."""
 
     def key(text: str) -> str:
-        return text if is_case_sensitive else text.lower()
+        return text if is_case_sensitive else lower(text)
 
     def cased(text: str) -> str:
         if case_change_action == "NONE":
             return text
-        return text.lower() if case_change_action == "LOWER" else text.upper()
+        return lower(text) if case_change_action == "LOWER" else upper(text)
 
     if len(x.shape) not in (1, 2) or (len(x.shape) == 2 and x.shape[0] != 1):
         raise ValueError(f"StringNormalizer: expected shape [C] or [1, C], got {list(x.shape)}")
@@ -75,49 +79,38 @@ def string_split(x: Strings, delimiter: str | None, maxsplit: int) -> tuple[Stri
 
 
 def regex_full_match(x: Strings, pattern: str) -> torch.Tensor:
-    regex = re.compile(pattern)
-    matches = [regex.fullmatch(text) is not None for text in x.items]
-    return torch.tensor(matches, dtype=torch.bool).reshape(x.shape)
+    """Whether an element as a whole is what a pattern of RE2 describes."""
+    matches = full_matcher(pattern)
+    found = [matches(text) for text in x.items]
+    return torch.tensor(found, dtype=torch.bool).reshape(x.shape)
 
 
 def strings_equal(a: Strings, b: Strings) -> torch.Tensor:
     """Element by element, broadcast as tensors are."""
-    shape = torch.broadcast_shapes(a.shape, b.shape)
+    shape = _common_shape(a, b)
     equal = [x == y for x, y in zip(_broadcast(a, shape), _broadcast(b, shape))]
     return torch.tensor(equal, dtype=torch.bool).reshape(shape)
-
-
-def _number_text(value: float, digits: int) -> str:
-    """The shortest decimal that a float of so many significant digits is read back from."""
-    pack = "e" if digits == 5 else "f"
-    for n in range(digits):
-        text = f"{value:.{n}e}"
-        try:
-            if struct.unpack(pack, struct.pack(pack, float(text)))[0] == value:
-                return repr(float(text))
-        except OverflowError:  # rounded up past the greatest float
-            continue
-    return repr(value)  # inf, nan
 
 
 def strings_from_tensor(x: torch.Tensor) -> Strings:
     """Numbers as text: integers in full, floats as the shortest decimal that gives them back."""
     values = x.detach().flatten().tolist()
-    digits = {torch.float16: 5, torch.float32: 9}.get(x.dtype)
-    return Strings(x.shape, [_number_text(v, digits) if digits else str(v) for v in values])
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        return int(float(text))
+    return Strings(x.shape, [number_text(v, x.dtype) for v in values])
 
 
 def strings_to_tensor(x: Strings, dtype: torch.dtype) -> torch.Tensor:
     """Text as numbers; a fraction is cut off for integers."""
-    read = float if dtype.is_floating_point else _integer
-    return torch.tensor([read(text) for text in x.items], dtype=dtype).reshape(x.shape)
+    if dtype.is_floating_point:
+        numbers = [parse_real(text) for text in x.items]
+    else:
+        numbers = [parse_integer(text, dtype) for text in x.items]
+    return torch.tensor(numbers, dtype=dtype).reshape(x.shape)
+
+
+def _common_shape(a: Strings, b: Strings) -> Sequence[int]:
+    # torch.broadcast_shapes imports sympy
+    element = torch.empty(())
+    return torch.broadcast_tensors(element.expand(a.shape), element.expand(b.shape))[0].shape
 
 
 def _broadcast(a: Strings, shape: Sequence[int]) -> list[str]:

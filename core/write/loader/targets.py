@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 import operator
 import re
 from typing import Any, Callable
@@ -33,6 +34,7 @@ _FAMILIES = {
     )
 }
 _SPACES = {
+    "math": math,
     "operator": operator,
     "torch": torch,
     "torch.nn.functional": nn.functional,

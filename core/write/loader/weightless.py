@@ -164,8 +164,8 @@ def _counters(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _set(module: nn.Module, path: str, value: torch.Tensor) -> None:
-    owner, _, name = path.rpartition(".")
-    owner = module.get_submodule(owner)
+    parent, _, name = path.rpartition(".")
+    owner = module.get_submodule(parent)
     if isinstance(getattr(owner, name), nn.Parameter):
         value = nn.Parameter(value, requires_grad=False)
     setattr(owner, name, value)

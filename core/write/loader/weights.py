@@ -103,8 +103,9 @@ class Weights:
         if not math.prod(shape):
             return torch.empty(tuple(shape), dtype=dtype)
         data = entry["data"]
+        place: tuple[Any, ...]
         if "memory" in data:
-            file, place = None, (data["memory"],)
+            place = (data["memory"],)
             flat = self._memory.buffer(data["memory"])
         else:
             file, offset, length = self._range(data)
@@ -157,7 +158,7 @@ class Weights:
         place = (id(file), offset, length)
         if self._copy or (offset % itemsize and place not in self._moved):
             return file.copy(offset, length), place
-        if offset % itemsize:
+        if self._scratch and place in self._moved:
             return self._scratch.view(self._moved[place], length), place
         return file.view(offset, length), place
 

@@ -183,10 +183,13 @@ enum {
   O2FX_KIND_BOOL   /* a Python bool, likewise */
 };
 
-/* The type of a value, as far as it is known. Inputs of the node: by ONNX's inference, refined by
- * what producers stated (set_value_info). Outputs of emit: kind from the torch schema; dtype and
- * rank are NOT inferred, state them if a later reader (a sub-program, an op without ONNX inference)
- * needs them. Out-parameter: caller sets struct_size, host fills. */
+/* The type of a value, as far as it is known. Results of emit are typed by the host: dtype, rank
+ * and extents of what an aten:: overload returns follow from its arguments
+ * (core/shapes/aten_types.txt lists the overloads); results of higher-order operators and of leaves
+ * that run programs are what the programs return, an extent that differs between branches or steps
+ * unknown. Only of a pack's own torch op the host knows nothing: state it (set_value_info). Inputs
+ * of the node: the same, refined by ONNX's inference. Out-parameter: caller sets struct_size, host
+ * fills. */
 typedef struct o2fx_value_info {
   uint64_t struct_size;
   uint32_t kind;
@@ -331,9 +334,9 @@ typedef struct o2fx_host_api {
   /* ---- what is known about values ---- */
 
   o2fx_status(O2FX_CALL* value_info)(o2fx_ctx, o2fx_value, o2fx_value_info* out); /* [ctx] */
-  /* State what the plugin knows of a value it made: for outputs of its own torch ops, for
-   * sub-program results. Merged into what is known; a contradiction is O2FX_E_INVALID. ONNX
-   * inference of the nodes that follow goes on from it. [ctx] */
+  /* State what the plugin knows of a value it made and the host cannot: of the results of its own
+   * torch ops. Merged into what is known; a contradiction is O2FX_E_INVALID. What is left open
+   * stays so, and the error of a node that needs it says who left it. [ctx] */
   o2fx_status(O2FX_CALL* set_value_info)(o2fx_ctx, o2fx_value, const o2fx_value_info*);
   /* The bytes, if known at conversion time (initializer, Constant, constant()). O2FX_ABSENT: not a
    * constant. O2FX_E_IO: a constant whose bytes are absent (weightless), text set. Reads the file:
@@ -344,9 +347,11 @@ typedef struct o2fx_host_api {
    * runtime (onnx2fx:: targets take and give them), never a torch.Tensor. [ctx] */
   o2fx_status(O2FX_CALL* const_strings)(o2fx_ctx, o2fx_value, o2fx_arg* out);
   /* The elements of a small integer tensor as LIST of INT and of VALUE (KIND_INT); a scalar gives
-   * one element. The host tracks shape arithmetic, so a plugin never computes on tensors to get a
-   * shape. What is really data-dependent becomes aten::_local_scalar_dense, if the length is known
-   * and flags allow it, else O2FX_ABSENT. O2FX_E_IO: as of const_data. [ctx] */
+   * one element. Of a bool tensor they are 0, 1 and VALUEs of KIND_BOOL; of a float tensor they are
+   * given if they are sizes that passed through it and are known to be whole. The host tracks shape
+   * arithmetic, so a plugin never computes on tensors to get a shape. What is really data-dependent
+   * becomes aten::_local_scalar_dense, if the length is known and flags allow it, else O2FX_ABSENT.
+   * O2FX_E_IO: as of const_data. [ctx] */
   o2fx_status(O2FX_CALL* int_list)(o2fx_ctx, o2fx_value, uint32_t flags, o2fx_arg* out);
   /* The extent of one axis (negative: from the end, if the rank is known): INT, or VALUE of
    * aten::sym_size.int, which the host emits once per value and axis. [ctx] */

@@ -347,7 +347,7 @@ class Node {
     check(h_->graph_value_info(c_, g.id, is_output, static_cast<uint32_t>(k), &i.raw));
     return i;
   }
-  /// States the type of a value that this lowering made.
+  /// States the type of a result of the pack's own torch op; the host knows that of all others.
   Value state(Value v, const Info& i) {
     check(h_->set_value_info(c_, v.id, &i.raw));
     return v;
@@ -523,29 +523,42 @@ class Node {
   Int add(Int a, Int b) {
     if (a.is(0)) return b;
     if (b.is(0)) return a;
-    return size_op("operator::add", a, b, [](int64_t x, int64_t y) { return x + y; });
+    return size_op("operator::add", a, b, [](int64_t x, int64_t y) {
+      const int64_t r = wrapped(word(x) + word(y));
+      return exact(r, ((x ^ r) & (y ^ r)) >= 0);
+    });
   }
   Int sub(Int a, Int b) {
     if (b.is(0)) return a;
-    return size_op("operator::sub", a, b, [](int64_t x, int64_t y) { return x - y; });
+    return size_op("operator::sub", a, b, [](int64_t x, int64_t y) {
+      const int64_t r = wrapped(word(x) - word(y));
+      return exact(r, ((x ^ y) & (x ^ r)) >= 0);
+    });
   }
   Int mul(Int a, Int b) {
     if (a.is(1)) return b;
     if (b.is(1)) return a;
-    return size_op("operator::mul", a, b, [](int64_t x, int64_t y) { return x * y; });
+    return size_op("operator::mul", a, b, [](int64_t x, int64_t y) {
+      const int64_t r = wrapped(word(x) * word(y));
+      return exact(r, x == 0 || (!(x == -1 && y == INT64_MIN) && r / x == y));
+    });
   }
   /// Python's floor division.
   Int floordiv(Int a, Int b) {
     if (b.is(1)) return a;
     if (b.is(0)) throw Invalid("a size is divided by 0");
-    return size_op("operator::floordiv", a, b,
-                   [](int64_t x, int64_t y) { return x / y - (x % y != 0 && (x < 0) != (y < 0)); });
+    return size_op("operator::floordiv", a, b, [](int64_t x, int64_t y) {
+      if (y == -1 && x == INT64_MIN) return exact(0, false);
+      return exact(x / y - (x % y != 0 && (x < 0) != (y < 0)), true);
+    });
   }
   Int max(Int a, Int b) {
-    return size_op("torch::sym_max", a, b, [](int64_t x, int64_t y) { return x > y ? x : y; });
+    return size_op("torch::sym_max", a, b,
+                   [](int64_t x, int64_t y) { return exact(x > y ? x : y, true); });
   }
   Int min(Int a, Int b) {
-    return size_op("torch::sym_min", a, b, [](int64_t x, int64_t y) { return x < y ? x : y; });
+    return size_op("torch::sym_min", a, b,
+                   [](int64_t x, int64_t y) { return exact(x < y ? x : y, true); });
   }
   Int product(const Ints& l) {
     Int r(1);
@@ -648,9 +661,16 @@ class Node {
       throw Invalid(quoted(name) + ": expected " + expected + ", got a list of another type");
     return a;
   }
+  static uint64_t word(int64_t i) { return static_cast<uint64_t>(i); }
+  static int64_t wrapped(uint64_t i) { return static_cast<int64_t>(i); }
+  static std::optional<int64_t> exact(int64_t i, bool is_exact) {
+    return is_exact ? std::optional(i) : std::nullopt;
+  }
+  /// What does not fit into 64 bits is left to the host.
   template <class F>
   Int size_op(const char* target, const Int& a, const Int& b, F fold) {
-    if (a.known() && b.known()) return Int(fold(a.arg.u.i, b.arg.u.i));
+    if (a.known() && b.known())
+      if (const std::optional<int64_t> literal = fold(a.arg.u.i, b.arg.u.i)) return Int(*literal);
     o2fx_arg r{};
     r.tag = O2FX_T_VALUE;
     r.u.v = call(target, {a, b}).id;
@@ -740,8 +760,8 @@ constexpr o2fx_op direct(std::string_view type, int32_t since, const char* targe
   return {str(domain), str(type), since, until, 0, 0, lower_to<same_arguments>, target};
 }
 
-constexpr o2fx_plugin plugin(std::string_view id, std::string_view version, const o2fx_op* ops,
-                             size_t n_ops) {
+constexpr o2fx_plugin plugin_table(std::string_view id, std::string_view version,
+                                   const o2fx_op* ops, size_t n_ops) {
   return {sizeof(o2fx_plugin),
           O2FX_ABI_MAJOR,
           O2FX_ABI_MINOR,
@@ -776,17 +796,17 @@ inline std::vector<o2fx_op> join(std::initializer_list<const Family*> families) 
 }  // namespace onnx2fx
 
 /// The same over families: ONNX2FX_PLUGIN_OF("com.acme.pack", "1.0.0", &kConv, &kPool)
-#define ONNX2FX_PLUGIN_OF(id, version, ...)                                                 \
-  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) {                    \
-    static const std::vector<o2fx_op> ops = onnx2fx::join({__VA_ARGS__});                   \
-    static const o2fx_plugin plugin = onnx2fx::plugin(id, version, ops.data(), ops.size()); \
-    return &plugin;                                                                         \
+#define ONNX2FX_PLUGIN_OF(id, version, ...)                                                       \
+  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) {                          \
+    static const std::vector<o2fx_op> ops = onnx2fx::join({__VA_ARGS__});                         \
+    static const o2fx_plugin plugin = onnx2fx::plugin_table(id, version, ops.data(), ops.size()); \
+    return &plugin;                                                                               \
   }
 
 /// Defines the plugin's only exported symbol over one table of rows.
-#define ONNX2FX_PLUGIN(id, version, ops)                               \
-  static constexpr o2fx_plugin kOnnx2fxPlugin =                        \
-      onnx2fx::plugin(id, version, ops, sizeof(ops) / sizeof(ops[0])); \
+#define ONNX2FX_PLUGIN(id, version, ops)                                     \
+  static constexpr o2fx_plugin kOnnx2fxPlugin =                              \
+      onnx2fx::plugin_table(id, version, ops, sizeof(ops) / sizeof(ops[0])); \
   extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kOnnx2fxPlugin; }
 
 #endif

@@ -185,7 +185,7 @@ const void* weights_extension(const char* id) {
 /// The table of a plugin that has sources and no operators.
 template <const o2fx_weights_ext& Weights>
 constexpr o2fx_plugin weights_plugin(std::string_view id, std::string_view version) {
-  o2fx_plugin p = plugin(id, version, nullptr, 0);
+  o2fx_plugin p = plugin_table(id, version, nullptr, 0);
   p.get_extension = weights_extension<Weights>;
   return p;
 }

@@ -3,7 +3,7 @@ import sys
 
 try:
     import numpy as np
-    import onnx
+    import onnx  # noqa: F401
     import torch
     from onnx import TensorProto, helper
     from onnx_to_fx import convert_onnx_to_fx

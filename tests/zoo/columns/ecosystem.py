@@ -12,9 +12,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..compare import Wrong, cloned, gradients_of, listed, loss_of, require_equal, require_gradients, tensors
+from ..compare import (
+    Wrong,
+    cloned,
+    gradients_of,
+    listed,
+    loss_of,
+    require_equal,
+    require_gradients,
+    tensors,
+)
 from ..exports import ROOT
-from ..inputs import ANOTHER
 from ..subject import Subject
 from . import Skip, column
 from .values import scrambled
@@ -279,7 +287,7 @@ def prepare_fx(s: Subject):
 
     prepared = prepare_fx(s.module(), get_default_qconfig_mapping("x86"), s.args())
     with torch.no_grad():
-        prepared(*s.args()), prepared(*s.args(ANOTHER))
+        [prepared(*s.args(size)) for size in s.sizes]
         require_equal(prepared(*s.args()), s.reference(), "outputs of the prepared module")
         convert_fx(prepared)
 

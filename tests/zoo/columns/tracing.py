@@ -9,13 +9,12 @@ import torch
 
 from ..compare import Wrong, gradients_of, require_equal, require_gradients, tensors
 from ..exports import translations
-from ..inputs import ANOTHER, TRACED
 from ..subject import Subject
 from . import Skip, column
 
 
 def require_both_sizes(s: Subject, function, what: str) -> None:
-    for size in (TRACED, ANOTHER):
+    for size in s.sizes:
         with torch.no_grad():
             require_equal(function(*s.args(size)), s.reference(size), what)
 
@@ -51,10 +50,10 @@ def exported_program(s: Subject):
 def compiled(s: Subject, backend: str) -> None:
     """Forward and backward of both sizes."""
     module = s.module()
-    own = {size: gradients_of(module, s.args(size)) for size in (TRACED, ANOTHER)}
+    own = {size: gradients_of(module, s.args(size)) for size in s.sizes}
     own = {k: {n: g if g is None else g.clone() for n, g in v.items()} for k, v in own.items()}
     function = torch.compile(module, backend=backend)
-    for size in (TRACED, ANOTHER):
+    for size in s.sizes:
         module.zero_grad()
         y = function(*s.args(size))
         require_equal(y, s.reference(size), "outputs of the compiled module")
@@ -89,7 +88,7 @@ def back_to_onnx(s: Subject):
     names = [i.name for i in session.get_inputs()]
     if len(names) != len(s.inputs):
         raise Wrong("the new model has other inputs", f"{names}, expected {[i.name for i in s.inputs]}")
-    for size in (TRACED, ANOTHER):
+    for size in s.sizes:
         got = session.run(None, {n: a.numpy() for n, a in zip(names, s.args(size))})
         require_equal([torch.from_numpy(g) for g in got], s.reference(size), "outputs in ONNX Runtime")
 

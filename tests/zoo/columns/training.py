@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..compare import Wrong, cloned, distance, listed, loss_of, require_equal
 from ..subject import Converted
 from . import column
-from .values import matched
+from .values import matched, turned_as
 
 
 class MeanNoise(TorchDispatchMode):
@@ -48,6 +48,8 @@ def train_step(s: Converted):
     """Outputs and statistics of a step in train mode, parameters after it; then dropout itself."""
     module, original = s.module().train(), s.module_of_original().train()
     found, _ = matched(s, module)
+    for name, (other, _) in found.items():  # what is frozen is in no file
+        module.get_parameter(other).requires_grad_(original.get_parameter(name).requires_grad)
     for name in s.folded_batch_norms():
         original.get_submodule(name).eval()
     before = {n: p.detach().clone() for n, p in original.named_parameters(remove_duplicate=False)}
@@ -70,9 +72,8 @@ def require_moved(module, original, found, before) -> None:
     """Every parameter moved as the original's did, to a hundredth of the way."""
     ours = dict(module.named_parameters(remove_duplicate=False))
     wrong = []
-    for name, other in found.items():
-        p, q = original.get_parameter(name).detach(), ours[other].detach()
-        q = q.T if q.shape != p.shape else q
+    for name, (other, turned) in found.items():
+        p, q = original.get_parameter(name).detach(), turned_as(ours[other].detach(), turned)
         way = (p - before[name]).abs().max().item()
         if (q - p).abs().max().item() > 0.01 * way + 1e-6:
             wrong.append(name)

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..compare import Wrong, gradients_of, listed, require_equal, require_gradients
 from ..inputs import ANOTHER, TRACED
 from ..subject import Converted
-from . import column
+from . import Skip, column
 
 
 @column("eval", "other size", own=True, quick=True)
@@ -18,34 +18,39 @@ def outputs(s: Converted):
     """Equal outputs in eval mode, at the traced size and at another."""
     module = s.module()
     for size in (TRACED, ANOTHER):
+        if size not in s.sizes:
+            raise Skip("the file is of one size")
         with torch.no_grad():
             require_equal(module(*s.args(size)), s.truth(size))
         yield
 
 
-def matched(s: Converted, module: torch.nn.Module) -> tuple[dict[str, str], list[str]]:
-    """(the module's name of each of the original's parameters that the file holds, those not found).
-
-    By name and shape; else by value, as it stands or transposed.
-    """
+def matched(s: Converted, module: torch.nn.Module) -> tuple[dict[str, tuple[str, bool]], list[str]]:
+    """(of each of the original's parameters that the file holds: the module's name, and whether it lies
+    transposed there; those not found). By value, under the same name first; else by name and shape."""
     ours = dict(module.named_parameters(remove_duplicate=False))
     found, missing = {}, []
     for name, p in s.original.named_parameters(remove_duplicate=False):
         if not s.holds(name):
             continue
-        if name in ours and ours[name].shape == p.shape:
-            found[name] = name
-        elif other := next((n for n, q in ours.items() if _same(p, q)), None):
-            found[name] = other
-        else:
+        names = [name, *ours] if name in ours else list(ours)
+        other = next(((n, turned) for n in names for turned in (False, True) if _same(p, ours[n], turned)), None)
+        if other is None and name in ours and ours[name].shape == p.shape:
+            other = name, False
+        if other is None:
             missing.append(name)
+        else:
+            found[name] = other
     return found, missing
 
 
-def _same(p: torch.Tensor, q: torch.Tensor) -> bool:
-    if p.shape == q.shape and torch.equal(p, q):
-        return True
-    return p.dim() == 2 and p.T.shape == q.shape and torch.equal(p.T, q)
+def _same(p: torch.Tensor, q: torch.Tensor, turned: bool) -> bool:
+    q = turned_as(q, turned)
+    return p.shape == q.shape and torch.equal(p, q)
+
+
+def turned_as(tensor: torch.Tensor, turned: bool) -> torch.Tensor:
+    return tensor.T if turned and tensor.dim() == 2 else tensor
 
 
 @column("gradients", "names", own=True, quick=True)
@@ -54,18 +59,18 @@ def gradients(s: Converted):
     module = s.module()
     found, missing = matched(s, module)
     got, want = gradients_of(module, s.args()), gradients_of(s.original, s.model_args())
-    ours = {}
-    for name, other in found.items():
-        g = got[other]
-        ours[name] = g.T if g is not None and g.shape != s.original.get_parameter(name).shape else g
-    require_gradients(ours, {n: want[n] for n in found})
+    ours = {n: g if (g := got[o]) is None else turned_as(g, t) for n, (o, t) in found.items()}
+    # whether a parameter is frozen is in no file
+    require_gradients(ours, {n: want[n] for n in found if s.original.get_parameter(n).requires_grad})
     if missing:
         raise Wrong("no parameter for weights of the file", f"{len(missing)}: {listed(missing)}")
     total = len(list(s.original.named_parameters(remove_duplicate=False)))
     yield f"{total - len(found)} of {total} not in the file" if total > len(found) else None
-    wrong = [f"{n} is {o}" for n, o in found.items() if n != o]
+    wrong = [f"{n} is {o}" for n, (o, _) in found.items() if n != o]
     if wrong:
         raise Wrong("parameters under another name", f"{len(wrong)} of {len(found)}: {listed(wrong)}")
+    if turned := [n for n, (_, t) in found.items() if t]:
+        raise Wrong("parameters transposed", f"{len(turned)} of {len(found)}: {listed(turned)}")
     yield
 
 
@@ -94,7 +99,7 @@ def roles(s: Converted):
     found, _ = matched(s, module)
     ours, first = dict(module.named_parameters(remove_duplicate=False)), {}
     for name, p in theirs.items():
-        if name in found and ours[first.setdefault(id(p), found[name])] is not ours[found[name]]:
+        if name in found and ours[first.setdefault(id(p), found[name][0])] is not ours[found[name][0]]:
             raise Wrong("tied weights are untied", name)
 
 

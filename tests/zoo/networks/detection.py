@@ -31,7 +31,8 @@ def _(boxes, scores, overlap, least):
 
 def register() -> dict:
     """With the legacy exporter; the table for the other."""
-    from onnxscript import FLOAT, INT64, opset18 as op
+    from onnxscript import FLOAT, INT64
+    from onnxscript import opset18 as op
     from torch.onnx import register_custom_op_symbolic
     from torch.onnx.symbolic_helper import parse_args
 

@@ -6,7 +6,14 @@ from ..no_torchvision import stand_in
 
 with stand_in():
     import timm.models._efficientnet_builder as efficientnet_builder
-    from timm.models import convnext, efficientnet, mobilenetv3, resnet, swin_transformer, vision_transformer
+    from timm.models import (
+        convnext,
+        efficientnet,
+        mobilenetv3,
+        resnet,
+        swin_transformer,
+        vision_transformer,
+    )
 
 
 class ResNet(resnet.ResNet):

@@ -104,7 +104,7 @@ class GraphNet(nn.Module):
     def forward(self, nodes: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
         source, target = edges[0], edges[1]
         x = self.embed(nodes)
-        count = torch.zeros_like(x[:, :1]).index_add(0, target, torch.ones_like(x[source, :1]))
+        count = torch.zeros_like(x[:, :1]).scatter_add(0, target[:, None], torch.ones_like(x[source, :1]))
         for message in self.message:
             sent = F.relu(message(torch.cat((x[source], x[target]), -1)))
             index = target[:, None].expand(-1, sent.shape[1])

@@ -174,7 +174,7 @@ def _fresh(value: torch.Tensor) -> torch.Tensor:
         return torch.zeros(value.shape, dtype=value.dtype)
     _, shape = sharding.block(value)
     part = torch.zeros(shape, dtype=value.dtype, device=value.device_mesh.device_type)
-    return sharding.with_local(value.detach(), part)
+    return sharding.with_local(value, part)
 
 
 def _result_fault(value: torch.Tensor, result: torch.Tensor) -> str:
@@ -198,7 +198,7 @@ def _like(old: torch.Tensor, value: torch.Tensor, device: torch.device) -> torch
         return value
     new = value.to(device, old.dtype)
     if sharding.is_sharded(old):
-        new = sharding.with_local(old.detach(), new.contiguous())
+        new = sharding.with_local(old, new.contiguous())
     if isinstance(old, nn.Parameter):
         return nn.Parameter(new, requires_grad=old.requires_grad)
     return new.requires_grad_(old.requires_grad)

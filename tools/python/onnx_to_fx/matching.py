@@ -11,6 +11,7 @@ from torch import nn
 
 from . import sharding
 from .loader import weightless
+from .notes import notes_of
 from .sources import Stored
 
 Rename = Union[Mapping[str, "str | None"], Callable[[str], "str | None"]]
@@ -90,8 +91,8 @@ def targets_of(module: nn.Module) -> list[Target]:
                 transient = name in owner._non_persistent_buffers_set
                 target.constant |= transient and not is_empty(value)
     targets = list(found.values())
-    kept = module.meta.get("onnx2fx", {}).get("constants", ())
-    entries = {t["path"]: t for t in module.meta.get("onnx2fx", {}).get("tensors", ())}
+    kept = notes_of(module).get("constants", ())
+    entries = {t["path"]: t for t in notes_of(module).get("tensors", ())}
     names = collections.Counter(e["name"] for e in entries.values())
     for target in targets:
         target.paths.sort(key=lambda path: path not in entries)

@@ -32,16 +32,18 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeGuard
 
 import torch
 from torch import nn
+
+from .notes import notes_of
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor, Shard
 
 
-def is_sharded(tensor: Any) -> bool:
+def is_sharded(tensor: Any) -> TypeGuard[DTensor]:
     """Is it a DTensor? Does not import torch.distributed for the answer."""
     dtensors = sys.modules.get("torch.distributed.tensor")
     return dtensors is not None and isinstance(tensor, dtensors.DTensor)
@@ -55,7 +57,9 @@ def local(tensor: torch.Tensor) -> torch.Tensor:
 def reshard(module: nn.Module) -> None:
     """Gives back what FSDP2 has gathered, so that the module holds its own shards again."""
     fsdp = sys.modules.get("torch.distributed.fsdp")
-    for child in module.modules() if fsdp is not None else ():
+    if fsdp is None:
+        return
+    for child in module.modules():
         if isinstance(child, fsdp.FSDPModule):
             child.reshard()
 
@@ -109,7 +113,7 @@ def shard_placement(
       shards: processes that a parameter is spread over.
     """
     stored = {
-        t["path"] for t in module.meta.get("onnx2fx", {}).get("tensors", ()) if t["transposed"]
+        t["path"] for t in notes_of(module).get("tensors", ()) if t["transposed"]
     }
     turned = {
         id(p)

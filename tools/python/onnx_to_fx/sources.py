@@ -13,6 +13,7 @@ import torch
 from . import loader, sharding
 from .loader import safetensors, weights
 from .loader.vocabulary import SAFETENSORS
+from .notes import notes_of
 
 # Offsets and shape of a part of a stored tensor; None: all of it.
 Block = Optional[tuple[tuple[int, ...], tuple[int, ...]]]
@@ -44,7 +45,9 @@ Read = Callable[[Stored, Block], torch.Tensor]
 
 class Source(Protocol):
     label: str  # for messages
-    tensors: Sequence[Stored]
+
+    @property
+    def tensors(self) -> Sequence[Stored]: ...
 
     def reading(
         self, whole: Iterable[Stored], copy: bool
@@ -148,7 +151,7 @@ def _of_model(model: Any, label: str, module: torch.nn.Module, directory: Any) -
     """Converts again, as the module was: only this tells which bytes each tensor is made of."""
     from . import _builtin_plugins, _convert, _native  # the package imports this module
 
-    meta = module.meta.get("onnx2fx", {})
+    meta = notes_of(module)
     options = {
         "dialect": meta.get("dialect", "nn"),
         **meta.get("options", {}),

@@ -1,0 +1,14 @@
+// Bytes as a manifest; one that is accepted is asked what it says of some operators.
+#include "core/plugin/manifest.hpp"
+#include "tests/fuzz/document.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace onnx2fx;  // NOLINT(google-build-using-namespace)
+  static fuzz::Document file("manifest.json");
+  std::vector<Diagnostic> faults;
+  const plugin::Manifest m = plugin::read_manifest(file.holding(data, size), "", faults);
+  format(faults);
+  for (const char* op : {"Relu", "Loop", ""})
+    for (const plugin::Selection& s : m.op_set.disabled) s.selects("", op, 17);
+  return 0;
+}
