@@ -242,6 +242,9 @@ class Builder {
   Type seen_outside(Type type);
   Types types_of(const o2fx_arg& list);
   Types returns_of(const o2fx_arg& program);
+  /// Of a program that runs once a step: `carried` values go in from formal `formal` on and come
+  /// out from result `result` on. An extent that no step changes is the one of the first step.
+  Types step_returns(const o2fx_arg& program, const Types& carried, size_t formal, size_t result);
   const OpenProgram& program_of(const o2fx_arg& a);
   void check_carried(const o2fx_arg& program, size_t n, size_t formal, size_t result);
   Types scan_result(const std::vector<o2fx_arg>& arguments);

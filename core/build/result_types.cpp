@@ -190,7 +190,8 @@ Types Builder::returns_of(const o2fx_arg& program) {
   return r;
 }
 
-// What a formal is said to be holds at every step: what was inferred inside the program rests on it.
+// What a formal is said to be holds at every step: what was inferred inside the program rests on
+// it.
 void Builder::check_carried(const o2fx_arg& program, size_t n, size_t formal, size_t result) {
   const OpenProgram& p = program_of(program);
   for (size_t k = 0; k < n; k++) {
@@ -203,6 +204,30 @@ void Builder::check_carried(const o2fx_arg& program, size_t n, size_t formal, si
                                          std::to_string(k) + ": " + conflict +
                                          "; a formal says what is true at every step");
   }
+}
+
+Types Builder::step_returns(const o2fx_arg& program, const Types& carried, size_t formal,
+                            size_t result) {
+  check_carried(program, carried.size(), formal, result);
+  const OpenProgram& p = program_of(program);
+  std::unordered_map<AtomId, Sym> unchanged;
+  for (size_t k = 0; k < carried.size(); k++) {
+    if (k + formal >= p.formal_values.size() || k + result >= p.returns.size()) break;
+    const std::optional<Dims>&before = value(p.formal_values[k + formal]).type.dims,
+          &after = p.returns[k + result].dims, &first = carried[k].dims;
+    if (!before || !after || !first || before->size() != after->size()) continue;
+    for (size_t d = 0; d < std::min(before->size(), first->size()); d++)
+      if (const MaybeSym& extent = (*before)[d]; extent && extent == (*after)[d] && (*first)[d])
+        if (const auto atom = extent->as_atom()) unchanged.emplace(*atom, *(*first)[d]);
+  }
+  Types r = p.returns;
+  for (Type& t : r) {
+    if (t.dims)
+      for (MaybeSym& d : *t.dims)
+        if (d) d = syms.replaced(*d, unchanged);
+    t = seen_outside(t);
+  }
+  return r;
 }
 
 // Carried values: what the first step is given and what every step gives.
@@ -221,8 +246,8 @@ static void add_stacked(Types& to, const Types& results, size_t from, const Mayb
 }
 
 Types Builder::scan_result(const std::vector<o2fx_arg>& a) {
-  const Types step = returns_of(a[0]), initial = types_of(a[1]), slices = types_of(a[2]);
-  check_carried(a[0], initial.size(), 0, 0);
+  const Types initial = types_of(a[1]), slices = types_of(a[2]);
+  const Types step = step_returns(a[0], initial, 0, 0);
   Types r = carried(initial, step, 0);
   const bool known = !slices.empty() && slices[0].rank() > 0;
   add_stacked(r, step, initial.size(), known ? (*slices[0].dims)[0] : MaybeSym());
@@ -231,8 +256,8 @@ Types Builder::scan_result(const std::vector<o2fx_arg>& a) {
 
 // The leaf's body takes step and condition before the state, and gives a condition before it.
 Types Builder::loop_result(const std::vector<o2fx_arg>& a) {
-  const Types step = returns_of(a[0]), initial = types_of(a[3]);
-  check_carried(a[0], initial.size(), 2, 1);
+  const Types initial = types_of(a[3]);
+  const Types step = step_returns(a[0], initial, 2, 1);
   Types r = carried(initial, step, 1);
   add_stacked(r, step, initial.size() + 1, {});
   return r;
@@ -250,8 +275,7 @@ Types Builder::program_result(const std::string& target, const fx::Schema* schem
   if (target == "onnx2fx::gradient") return types_of(a[1]);
   if (target == "onnx2fx::loop") return loop_result(a);
   const Types initial = types_of(a[2]);
-  check_carried(a[1], initial.size(), 0, 0);
-  return carried(initial, returns_of(a[1]), 0);
+  return carried(initial, step_returns(a[1], initial, 0, 0), 0);
 }
 
 bool runs_programs(const std::string& target) {

@@ -195,8 +195,8 @@ void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
 std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bool>& placed) const {
   std::set<std::string> prefixes;
   for (const Submodule::TensorUse& u : raised.tensors) {
-    const std::string& path = module_.tensors[u.tensor].path;
-    if (module_.tensors[u.tensor].role == Role::kConstant) continue;  // its place says nothing
+    const Tensor& t = module_.tensors[u.tensor];
+    const std::string path = t.role == Role::kConstant ? path_of(t.name) : t.path;
     if (!placed[u.tensor] && path.ends_with("." + u.attribute)) {
       prefixes.insert(path.substr(0, path.size() - u.attribute.size() - 1));
     }

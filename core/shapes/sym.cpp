@@ -94,6 +94,17 @@ MaybeSym SymTable::mul(const Sym& a, const Sym& b) {
   return r;
 }
 
+MaybeSym SymTable::replaced(const Sym& a, const std::unordered_map<AtomId, Sym>& by) {
+  MaybeSym sum = Sym(0);
+  for (const Sym::Term& t : a.terms()) {
+    MaybeSym term = Sym(t.coefficient);
+    for (const AtomId f : t.factors)
+      if (term) term = mul(*term, by.contains(f) ? by.at(f) : Sym::atom(f));
+    sum = sum && term ? add(*sum, *term) : MaybeSym();
+  }
+  return sum;
+}
+
 MaybeSym SymTable::product(const std::vector<MaybeSym>& all) {
   MaybeSym p = Sym(1);
   for (const MaybeSym& x : all) {

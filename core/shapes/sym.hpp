@@ -114,6 +114,9 @@ class SymTable {
   /// Exact quotient when b is one term that divides every term of a.
   MaybeSym divide_exact(const Sym& a, const Sym& b);
 
+  /// Atoms of the polynomial replaced; those within another atom stay.
+  MaybeSym replaced(const Sym& a, const std::unordered_map<AtomId, Sym>& by);
+
   // ---- truths: 1 or 0
   MaybeSym equal(const Sym& a, const Sym& b);
   MaybeSym less(const Sym& a, const Sym& b);

@@ -238,7 +238,7 @@ TEST(Real, SizesComeBackFromFloat32AsTheKernelsRound) {
       {{{F::kMul, 0.5f}, {F::kSub, 1.25f}}, Rounding::kTrunc},
       {{{F::kMul, 0.1f}, {F::kMul, 10.f}}, Rounding::kFloor},
   };
-  int known = 0;
+  std::vector<size_t> unknown;
   for (size_t i = 0; i < chains.size(); i++) {
     SymTable syms;
     MaybeSym x = syms.dim(1, 0);
@@ -246,8 +246,10 @@ TEST(Real, SizesComeBackFromFloat32AsTheKernelsRound) {
       x = x ? real_arithmetic(syms, form, *x, *real_literal(syms, static_cast<double>(literal)), TensorProto::FLOAT)
             : x;
     const MaybeSym whole = x ? rounded(syms, *x, chains[i].how) : x;
-    if (!whole) continue;
-    known++;
+    if (!whole) {
+      unknown.push_back(i);
+      continue;
+    }
     for (int64_t n = 0; n <= kMaxExtent; n++) {
       double y = static_cast<double>(n);
       for (const auto& [form, literal] : chains[i].steps) y = in_float(form, y, static_cast<double>(literal));
@@ -255,7 +257,8 @@ TEST(Real, SizesComeBackFromFloat32AsTheKernelsRound) {
           << "chain " << i << " at " << n << ": " << syms.text(*whole);
     }
   }
-  EXPECT_GE(known, 12);
+  // Float32 rounds 5 and 6 as no formula in float64 does; the halves of 10 go to the even number.
+  EXPECT_EQ(unknown, (std::vector<size_t>{5, 6, 10}));
 }
 
 TEST(Real, TheFormulaIsInIntegersWhereThereIsOne) {
