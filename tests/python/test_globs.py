@@ -5,7 +5,6 @@ import json
 import pathlib
 
 import pytest
-
 from onnx_to_fx import _native
 
 CASES = json.loads((pathlib.Path(__file__).parents[1] / "core" / "globs.json").read_text("utf-8"))
