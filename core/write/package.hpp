@@ -4,9 +4,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "core/include/onnx2fx/convert.hpp"
 #include "core/include/onnx2fx/program.hpp"
 #include "core/write/graph_json.hpp"
+#include "core/write/package_folder.hpp"
 #include "core/write/safetensors.hpp"
 
 namespace onnx2fx::write {

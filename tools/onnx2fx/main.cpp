@@ -6,6 +6,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "core/api/write_package.hpp"
 #include "core/fx/print.hpp"
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/include/onnx2fx/version.hpp"
@@ -64,12 +65,13 @@ void print_warnings(const Report& report) {
   }
 }
 
-int convert_command(const std::string& model, const PackageFolder& out, const Options& options) {
+int convert_command(const std::string& model, const write::PackageFolder& out,
+                    const Options& options) {
   write::check_folder(out);
   const Conversion c = convert(model, options);
   print_warnings(c.report);
   if (options.debug) std::cerr << fx::print_program(c.module);
-  write_package(c, out);
+  write_package_to(c, out);
   return kOk;
 }
 

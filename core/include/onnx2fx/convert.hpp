@@ -9,9 +9,7 @@
 #ifndef ONNX2FX_CONVERT_HPP_
 #define ONNX2FX_CONVERT_HPP_
 
-#include <concepts>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <onnx2fx/diagnostic.hpp>
 #include <onnx2fx/export.hpp>
@@ -71,20 +69,8 @@ ONNX2FX_API Conversion convert(std::shared_ptr<const std::string> bytes, const s
                                const std::string& directory, const Options& options,
                                plugin::Registry* registry = nullptr);
 
-/// Where a package goes. A relative folder counts from where the process stands when this is made:
-/// a plugin may have moved it by the time that the package is written.
-struct PackageFolder {
-  template <std::convertible_to<std::filesystem::path> Path>
-  PackageFolder(const Path& folder)  // NOLINT(google-explicit-constructor)
-      : shown(folder), path(std::filesystem::absolute(shown).lexically_normal()) {
-    if (!path.has_filename()) path = path.parent_path();
-  }
-  std::filesystem::path shown;  ///< in messages: as it was given
-  std::filesystem::path path;   ///< absolute
-};
-
 /// Writes an FX package (see core/write/FORMAT.md) to `folder`; nothing is left behind on failure.
-ONNX2FX_API void write_package(const Conversion& conversion, const PackageFolder& folder);
+ONNX2FX_API void write_package(const Conversion& conversion, const std::string& folder);
 
 }  // namespace onnx2fx
 
