@@ -63,8 +63,8 @@ class TableCheck {
     constexpr uint64_t kMinor0 =
         offsetof(o2fx_plugin, get_extension) + sizeof(table_.get_extension);
     if (raw_->struct_size < kMinor0 || raw_->struct_size > O2FX_MAX_STRUCT || raw_->struct_size % 8)
-      return fault("struct_size: expected " + std::to_string(kMinor0) + " to " +
-                   std::to_string(O2FX_MAX_STRUCT) + " bytes, in eights, got " +
+      return fault("struct_size: expected a multiple of 8 from " + std::to_string(kMinor0) +
+                   " to " + std::to_string(O2FX_MAX_STRUCT) + ", got " +
                    std::to_string(raw_->struct_size));
     std::memcpy(&table_, raw_, std::min<uint64_t>(raw_->struct_size, sizeof table_));
     if (table_.abi_major != O2FX_ABI_MAJOR)
@@ -89,9 +89,8 @@ class TableCheck {
       fault("ops: expected " + std::to_string(table_.n_ops) + " rows, got NULL");
     if (table_.n_ops && (table_.op_size < sizeof(o2fx_op) || table_.op_size % 8 ||
                          table_.op_size > O2FX_MAX_STRUCT))
-      fault("op_size: expected " + std::to_string(sizeof(o2fx_op)) + " to " +
-            std::to_string(O2FX_MAX_STRUCT) + " bytes, in eights, got " +
-            std::to_string(table_.op_size));
+      fault("op_size: expected a multiple of 8 from " + std::to_string(sizeof(o2fx_op)) + " to " +
+            std::to_string(O2FX_MAX_STRUCT) + ", got " + std::to_string(table_.op_size));
   }
   void op_rows() {
     std::map<std::tuple<std::string, std::string, int32_t>, uint32_t> seen;

@@ -36,9 +36,8 @@ class Judge {
     constexpr uint64_t kFirst = offsetof(o2fx_weights_ext, read) + sizeof(raw.read);
     o2fx_weights_ext weights{};
     if (raw.struct_size < kFirst || raw.struct_size > O2FX_MAX_STRUCT || raw.struct_size % 8) {
-      fault("struct_size: expected " + std::to_string(kFirst) + " to " +
-            std::to_string(O2FX_MAX_STRUCT) + " bytes, in eights, got " +
-            std::to_string(raw.struct_size));
+      fault("struct_size: expected a multiple of 8 from " + std::to_string(kFirst) + " to " +
+            std::to_string(O2FX_MAX_STRUCT) + ", got " + std::to_string(raw.struct_size));
     } else {
       std::memcpy(&weights, &raw, std::min<uint64_t>(raw.struct_size, sizeof weights));
       functions(weights);

@@ -121,6 +121,9 @@ bool is_package(const fs::path& folder) {
 
 void check_folder(const PackageFolder& folder) {
   const fs::path& path = folder.path;
+  if (path.empty())
+    throw ConversionError(folder.shown.string(), "expected the path of a folder, got none",
+                          {"an absolute one needs no current folder"});
   if (!fs::exists(fs::symlink_status(path))) return;
   const char* remedy = "choose another folder, or remove it";
   if (!fs::is_directory(path)) {

@@ -160,14 +160,16 @@ TEST(Discovery, BrokenDescriptorStopsOnlyWhereItWasNamed) {
   }
   o.default_plugins = false;
   o.directories = {scene.path("d")};
-  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }),
-            "error: DIR/d/b.onnx2fx.json: " + syntax +
-                "\n"
-                "error: DIR/d/c.onnx2fx.json: /: expected the key 'manifest_version', got none\n"
-                "error: DIR/d/c.onnx2fx.json: /: expected the key 'provides', got none\n"
-                "error: DIR/d/c.onnx2fx.json: /plugin: expected the key 'library', got none\n"
-                "error: DIR/d/c.onnx2fx.json: /plugin: expected the key 'abi', got none\n"
-                "error: DIR/d/c.onnx2fx.json: /plugin/version: expected a string, got 1");
+  EXPECT_EQ(
+      refusal(scene, [&] { Registry r(o); }),
+      "error: DIR/d/b.onnx2fx.json: " + syntax +
+          "\n"
+          "error: DIR/d/c.onnx2fx.json: /: expected the key 'manifest_version', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /: expected the key 'provides', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /plugin: expected the key 'library', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /plugin: expected the key 'abi', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /plugin/version: expected a version MAJOR.MINOR.PATCH, got "
+          "1");
   o.manifest = scene.write("manifest.json", "{");
   const Registry listing(o, Registry::Faults::kKept);
   EXPECT_EQ(statuses(listing, scene), listed);

@@ -103,13 +103,14 @@ TEST(Table, BuiltNewerButContentWithOurMinor) {
 TEST(Table, ShortStruct) {
   Table t;
   t.table.struct_size = 8;
-  EXPECT_EQ(t.refused(), kWhere + "struct_size: expected at least 96 bytes, got 8");
+  EXPECT_EQ(t.refused(), kWhere + "struct_size: expected a multiple of 8 from 96 to 65536, got 8");
 }
 TEST(Table, HugeStruct) {
   Table t;
   t.table.struct_size = UINT64_MAX - 7;
-  EXPECT_EQ(t.refused(),
-            kWhere + "struct_size: expected at least 96 bytes, got 18446744073709551608");
+  EXPECT_EQ(
+      t.refused(),
+      kWhere + "struct_size: expected a multiple of 8 from 96 to 65536, got 18446744073709551608");
 }
 TEST(Table, NoRowsBehindACount) {
   Table t;
@@ -118,7 +119,7 @@ TEST(Table, NoRowsBehindACount) {
 TEST(Table, ShortRows) {
   Table t;
   t.table.op_size = 32;
-  EXPECT_EQ(t.refused(), kWhere + "op_size: expected at least 64 bytes, got 32");
+  EXPECT_EQ(t.refused(), kWhere + "op_size: expected a multiple of 8 from 64 to 65536, got 32");
 }
 TEST(Table, UnknownFlags) {
   Table t;
@@ -205,7 +206,9 @@ TEST(Library, PipeOrDeviceIsNotWaitedFor) {
   EXPECT_EQ(load_refusal(scene, described_library(scene)), fault);
   std::filesystem::remove(scene.path("l.so"));
   const int made = mknod(scene.path("l.so").c_str(), S_IFCHR | 0600, makedev(1, 5));  // zeros
-  if (made == 0) EXPECT_EQ(load_refusal(scene, described_library(scene)), fault);
+  if (made == 0) {
+    EXPECT_EQ(load_refusal(scene, described_library(scene)), fault);
+  }
   std::filesystem::remove(scene.path("l.so"));
   std::filesystem::create_directory(scene.path("l.so"));
   EXPECT_EQ(load_refusal(scene, described_library(scene)),

@@ -461,7 +461,7 @@ class WeightsTable : public testing::Test {
 TEST_F(WeightsTable, AcceptsAGoodOne) { EXPECT_EQ(refused(), ""); }
 TEST_F(WeightsTable, TooSmall) {
   table_.struct_size = 24;
-  EXPECT_EQ(refused(), where_ + "struct_size: expected 64 to 65536 bytes, in eights, got 24");
+  EXPECT_EQ(refused(), where_ + "struct_size: expected a multiple of 8 from 64 to 65536, got 24");
 }
 TEST_F(WeightsTable, WithoutFunctions) {
   table_.find = nullptr;
