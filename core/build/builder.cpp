@@ -27,9 +27,8 @@ void append(std::string& packed, Number x) {
 
 bool is_literal(const SymTable& syms, const Value& v) {
   const auto& elements = v.ints ? v.ints : v.reals;
-  return elements && std::all_of(elements->begin(), elements->end(), [&](const MaybeSym& s) {
-           return s && literal_of(syms, *s);
-         });
+  return elements && std::all_of(elements->begin(), elements->end(),
+                                 [&](const MaybeSym& s) { return s && literal_of(syms, *s); });
 }
 
 std::string packed_literals(const SymTable& syms, const Value& v) {

@@ -17,9 +17,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/shapes/host_error.hpp"
 #include "core/fx/schema.hpp"
 #include "core/include/onnx2fx/program.hpp"
+#include "core/shapes/host_error.hpp"
 #include "core/shapes/type_rules.hpp"
 
 namespace onnx {
@@ -183,8 +183,8 @@ class Builder {
   fx::Argument argument(const o2fx_arg& a, int depth = 0);
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
-  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it is
-  /// known, or it is no node's.
+  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it
+  /// is known, or it is no node's.
   std::string describe_unknown(ValueId id);
 
   // ---- transactions: see Transaction

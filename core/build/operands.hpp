@@ -19,9 +19,7 @@ class NodeOperands final : public Operands {
 
   const Type& type(size_t i) override { return value(i).type; }
   const std::vector<MaybeSym>* elements(size_t i) override;
-  Sym dim(size_t i, int64_t axis) override {
-    return builder_.dim(node_.inputs[i], axis);
-  }
+  Sym dim(size_t i, int64_t axis) override { return builder_.dim(node_.inputs[i], axis); }
   MaybeSym measured(size_t i, int64_t axis) override;
   const onnx::TypeProto* type_proto(size_t i) override;
   const onnx::TensorProto* tensor_proto(size_t i) override;
@@ -35,8 +33,8 @@ class NodeOperands final : public Operands {
   const NodeView& node_;
 };
 
-/// What keeps `track` from knowing an output of this type: an input whose elements lie in a missing
-/// file. Null: there is none, or another input is not known either.
+/// What keeps `tracked_elements` from knowing an output of this type: an input whose elements lie
+/// in a missing file. Null: there is none, or another input is not known either.
 std::shared_ptr<const Absent> absent_behind(Builder& builder, const NodeView& node,
                                             const Type& output);
 

@@ -44,8 +44,8 @@ std::string Builder::describe_unknown(ValueId id) {
   for (const std::string& o : p.outputs)
     if (name.empty()) name = o;
   const std::string op = p.domain.empty() ? p.op_type : p.domain + "." + p.op_type;
-  return "its " + what + " is not known: node '" + name + "' (" + op + ") makes it by " + n->target +
-         ", and plugin " + p.plugin + " does not state it";
+  return "its " + what + " is not known: node '" + name + "' (" + op + ") makes it by " +
+         n->target + ", and plugin " + p.plugin + " does not state it";
 }
 
 }  // namespace onnx2fx::conversion

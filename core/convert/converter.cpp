@@ -145,8 +145,8 @@ Faults Converter::lower_by_first(const Place& place, const NodeView& view, std::
   return {nobody_lowers(place, std::move(why_not))};
 }
 
-// Integers, and truths that are literals. Floats, and what is true of sizes, are lowered as well, for
-// those who want the tensor.
+// Integers, and truths that are literals. Floats, and what is true of sizes, are lowered as well,
+// for those who want the tensor.
 static bool needs_no_node(const std::optional<std::vector<MaybeSym>>& elements, int32_t dtype) {
   const bool truths = dtype == onnx::TensorProto::BOOL;
   return elements && !is_tracked_float(dtype) &&
@@ -157,7 +157,7 @@ static bool needs_no_node(const std::optional<std::vector<MaybeSym>>& elements, 
 bool Converter::lower_by_tracking(const NodeView& view, std::vector<Type>& types, Scope& scope,
                                   Report::Node& entry) {
   NodeOperands operands(builder_, tensors_, view);
-  const auto known = track(operands, view, types);
+  const auto known = tracked_elements(operands, view, types);
   for (int i = 0; i < view.proto.output_size(); i++) {
     const auto k = static_cast<size_t>(i);
     if (!view.proto.output(i).empty() && !needs_no_node(known[k], types[k].dtype)) return false;

@@ -26,12 +26,11 @@ constexpr auto kPhase = std::to_array<std::string_view>(
 constexpr auto kLinear = std::to_array<std::string_view>(
     {"aten::mul", "aten::matmul", "aten::div", "aten::neg", "aten::add", "aten::sub"});
 constexpr auto kView = std::to_array<std::string_view>(
-    {"aten::view",   "aten::reshape",   "aten::permute", "aten::transpose", "aten::t",
-     "aten::expand", "aten::unsqueeze", "aten::squeeze", "aten::slice",     "aten::select",
-     "aten::to",     "aten::_to_copy",  "aten::cat",     "aten::stack",     "aten::flatten",
-     "aten::clone",  "aten::alias",     "aten::repeat",  "aten::tile",      "aten::broadcast_to",
-     "aten::detach"});
-constexpr auto kSoftmax = std::to_array<std::string_view>({"aten::softmax", "aten::_softmax"});
+    {"aten::view",   "aten::reshape",   "aten::permute", "aten::transpose",    "aten::t",
+     "aten::expand", "aten::unsqueeze", "aten::squeeze", "aten::slice",        "aten::select",
+     "aten::to",     "aten::cat",       "aten::stack",   "aten::flatten",      "aten::clone",
+     "aten::alias",  "aten::repeat",    "aten::tile",    "aten::broadcast_to", "aten::detach"});
+constexpr auto kSoftmax = std::to_array<std::string_view>({"aten::softmax"});
 constexpr auto kSum = std::to_array<std::string_view>({"aten::add"});
 
 void add_refs(const fx::Argument& a, std::vector<uint32_t>& refs) {

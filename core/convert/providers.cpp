@@ -137,7 +137,7 @@ void Converter::take_outputs(const Lowering& lowering, const std::vector<Type>& 
   const NodeView& view = lowering.node;
   std::vector<Type> tracked_types = types;
   NodeOperands operands(builder_, tensors_, view);
-  const auto known = track(operands, view, tracked_types);
+  const auto known = tracked_elements(operands, view, tracked_types);
   for (int i = 0; i < view.proto.output_size(); i++) {
     if (view.proto.output(i).empty()) continue;
     const auto k = static_cast<size_t>(i);

@@ -110,7 +110,7 @@ ModuleRaiser::ModuleRaiser(Module& module, const std::map<std::string_view, Rule
   }
 }
 
-std::optional<Call> ModuleRaiser::bind(uint32_t index) const {
+std::optional<Call> ModuleRaiser::call_of(uint32_t index) const {
   const Node& n = node(index);
   if (n.op != Op::kCallFunction) return std::nullopt;
   const Schema* schema = find_schema(n.target);
@@ -134,7 +134,7 @@ size_t ModuleRaiser::readers(uint32_t index) const {
 }
 
 std::optional<Operand> ModuleRaiser::view(uint32_t index, Role role) const {
-  std::optional<Call> call = bind(index);
+  std::optional<Call> call = call_of(index);
   if (!call) return std::nullopt;
   std::optional<Operand> o = operand((*call)["self"], role);
   if (!o || o->swapped) return std::nullopt;
@@ -281,7 +281,7 @@ void ModuleRaiser::run() {
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
     auto rule = rules_.find(node(i).target);
     if (rule == rules_.end()) continue;
-    std::optional<Call> call = bind(i);
+    std::optional<Call> call = call_of(i);
     if (!call) continue;
     if (std::optional<Raised> r = rule->second(*this, *call)) all.push_back(std::move(*r));
   }

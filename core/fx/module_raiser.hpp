@@ -74,7 +74,7 @@ class ModuleRaiser {
   const std::vector<uint32_t>& users(uint32_t node) const { return users_[node]; }
 
  private:
-  std::optional<Call> bind(uint32_t node) const;
+  std::optional<Call> call_of(uint32_t node) const;
   std::optional<Operand> view(uint32_t node, Role role) const;
   bool is_view(uint32_t node) const;
   /// Mentions of a node in calls, views of it followed.

@@ -1,18 +1,15 @@
 #include "core/plugin/library.hpp"
 
-#define BOOST_DLL_USE_STD_FS
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/dll/shared_library.hpp>
 #include <cerrno>
 #include <cstring>
 #include <deque>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -25,8 +22,6 @@
 namespace onnx2fx::plugin {
 
 namespace {
-
-using Library = boost::dll::shared_library;
 
 constexpr const char* kEntry = "onnx2fx_plugin_entry_1";
 constexpr const char* kEntryStem = "onnx2fx_plugin_entry_";
@@ -131,12 +126,6 @@ std::string sealed_copy(std::span<const uint8_t> bytes, const std::string& path)
   throw PluginError(path, std::string("cannot be copied to memory: ") + std::strerror(error));
 }
 
-/// Libraries stay mapped: their tables, and whatever they registered elsewhere, are in use.
-void keep(std::unique_ptr<Library> library) {
-  static auto& kept = *new std::vector<std::unique_ptr<Library>>;
-  kept.push_back(std::move(library));
-}
-
 /// Runs code of the library: f. It is C's border, but a static initialiser may throw.
 template <class F>
 auto contained(const std::string& path, const char* what, F f) {
@@ -154,22 +143,23 @@ auto contained(const std::string& path, const char* what, F f) {
   return decltype(f()){};
 }
 
-/// name: what the loader is to know the library by.
+[[noreturn]] void fail_to_map(const std::string& name, const std::string& path) {
+  const char* said = dlerror();
+  std::string text = said ? said : "cannot be loaded";
+  if (text.starts_with(name + ": ")) text.erase(0, name.size() + 2);
+  throw PluginError(path, text);
+}
+
+/// name: what the loader is to know the library by. It stays mapped: its tables, and whatever it
+/// registered elsewhere, are in use.
 const o2fx_plugin* map(const std::string& name, const std::string& path) {
-  boost::dll::fs::error_code error;
-  auto library = std::make_unique<Library>();
-  contained(path, "a static initialiser", [&] {
-    library->load(name, error, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
-    return true;
-  });
-  if (error) {
-    const char* said = dlerror();
-    std::string text = said ? said : error.message();
-    if (text.starts_with(name + ": ")) text.erase(0, name.size() + 2);
-    throw PluginError(path, text);
-  }
-  const auto entry = &library->get<const o2fx_plugin*()>(kEntry);
-  keep(std::move(library));
+  // Declared as a function that throws nothing, which is not so: called as one that may.
+  void* (*const volatile open)(const char*, int) = &dlopen;
+  void* const library = contained(path, "a static initialiser",
+                                  [&] { return open(name.c_str(), RTLD_NOW | RTLD_LOCAL); });
+  if (!library) fail_to_map(name, path);
+  const auto entry = reinterpret_cast<const o2fx_plugin* (*)()>(dlsym(library, kEntry));
+  if (!entry) fail_to_map(name, path);
   return contained(path, kEntry, [&] { return entry(); });
 }
 

@@ -29,11 +29,11 @@ struct Operand {
     kOther
   };
   Kind kind = Kind::kAbsent;
-  std::optional<bool> flag;   ///< kBool; nullopt: known only when the module runs
-  MaybeSym integer;           ///< kInt, likewise
+  std::optional<bool> flag;    ///< kBool; nullopt: known only when the module runs
+  MaybeSym integer;            ///< kInt, likewise
   std::optional<double> real;  ///< kFloat, likewise
-  std::string text;           ///< kText
-  int32_t dtype = 0;          ///< kDtype: ONNX
+  std::string text;            ///< kText
+  int32_t dtype = 0;           ///< kDtype: ONNX
   const Type* type = nullptr;  ///< kValue
   std::vector<Operand> items;  ///< kList
 
@@ -54,7 +54,7 @@ class TorchCall {
  public:
   /// Operands in the schema's order. `words`: of the rule's line in the table.
   TorchCall(const fx::Schema& schema, std::span<const Operand> operands,
-       std::span<const std::string> words, SymTable& table)
+            std::span<const std::string> words, SymTable& table)
       : schema(schema), sizes(table), operands_(operands), words_(words) {}
 
   const fx::Schema& schema;

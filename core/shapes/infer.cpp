@@ -32,9 +32,7 @@ namespace {
 class Context final : public onnx::InferenceContext {
  public:
   Context(Operands& operands, const NodeView& node)
-      : operands_(operands),
-        node_(node),
-        outputs_(static_cast<size_t>(node.proto.output_size())) {}
+      : operands_(operands), node_(node), outputs_(static_cast<size_t>(node.proto.output_size())) {}
 
   const onnx::AttributeProto* getAttribute(const std::string& name) const override {
     return node_.attribute(name);

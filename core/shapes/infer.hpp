@@ -22,11 +22,12 @@ void apply_shape_rules(Operands& operands, const NodeView& node, std::vector<Typ
 /// Elements of the outputs that are small tensors of integers, bools or floats computed from
 /// tracked ones; unknown elements are nullopt. An output is nullopt as a whole if nothing is known
 /// of it, or the op is no shape arithmetic. A type whose shape ONNX did not infer is completed.
-std::vector<std::optional<std::vector<MaybeSym>>> track(Operands& operands, const NodeView& node,
-                                                        std::vector<Type>& outputs);
+std::vector<std::optional<std::vector<MaybeSym>>> tracked_elements(Operands& operands,
+                                                                   const NodeView& node,
+                                                                   std::vector<Type>& outputs);
 /// Whether the node is a Shape of all axes.
 bool is_whole_shape(const NodeView& node);
-/// Whether `track` would know an output of this type if it knew the inputs.
+/// Whether `tracked_elements` would know an output of this type if it knew the inputs.
 bool is_tracked(const NodeView& node, const Type& output);
 
 }  // namespace onnx2fx::conversion

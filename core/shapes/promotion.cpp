@@ -50,8 +50,8 @@ constexpr std::array kRows = {
 };
 
 const Row* row_of(int32_t dtype) {
-  const auto at = std::find_if(kRows.begin(), kRows.end(),
-                               [&](const Row& row) { return row.dtype == dtype; });
+  const auto at =
+      std::find_if(kRows.begin(), kRows.end(), [&](const Row& row) { return row.dtype == dtype; });
   return at == kRows.end() ? nullptr : &*at;
 }
 

@@ -60,10 +60,34 @@ std::vector<Line> lines(const Line& l, Rounding how) {
 
 bool follows(const Trial& t, Rounding how, const Line& line) {
   for (size_t i = 0; i < t.exact.size(); i++)
-    if (computed(how, t.exact[i]) !=
-        static_cast<double>(line(t.first + static_cast<int64_t>(i))))
+    if (computed(how, t.exact[i]) != static_cast<double>(line(t.first + static_cast<int64_t>(i))))
       return false;
   return true;
+}
+
+bool follows_half_to_even(const Trial& t, const Line& line) {
+  const Line double_line{2 * line.p, 2 * line.c, line.q};
+  for (size_t i = 0; i < t.exact.size(); i++) {
+    const int64_t x = t.first + static_cast<int64_t>(i), twice = double_line(x);
+    const bool tie = twice % 2 != 0 && (double_line.p * x + double_line.c) % line.q == 0;
+    const int64_t up = (twice + 1) / 2 - ((twice + 1) % 2 < 0);
+    if (computed(Rounding::kRound, t.exact[i]) != static_cast<double>(up - (tie && up % 2 != 0)))
+      return false;
+  }
+  return true;
+}
+
+// Half up, less 1 where it was half and became odd.
+MaybeSym half_to_even(SymTable& syms, const Sym& variable, const Line& line) {
+  const MaybeSym twice = as_sym(syms, variable, {2 * line.p, 2 * line.c + line.q, 1});
+  if (!twice) return {};
+  const MaybeSym up = syms.floordiv(*twice, Sym(2 * line.q)),
+                 rest = syms.mod(*twice, Sym(2 * line.q));
+  const MaybeSym odd = up ? syms.mod(*up, Sym(2)) : up,
+                 inexact = rest ? syms.min(Sym(1), *rest) : rest;
+  const MaybeSym tie = inexact ? syms.add(Sym(1), *inexact, -1) : inexact;
+  const MaybeSym less = tie && odd ? syms.mul(*tie, *odd) : MaybeSym();
+  return less ? syms.add(*up, *less, -1) : less;
 }
 
 /// An expression in Python floats, and how it is made whole.
@@ -95,9 +119,12 @@ Sym rounding_atom(SymTable& syms, const FloatFormula& f, const Interval& range) 
 }
 
 MaybeSym rounded_by_trial(SymTable& syms, const RealPtr& x, Rounding how, const Trial& t) {
-  if (const auto line = line_of(syms, *x))
+  if (const auto line = line_of(syms, *x)) {
     for (const Line& l : lines(*line, how))
       if (follows(t, how, l)) return as_sym(syms, t.variable, l);
+    if (how == Rounding::kRound && follows_half_to_even(t, *line))
+      return half_to_even(syms, t.variable, *line);
+  }
   const auto [low, high] = std::minmax_element(t.exact.begin(), t.exact.end());
   if (!(*low > -kMaxWhole && *high < kMaxWhole)) return {};
   const Interval range{static_cast<int64_t>(computed(how, *low)),
@@ -108,7 +135,8 @@ MaybeSym rounded_by_trial(SymTable& syms, const RealPtr& x, Rounding how, const 
 }
 
 bool is_float64(const Real& x) {
-  const bool own = x.form == Form::kLiteral || x.form == Form::kSize || x.dtype == TensorProto::DOUBLE;
+  const bool own =
+      x.form == Form::kLiteral || x.form == Form::kSize || x.dtype == TensorProto::DOUBLE;
   return own && (!x.a || is_float64(*x.a)) && (!x.b || is_float64(*x.b));
 }
 
@@ -116,8 +144,7 @@ bool never_negative(SymTable& syms, const Real& x) {
   if (x.form == Form::kLiteral) return x.literal >= 0;
   if (x.form == Form::kSize) return syms.never_negative(x.size);
   if (x.form == Form::kRoot) return true;
-  return x.form != Form::kSub && never_negative(syms, *x.a) &&
-         (!x.b || never_negative(syms, *x.b));
+  return x.form != Form::kSub && never_negative(syms, *x.a) && (!x.b || never_negative(syms, *x.b));
 }
 
 /// floor(a / b) and ceil(a / b) of sizes: they come out right whatever the quotient is rounded to,
@@ -246,8 +273,7 @@ MaybeSym rounded(SymTable& syms, const Sym& x, Rounding how) {
       r = rounded_by_trial(syms, real, how, *t);
     } else if (is_float64(*real) && how != Rounding::kRound) {
       const int64_t most = static_cast<int64_t>(kMaxWhole);
-      r = rounding_atom(syms, {real, how, 0},
-                        {never_negative(syms, *real) ? 0 : -most, most});
+      r = rounding_atom(syms, {real, how, 0}, {never_negative(syms, *real) ? 0 : -most, most});
     }
   }
   return syms.roundings[key] = r;
@@ -268,7 +294,8 @@ MaybeSym real_less(SymTable& syms, const Sym& a, const Sym& b) {
   if (x && y) return Sym(*x < *y);
   const auto plain = [&](const Sym& s) { return is_whole(syms, s) || literal_of(syms, s); };
   if (!plain(a) || !plain(b)) return less_by_trial(syms, a, b);
-  const MaybeSym left = rounded(syms, a, Rounding::kFloor), right = rounded(syms, b, Rounding::kCeil);
+  const MaybeSym left = rounded(syms, a, Rounding::kFloor),
+                 right = rounded(syms, b, Rounding::kCeil);
   return left && right ? syms.less(*left, *right) : MaybeSym();
 }
 

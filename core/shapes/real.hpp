@@ -2,10 +2,10 @@
 // is exactly what float32 (float64) arithmetic gives when the module runs, or nothing is said.
 //
 // An element that is a whole number is its Sym, if the type holds it exactly. Any other is an atom
-// of kind kReal: a literal, or an expression in sizes and literals. Floor, Ceil, Round and a cast to
-// integers make sizes of it again: by a formula in integers (17 n // 10 for a scale of 1.7), else by
-// the same arithmetic on Python floats, which are float64. Where the type is float32 either has to
-// give the same number for every size: that is tried out, up to kMaxExtent.
+// of kind kReal: a literal, or an expression in sizes and literals. Floor, Ceil, Round and a cast
+// to integers make sizes of it again: by a formula in integers (17 n // 10 for a scale of 1.7),
+// else by the same arithmetic on Python floats, which are float64. Where the type is float32 either
+// has to give the same number for every size: that is tried out, up to kMaxExtent.
 #ifndef ONNX2FX_CORE_SHAPES_REAL_HPP_
 #define ONNX2FX_CORE_SHAPES_REAL_HPP_
 

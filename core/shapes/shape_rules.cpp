@@ -191,8 +191,7 @@ MaybeSym bound_in(const ShapeRule& r, const Sym& extent, MaybeSym x) {
 MaybeSym slice_extent(const ShapeRule& r, const MaybeSym& extent, const MaybeSym& begin,
                       const MaybeSym& end, const MaybeSym& step) {
   if (!extent || !step || !step->is_literal() || step->literal() < 1) return {};
-  const MaybeSym span =
-      r.add(bound_in(r, *extent, end), bound_in(r, *extent, begin), -1);
+  const MaybeSym span = r.add(bound_in(r, *extent, end), bound_in(r, *extent, begin), -1);
   const MaybeSym inside = r.max(span, Sym(0));
   return step->is(1) ? inside : r.ceildiv(inside, step);
 }
@@ -253,8 +252,7 @@ std::optional<Dims> convolution(const ShapeRule& r, const Type& inferred) {
       out[i + 2] = r.ceildiv(extent, stride);
       continue;
     }
-    const MaybeSym reach =
-        r.mul(Sym(w->dilations[i]), r.add(Sym(w->kernel[i]), Sym(1), -1));
+    const MaybeSym reach = r.mul(Sym(w->dilations[i]), r.add(Sym(w->kernel[i]), Sym(1), -1));
     MaybeSym room = r.add(r.add(extent, reach, -1), Sym(1), -1);
     if (pad != "VALID") room = r.add(r.add(room, Sym(w->pads[i])), Sym(w->pads[i + spatial]));
     out[i + 2] = r.add(r.floordiv(room, stride), Sym(1));

@@ -71,10 +71,10 @@ enum class AtomKind : uint8_t {
   kMod,
   kMax,
   kMin,
-  kEqual,  ///< 1 or 0
-  kLess,   ///< 1 or 0
+  kEqual,     ///< 1 or 0
+  kLess,      ///< 1 or 0
   kRounding,  ///< `real` made whole as `index` says; from `left` to `right`, both literals
-  kReal  ///< `real`, which is no integer, see real.hpp; only as an element of a float tensor
+  kReal       ///< `real`, which is no integer, see real.hpp; only as an element of a float tensor
 };
 struct Real;
 struct Atom {

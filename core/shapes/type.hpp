@@ -21,9 +21,9 @@ namespace onnx2fx::conversion {
 
 struct Type {
   uint32_t kind = O2FX_KIND_UNKNOWN;
-  int32_t dtype = 0;                          ///< onnx.TensorProto.DataType; 0: unknown
-  std::optional<std::vector<MaybeSym>> dims;  ///< nullopt: rank unknown
-  std::shared_ptr<const Type> elem;           ///< SEQUENCE, OPTIONAL, MAP
+  int32_t dtype = 0;                               ///< onnx.TensorProto.DataType; 0: unknown
+  std::optional<std::vector<MaybeSym>> dims;       ///< nullopt: rank unknown
+  std::shared_ptr<const Type> elem;                ///< SEQUENCE, OPTIONAL, MAP
   std::shared_ptr<const std::vector<Type>> items;  ///< TUPLE
 
   static Type tensor(int32_t dtype, const std::vector<int64_t>& dims);

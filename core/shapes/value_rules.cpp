@@ -117,12 +117,12 @@ bool is_whole_shape(const NodeView& node) {
 
 bool is_tracked(const NodeView& node, const Type& output) {
   const std::string& op = node.proto.op_type();
-  return node.proto.domain().empty() && is_tracked_type(output) &&
-         (op == "Split" || find_rule(op));
+  return node.proto.domain().empty() && is_tracked_type(output) && (op == "Split" || find_rule(op));
 }
 
-std::vector<std::optional<std::vector<MaybeSym>>> track(Operands& operands, const NodeView& node,
-                                                        std::vector<Type>& outputs) {
+std::vector<std::optional<std::vector<MaybeSym>>> tracked_elements(Operands& operands,
+                                                                   const NodeView& node,
+                                                                   std::vector<Type>& outputs) {
   std::vector<std::optional<std::vector<MaybeSym>>> known(outputs.size());
   if (outputs.empty() || !is_tracked(node, outputs[0])) return known;
   const Type first = outputs[0];

@@ -96,9 +96,9 @@ void if_else(Node& n) {
   const Values operands = n.close(b.programs);
   const bool holds = b.compatible && are_operands(n, operands);
   n.annotate("form", form_of(holds, by_sizes.has_value()));
-  const Values r = n.calls(n.n_outputs(), holds ? "higher_order::cond" : "onnx2fx::cond",
-                           {by_sizes ? Arg(*by_sizes) : Arg(condition), b.programs[0],
-                            b.programs[1], operands});
+  const Values r =
+      n.calls(n.n_outputs(), holds ? "higher_order::cond" : "onnx2fx::cond",
+              {by_sizes ? Arg(*by_sizes) : Arg(condition), b.programs[0], b.programs[1], operands});
   for (size_t i = 0; i < r.size(); i++) {
     const Type& t = b.types[i];
     if (t.raw().kind == O2FX_KIND_UNKNOWN) continue;

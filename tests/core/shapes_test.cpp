@@ -147,7 +147,8 @@ TEST(Sym, BoundsHoldAtEverySize) {
   for (int i = 0; i < 2000; i++) {
     const Operation& op = operations()[random() % operations().size()];
     const Sym a = pool[random() % pool.size()], b = pool[random() % pool.size()];
-    const MaybeSym r = op.divides && !(b.is_literal() && !b.is(0)) ? MaybeSym() : op.symbolic(syms, a, b);
+    const MaybeSym r =
+        op.divides && !(b.is_literal() && !b.is(0)) ? MaybeSym() : op.symbolic(syms, a, b);
     if (!r) continue;
     const auto range = syms.interval(*r);
     ASSERT_TRUE(range);
@@ -243,7 +244,8 @@ TEST(Real, SizesComeBackFromFloat32AsTheKernelsRound) {
     SymTable syms;
     MaybeSym x = syms.dim(1, 0);
     for (const auto& [form, literal] : chains[i].steps)
-      x = x ? real_arithmetic(syms, form, *x, *real_literal(syms, static_cast<double>(literal)), TensorProto::FLOAT)
+      x = x ? real_arithmetic(syms, form, *x, *real_literal(syms, static_cast<double>(literal)),
+                              TensorProto::FLOAT)
             : x;
     const MaybeSym whole = x ? rounded(syms, *x, chains[i].how) : x;
     if (!whole) {
@@ -252,13 +254,13 @@ TEST(Real, SizesComeBackFromFloat32AsTheKernelsRound) {
     }
     for (int64_t n = 0; n <= kMaxExtent; n++) {
       double y = static_cast<double>(n);
-      for (const auto& [form, literal] : chains[i].steps) y = in_float(form, y, static_cast<double>(literal));
+      for (const auto& [form, literal] : chains[i].steps)
+        y = in_float(form, y, static_cast<double>(literal));
       ASSERT_EQ(Sizes(syms, {{1, n}}).of(*whole), computed(chains[i].how, y))
           << "chain " << i << " at " << n << ": " << syms.text(*whole);
     }
   }
-  // Float32 rounds 5 and 6 as no formula in float64 does; the halves of 10 go to the even number.
-  EXPECT_EQ(unknown, (std::vector<size_t>{5, 6, 10}));
+  EXPECT_EQ(unknown, (std::vector<size_t>{5, 6}));  // float32 rounds them as no formula does
 }
 
 TEST(Real, TheFormulaIsInIntegersWhereThereIsOne) {
@@ -301,7 +303,7 @@ struct Entry {
 };
 
 Entry ints(const std::vector<int64_t>& values, const Extents& extents,
-             int32_t dtype = TensorProto::INT64) {
+           int32_t dtype = TensorProto::INT64) {
   Entry o{Type::tensor(dtype, extents), std::vector<MaybeSym>()};
   for (const int64_t v : values) o.elements->emplace_back(Sym(v));
   return o;
@@ -398,7 +400,8 @@ TEST(Rules, RangeTakesOneNumberEach) {
 
 TEST(Rules, IntegersAreAsWideAsTheirType) {
   const auto of = [](const char* op, int64_t a, int64_t b, int32_t dtype) {
-    return tracked(std::string("y = ") + op + "(a, b)", {ints({a}, {}, dtype), ints({b}, {}, dtype)});
+    return tracked(std::string("y = ") + op + "(a, b)",
+                   {ints({a}, {}, dtype), ints({b}, {}, dtype)});
   };
   const int32_t narrow = TensorProto::INT32, wide = TensorProto::INT64;
   EXPECT_EQ(of("Mul", 65536, 32768, narrow), "[-2147483648]");
@@ -423,8 +426,9 @@ TEST(Rules, GatherCountsFromBothEnds) {
   EXPECT_EQ(tracked("y = Gather(x, i)", {x, ints({3}, {})}), "index 3: expected one below 3");
   EXPECT_EQ(tracked("y = Gather(x, i)", {x, ints({kLeast}, {})}),
             "index -9223372036854775808: expected one below 3");
-  EXPECT_EQ(tracked("y = Gather<axis = 1>(x, i)", {ints({1, 2, 3, 4, 5, 6}, {2, 3}), ints({1}, {})}),
-            "[2, 5]");
+  EXPECT_EQ(
+      tracked("y = Gather<axis = 1>(x, i)", {ints({1, 2, 3, 4, 5, 6}, {2, 3}), ints({1}, {})}),
+      "[2, 5]");
   EXPECT_EQ(tracked("y = Gather<axis = 1>(x, i)", {x, ints({0}, {})}), "nothing");
 }
 
@@ -444,21 +448,56 @@ TEST(Rules, ReductionsTakeTheirAxesAndKeepThem) {
 // Every operator, on lists that fit it and lists that do not.
 TEST(Rules, NoListBreaksOne) {
   const std::vector<std::string> nodes = {
-      "y = Slice(a, b, c, d, e)", "y = Slice(a, b, c)", "y = Range(a, b, c)", "y = Gather(a, b)",
-      "y = Gather<axis = -1>(a, b)", "y = Concat<axis = 0>(a, b, c)", "y = Concat<axis = 1>(a, b)",
-      "y = Reshape(a, b)", "y = Expand(a, b)", "y = Tile(a, b)", "y = ConstantOfShape(a)",
-      "y = Transpose<perm = [1, 0]>(a)", "y = Transpose<perm = [0, 0]>(a)", "y = Transpose(a)",
-      "y = Squeeze(a, b)", "y = Unsqueeze(a, b)", "y = Flatten<axis = 3>(a)", "y, z = Split(a, b)",
-      "y, z = Split<axis = 1>(a)", "y = Where(a, b, c)", "y = Add(a, b)", "y = Div(a, b)",
-      "y = Mod(a, b)", "y = Mod<fmod = 1>(a, b)", "y = Pow(a, b)", "y = Max(a, b, c)", "y = Max()",
-      "y = Neg(a)", "y = Abs(a)", "y = ReduceProd<axes = [7]>(a)", "y = ReduceSum(a, b)",
-      "y = ReduceMean<keepdims = 0>(a)", "y = Equal(a, b)", "y = Less(a, b)", "y = Not(a)",
-      "y = And(a, b)", "y = Cast<to = 1>(a)", "y = Cast<to = 6>(a)", "y = CastLike(a, b)",
-      "y = Floor(a)", "y = Sqrt(a)", "y = Shape<start = -9, end = 9>(a)", "y = Size(a)",
-      "y = Pad(a, b)", "y = Resize(a, , , b)",
-      "y = Conv<kernel_shape = [3], pads = [9223372036854775807, 1], dilations = [9223372036854775807]>"
+      "y = Slice(a, b, c, d, e)",
+      "y = Slice(a, b, c)",
+      "y = Range(a, b, c)",
+      "y = Gather(a, b)",
+      "y = Gather<axis = -1>(a, b)",
+      "y = Concat<axis = 0>(a, b, c)",
+      "y = Concat<axis = 1>(a, b)",
+      "y = Reshape(a, b)",
+      "y = Expand(a, b)",
+      "y = Tile(a, b)",
+      "y = ConstantOfShape(a)",
+      "y = Transpose<perm = [1, 0]>(a)",
+      "y = Transpose<perm = [0, 0]>(a)",
+      "y = Transpose(a)",
+      "y = Squeeze(a, b)",
+      "y = Unsqueeze(a, b)",
+      "y = Flatten<axis = 3>(a)",
+      "y, z = Split(a, b)",
+      "y, z = Split<axis = 1>(a)",
+      "y = Where(a, b, c)",
+      "y = Add(a, b)",
+      "y = Div(a, b)",
+      "y = Mod(a, b)",
+      "y = Mod<fmod = 1>(a, b)",
+      "y = Pow(a, b)",
+      "y = Max(a, b, c)",
+      "y = Max()",
+      "y = Neg(a)",
+      "y = Abs(a)",
+      "y = ReduceProd<axes = [7]>(a)",
+      "y = ReduceSum(a, b)",
+      "y = ReduceMean<keepdims = 0>(a)",
+      "y = Equal(a, b)",
+      "y = Less(a, b)",
+      "y = Not(a)",
+      "y = And(a, b)",
+      "y = Cast<to = 1>(a)",
+      "y = Cast<to = 6>(a)",
+      "y = CastLike(a, b)",
+      "y = Floor(a)",
+      "y = Sqrt(a)",
+      "y = Shape<start = -9, end = 9>(a)",
+      "y = Size(a)",
+      "y = Pad(a, b)",
+      "y = Resize(a, , , b)",
+      "y = Conv<kernel_shape = [3], pads = [9223372036854775807, 1], dilations = "
+      "[9223372036854775807]>"
       "(a, b)",
-      "y = MaxPool<kernel_shape = [2, 2], strides = [0, -1]>(a)", "y = MatMul(a, b)"};
+      "y = MaxPool<kernel_shape = [2, 2], strides = [0, -1]>(a)",
+      "y = MatMul(a, b)"};
   std::vector<Entry> all;
   for (const int32_t dtype : {TensorProto::INT64, TensorProto::INT32, TensorProto::BOOL,
                               TensorProto::FLOAT, TensorProto::DOUBLE}) {

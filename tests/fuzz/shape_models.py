@@ -191,7 +191,7 @@ class Graph:
             return a
 
         given = [r.choice([a, a - x.rank]) for a in axes]
-        lists = [self.constant(l, np.int64) for l in (starts, ends)]
+        lists = [self.constant(bounds, np.int64) for bounds in (starts, ends)]
         if axes != list(range(len(axes))) or r.random() < 0.7:
             lists.append(self.constant(given, np.int64))
         if any(s != 1 for s in steps) or r.random() < 0.3:

@@ -14,9 +14,8 @@ import onnx.printer
 import onnxruntime
 import pytest
 import torch
-from shape_models import Model, shape_model
-
 from onnx_to_fx import convert_onnx_to_fx
+from shape_models import Model, shape_model
 
 SEEDS = 400  # of the test; in blocks, so that one failure does not hide others
 BLOCK = 50

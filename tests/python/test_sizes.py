@@ -86,9 +86,9 @@ IMAGES = [(2, 2, 6, 7), (1, 2, 10, 3), (2, 2, 5, 4)]
 SQUARES = [(6, 9), (3, 4), (17, 5)]
 CASES = {
     "a scale that is a fraction": (scaled(1.7, "Floor(@)"), IMAGES),
-    "a scale that is none": (scaled(1.4254, "Floor(@)"), IMAGES),
     "a scale below 1, rounded": (scaled(0.7, "Round(@)"), IMAGES),
-    "a scale, rounded up": (scaled(0.6, "Ceil(@)"), IMAGES),
+    "a half, rounded to the even number": (scaled(0.5, "Round(@)"), [*IMAGES, (2, 2, 7, 9), (1, 2, 3, 5)]),
+    "a scale, rounded up": (scaled(0.75, "Ceil(@)"), IMAGES),
     "a scale of 2 and no rounding": (scaled(2), IMAGES),
     "a scale whose product becomes a double": (scaled(1.7, "Floor(@)", to=11), IMAGES),
     "all sizes at once": (
@@ -103,7 +103,7 @@ CASES = {
             "nf = Cast<to = 1>(n) mf = Cast<to = 1>(m) q = Div(nf, mf) c = Ceil(q)",
             "k = Cast<to = 7>(c)",
         ),
-        SQUARES,
+        [(17, 5), (9, 4), (10, 5)],  # torch.export takes a size of 1 to be always 1
     ),
     "a square root": (
         counted("f = Cast<to = 1>(n) q = Sqrt(f) k = Cast<to = 7>(q)"),
@@ -151,8 +151,8 @@ CASES = {
     ),
     "a branch that gives a tensor": (
         TENSOR + SIZES + """c = Less(n, m) d = Less(m, four) b = And(c, d)
-          y = If(b) <then_branch = t () => (float[p, q] a) { a = Mul(x, x) },
-                     else_branch = e () => (float[p, q] b) { b = Neg(x) }> }""",
+          y = If(b) <then_branch = t () => (float[p, q] u) { u = Mul(x, x) },
+                     else_branch = e () => (float[p, q] v) { v = Neg(x) }> }""",
         SQUARES,
     ),
     "a division towards 0": (
@@ -184,6 +184,16 @@ def test_one_exported_program_for_all_sizes(name):
     for shape in shapes:
         got = program(torch.from_numpy(fed(shape))).numpy()
         np.testing.assert_array_equal(got, expected(model, shape))
+
+
+@pytest.mark.parametrize("step, scale", [("Floor", 1.4254), ("Ceil", 0.6)])
+def test_what_float32_rounds_as_no_formula_does_is_computed_in_float32(step, scale):
+    """Ceil(25 * 0.6) is 16 and Ceil(35 * 0.6) is 21."""
+    model = parsed(scaled(scale, f"{step}(@)"))
+    module = convert_onnx_to_fx(model)
+    assert "_local_scalar_dense" in module.code
+    for shape in [*IMAGES, (1, 2, 25, 35)]:
+        assert module(torch.from_numpy(fed(shape))).shape == expected(model, shape).shape
 
 
 SQUEEZED = """g (float[n, m] x) => (float y)
@@ -232,23 +242,29 @@ def test_the_report_says_how_a_branch_was_decided():
 
 FAULTS = {
     "Slice without axes, of one start": (
-        """g (float[n, 2] x) => (int64[k] y) <int64[1] s = {0}, int64[0] a> {
+        """g (float[n, 2] x) => (int64[k] y) <int64[1] s = {0}, int64[0] a = {}> {
           v = Shape(x) y = Slice(v, s, s, a) }""",
-        "node 'y' (Slice, opset 17): starts, ends, axes, steps: expected one length, got several",
+        "node 'y' (Slice, opset 17): starts, ends, axes, steps: expected one length, got several\n"
+        "  note: ONNX's type inference: [ShapeInferenceError] Input axes has incorrect length",
     ),
     "Slice without steps, of one start": (
-        """g (float[n, 2] x) => (int64[k] y) <int64[1] s = {0}, int64[0] a> {
+        """g (float[n, 2] x) => (int64[k] y) <int64[1] s = {0}, int64[0] a = {}> {
           v = Shape(x) y = Slice(v, s, s, s, a) }""",
-        "node 'y' (Slice, opset 17): starts, ends, axes, steps: expected one length, got several",
+        "node 'y' (Slice, opset 17): starts, ends, axes, steps: expected one length, got several\n"
+        "  note: ONNX's type inference: [ShapeInferenceError] Input steps has incorrect length",
     ),
     "Range to nothing": (
-        """g (float[n, 2] x) => (int64[k] y) <int64 s = {0}, int64[0] a> {
+        """g (float[n, 2] x) => (int64[k] y) <int64 s = {0}, int64[0] a = {}> {
           y = Range(s, a, s) }""",
-        "node 'y' (Range, opset 17): expected one integer, got 0",
+        "node 'y' (Range, opset 17): expected one integer, got 0\n"
+        "  note: ONNX's type inference: [ShapeInferenceError] Input to 'Range' op should be scalars "
+        "(Tensor with only one element and shape empty)",
     ),
     "Range of nothing": (
-        """g (float[n, 2] x) => (int64[k] y) <int64[0] a> { y = Range(a, a, a) }""",
-        "node 'y' (Range, opset 17): expected one integer, got 0",
+        """g (float[n, 2] x) => (int64[k] y) <int64[0] a = {}> { y = Range(a, a, a) }""",
+        "node 'y' (Range, opset 17): expected one integer, got 0\n"
+        "  note: ONNX's type inference: [ShapeInferenceError] Input to 'Range' op should be scalars "
+        "(Tensor with only one element and shape empty)",
     ),
     "an index beyond the rank": (
         """g (float[n, 2] x) => (int64 y) <int64 i = {-3}> { s = Shape(x) y = Gather(s, i) }""",

@@ -91,9 +91,7 @@ Json written(const Type& type, SymTable& table) {
   if (!type.dims) return j;
   j["dims"] = Json::array();
   for (const MaybeSym& d : *type.dims)
-    j["dims"].push_back(!d                ? Json()
-                        : d->is_literal() ? Json(d->literal())
-                                          : Json(table.text(*d)));
+    j["dims"].push_back(!d ? Json() : d->is_literal() ? Json(d->literal()) : Json(table.text(*d)));
   return j;
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import subprocess
 from typing import Any, Iterator
 
@@ -185,7 +186,7 @@ def test_few_extents_are_open(rules: Rules) -> None:
     """Of all extents of results, in calls with symbols: in the rest the rules say what torch says."""
     extents = opened = 0
     for target in ATEN:
-        for call, _, results in samples(target, True, 10):
+        for call, _, _results in samples(target, True, 10):
             for said in rules.ask(target, call.args, call.kwargs)["types"]:
                 dims = said["dims"] if said["dims"] is not None else [None]
                 extents += len(dims)

@@ -17,7 +17,9 @@ void leave(int code) {
   std::cout.flush();
   std::fflush(stdout);
   if (std::ferror(stdout) && code == 0) {
-    std::fprintf(stderr, "error: standard output: %s\n", std::strerror(errno));
+    // errno 0: the write that failed was an earlier one
+    std::fprintf(stderr, "error: standard output: %s\n",
+                 errno ? std::strerror(errno) : "it could not be written");
     code = 1;
   }
   std::fflush(nullptr);

@@ -19,8 +19,8 @@ using Kind = Operand::Kind;
 using D = onnx::TensorProto;
 
 bool promotes(std::string_view argument) {
-  static constexpr std::string_view kNames[] = {"self",     "other", "exponent", "min",
-                                                "max",      "end",   "weight",   "start"};
+  static constexpr std::string_view kNames[] = {"self", "other", "exponent", "min",
+                                                "max",  "end",   "weight",   "start"};
   return std::find(std::begin(kNames), std::end(kNames), argument) != std::end(kNames);
 }
 
@@ -73,9 +73,7 @@ Returned like(const TorchCall& c) {
   return tensor_of(c.dtype(dtype), c.self().dims);
 }
 
-Returned to_other(const TorchCall& c) {
-  return tensor_of(c.tensor("other").dtype, c.self().dims);
-}
+Returned to_other(const TorchCall& c) { return tensor_of(c.tensor("other").dtype, c.self().dims); }
 
 Returned complex(const TorchCall& c) {
   const Type &real = c.tensor("real"), &imag = c.tensor("imag");
@@ -89,8 +87,10 @@ Returned native_dropout(const TorchCall& c) {
 }
 
 constexpr TypeRule kRules[] = {
-    {"pointwise", pointwise}, {"like", like},
-    {"to_other", to_other},   {"complex", complex},
+    {"pointwise", pointwise},
+    {"like", like},
+    {"to_other", to_other},
+    {"complex", complex},
     {"native_dropout", native_dropout},
 };
 

@@ -19,8 +19,8 @@ Returned sized(const TorchCall& c) {
 }
 
 int32_t dtype_of(const Operand& number) {
-  return number.kind == Kind::kBool ? D::BOOL
-         : number.kind == Kind::kInt ? D::INT64
+  return number.kind == Kind::kBool    ? D::BOOL
+         : number.kind == Kind::kInt   ? D::INT64
          : number.kind == Kind::kFloat ? int32_t{D::FLOAT}
                                        : 0;
 }

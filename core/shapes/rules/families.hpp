@@ -23,8 +23,8 @@ extern const TypeRules kResampleRules;
 extern const TypeRules kWindowRules;
 
 inline std::array<TypeRules, 13> type_rule_families() {
-  return {kElementwiseRules, kFactoryRules, kFourierRules,   kIndexRules,     kJoinRules,
-          kLayoutRules,      kLeafRules,    kMatmulRules,    kNormRules,      kRecurrentRules,
+  return {kElementwiseRules, kFactoryRules,  kFourierRules, kIndexRules, kJoinRules,
+          kLayoutRules,      kLeafRules,     kMatmulRules,  kNormRules,  kRecurrentRules,
           kReductionRules,   kResampleRules, kWindowRules};
 }
 

@@ -21,8 +21,9 @@ Returned shape_of_index(const TorchCall& c) { return of_self(c, c.tensor("index"
 
 Returned take_along_dim(const TorchCall& c) {
   const auto &x = c.self().dims, &index = c.tensor("indices").dims;
-  if (!c.given("dim")) return of_self(c, index ? std::optional(Dims{c.sizes.product(*index)})
-                                               : std::optional(Dims(1)));
+  if (!c.given("dim"))
+    return of_self(c,
+                   index ? std::optional(Dims{c.sizes.product(*index)}) : std::optional(Dims(1)));
   if (!x || !index || x->size() != index->size()) return of_self(c, {});
   const auto axis = axis_of(c.literal("dim"), x->size());
   Dims dims = Sizes::broadcast(*x, *index);
@@ -135,8 +136,7 @@ Returned unique(const TorchCall& c) {
     if (!wanted) return std::optional<Dims>();
     return *wanted ? std::move(dims) : std::optional(Dims{Sym(0)});
   };
-  return Types{of_self(c, Dims(1)).types[0],
-               tensor_of(D::INT64, asked(inverse, c.self().dims)),
+  return Types{of_self(c, Dims(1)).types[0], tensor_of(D::INT64, asked(inverse, c.self().dims)),
                tensor_of(D::INT64, asked(counts, Dims(1)))};
 }
 

@@ -90,7 +90,8 @@ struct Whole {
 Whole whole_of(const TorchCall& c) {
   const Type& x = c.self();
   if (x.rank() > 0)
-    if (const auto axis = axis_of(c.literal("dim"), x.dims->size())) return {x.dtype, x.dims, *axis};
+    if (const auto axis = axis_of(c.literal("dim"), x.dims->size()))
+      return {x.dtype, x.dims, *axis};
   return {x.dtype, {}};
 }
 
@@ -140,7 +141,9 @@ Returned split(const TorchCall& c) {
   return parts(x, steps(extent->literal(), *each));
 }
 
-Returned split_with_sizes(const TorchCall& c) { return parts(whole_of(c), c.integers("split_sizes")); }
+Returned split_with_sizes(const TorchCall& c) {
+  return parts(whole_of(c), c.integers("split_sizes"));
+}
 
 Returned unbind(const TorchCall& c) {
   const Whole x = whole_of(c);
@@ -152,8 +155,8 @@ Returned unbind(const TorchCall& c) {
 }
 
 constexpr TypeRule kRules[] = {
-    {"cat", cat},     {"stack", stack}, {"broadcast_tensors", broadcast_tensors},
-    {"chunk", chunk}, {"split", split}, {"split_with_sizes", split_with_sizes},
+    {"cat", cat},       {"stack", stack}, {"broadcast_tensors", broadcast_tensors},
+    {"chunk", chunk},   {"split", split}, {"split_with_sizes", split_with_sizes},
     {"unbind", unbind},
 };
 

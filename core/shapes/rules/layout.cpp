@@ -16,8 +16,8 @@ Returned of_self(const TorchCall& c, std::optional<Dims> dims) {
 // Sizes as a call states them, one of which may be -1: `all` elements over the rest. A size that
 // only the running module knows may itself be -1, unless another one is.
 Dims stated(const Sizes& sizes, Dims shape, const MaybeSym& all) {
-  const auto open = std::find_if(shape.begin(), shape.end(),
-                                 [](const MaybeSym& s) { return s && s->is(-1); });
+  const auto open =
+      std::find_if(shape.begin(), shape.end(), [](const MaybeSym& s) { return s && s->is(-1); });
   if (open != shape.end()) {
     *open = Sym(1);
     *open = sizes.floordiv(all, sizes.product(shape));
@@ -97,8 +97,8 @@ Returned expand(const TorchCall& c) {
 Returned repeat(const TorchCall& c) {
   auto times = c.integers(c.schema.arguments[1].name);
   auto dims = c.self().dims;
-  if (!dims || !times) return of_self(c, times && !c.says("tile") ? std::optional(Dims(times->size()))
-                                                                  : std::nullopt);
+  if (!dims || !times)
+    return of_self(c, times && !c.says("tile") ? std::optional(Dims(times->size())) : std::nullopt);
   const size_t rank = c.says("tile") ? std::max(dims->size(), times->size()) : times->size();
   if (dims->size() > rank) return of_self(c, {});
   dims->insert(dims->begin(), rank - dims->size(), Sym(1));
@@ -139,8 +139,8 @@ Returned slice(const TorchCall& c) {
   const auto axis = axis_of(c.literal("dim"), dims->size());
   if (!axis) return of_self(c, Dims(dims->size()));
   MaybeSym& extent = (*dims)[*axis];
-  extent = c.sizes.sliced(extent, bound(c, "start", 0), bound(c, "end", INT64_MAX),
-                          c.integer("step"));
+  extent =
+      c.sizes.sliced(extent, bound(c, "start", 0), bound(c, "end", INT64_MAX), c.integer("step"));
   return of_self(c, std::move(dims));
 }
 
@@ -285,7 +285,8 @@ Returned view_as_real(const TorchCall& c) {
 Returned pad(const TorchCall& c) {
   auto dims = c.self().dims;
   const auto pads = c.integers(c.schema.arguments[1].name);
-  if (!dims || !pads || pads->size() > 2 * dims->size()) return of_self(c, dims ? std::optional(Dims(dims->size())) : std::nullopt);
+  if (!dims || !pads || pads->size() > 2 * dims->size())
+    return of_self(c, dims ? std::optional(Dims(dims->size())) : std::nullopt);
   for (size_t i = 0; i + 1 < pads->size(); i += 2) {
     MaybeSym& extent = (*dims)[dims->size() - 1 - i / 2];
     extent = c.sizes.add(extent, c.sizes.add((*pads)[i], (*pads)[i + 1]));

@@ -39,9 +39,7 @@ Returned strings_split(const TorchCall& c) {
   return Types{tensor_of(D::STRING, std::move(dims)), tensor_of(D::INT64, c.self().dims)};
 }
 
-Returned strings_taken(const TorchCall& c) {
-  return tensor_of(D::STRING, c.tensor("index").dims);
-}
+Returned strings_taken(const TorchCall& c) { return tensor_of(D::STRING, c.tensor("index").dims); }
 
 Returned strings_positions(const TorchCall& c) {
   const TorchCall::Tensors all = c.tensors("xs");
@@ -70,7 +68,8 @@ Returned sequence(const TorchCall& c) {
   const TorchCall::Tensors all = c.tensors("sequence");
   std::optional<Type> element;
   Types each = all.types;
-  if (c.operand("element").kind == Operand::Kind::kValue) each.push_back(*c.operand("element").type);
+  if (c.operand("element").kind == Operand::Kind::kValue)
+    each.push_back(*c.operand("element").type);
   for (const Type& t : each) element = element ? common(*element, t) : t;
   return {{element.value_or(Type{})}, true};
 }

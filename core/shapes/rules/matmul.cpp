@@ -92,7 +92,8 @@ bool read(const Subscripts& s, const Dims& dims, Letters& all) {
   const auto begin = dims.begin() + static_cast<std::ptrdiff_t>(s.before.size());
   const auto end = begin + static_cast<std::ptrdiff_t>(middle);
   all.ellipsis = Sizes::broadcast(all.ellipsis, Dims(begin, end));
-  for (size_t i = 0; i < s.after.size(); i++) take(s.after[i], *(end + static_cast<std::ptrdiff_t>(i)));
+  for (size_t i = 0; i < s.after.size(); i++)
+    take(s.after[i], *(end + static_cast<std::ptrdiff_t>(i)));
   return true;
 }
 
@@ -127,8 +128,9 @@ Returned einsum(const TorchCall& c) {
 }
 
 constexpr TypeRule kRules[] = {
-    {"matmul", matmul},       {"matmul_added", matmul_added}, {"linear", linear},
-    {"attention", attention}, {"cdist", cdist},               {"einsum", einsum},
+    {"matmul", matmul}, {"matmul_added", matmul_added},
+    {"linear", linear}, {"attention", attention},
+    {"cdist", cdist},   {"einsum", einsum},
 };
 
 }  // namespace

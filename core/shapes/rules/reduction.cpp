@@ -29,7 +29,7 @@ int32_t result_dtype(const TorchCall& c) {
 }
 
 struct Axes {
-  bool known = true;         ///< which they are
+  bool known = true;  ///< which they are
   std::vector<bool> reduced;
 };
 

@@ -62,7 +62,7 @@ Dims convolved(const TorchCall& c, const Dims& x, const Window& w, size_t first,
 Returned convolution(const TorchCall& c) {
   const int32_t dtype = c.self().dtype;
   const auto &x = c.self().dims, &weight = c.tensor("weight").dims;
-  const std::optional<bool> transposed = c.says("transposed") ? true
+  const std::optional<bool> transposed = c.says("transposed")          ? true
                                          : c.schema.find("transposed") ? c.flag("transposed")
                                                                        : std::optional(false);
   if (!x) return tensor_of(dtype, {});
@@ -132,11 +132,8 @@ Returned col2im(const TorchCall& c) {
 }
 
 constexpr TypeRule kRules[] = {
-    {"convolution", convolution},
-    {"pool", pool},
-    {"pool_with_indices", pool_with_indices},
-    {"adaptive_pool", adaptive_pool},
-    {"col2im", col2im},
+    {"convolution", convolution},     {"pool", pool},     {"pool_with_indices", pool_with_indices},
+    {"adaptive_pool", adaptive_pool}, {"col2im", col2im},
 };
 
 }  // namespace

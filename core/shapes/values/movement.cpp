@@ -206,8 +206,9 @@ MaybeSym fill_of(const Rule& r) {
   if (t.data_type() == onnx::TensorProto::FLOAT && t.float_data_size() == 1)
     return real_literal(r.syms(), static_cast<double>(t.float_data(0)));
   if (t.data_type() == onnx::TensorProto::FLOAT && t.raw_data().size() == sizeof(float))
-    return constant_reals(r.syms(), t.data_type(),
-                          {reinterpret_cast<const uint8_t*>(t.raw_data().data()), sizeof(float)})[0];
+    return constant_reals(
+        r.syms(), t.data_type(),
+        {reinterpret_cast<const uint8_t*>(t.raw_data().data()), sizeof(float)})[0];
   const auto one = constant_ints(t);
   return one && one->size() == 1 ? (*one)[0] : MaybeSym();
 }
@@ -245,18 +246,12 @@ Result tile(const Rule& r) {
 }
 
 constexpr NamedRule kRules[] = {
-    {"Concat", concat},
-    {"ConstantOfShape", constant_of_shape},
-    {"Expand", expand},
-    {"Flatten", same},
-    {"Gather", gather},
-    {"Reshape", same},
-    {"Shape", shape},
-    {"Size", size},
-    {"Slice", slice},
-    {"Squeeze", same},
-    {"Tile", tile},
-    {"Transpose", transpose},
+    {"Concat", concat},  {"ConstantOfShape", constant_of_shape},
+    {"Expand", expand},  {"Flatten", same},
+    {"Gather", gather},  {"Reshape", same},
+    {"Shape", shape},    {"Size", size},
+    {"Slice", slice},    {"Squeeze", same},
+    {"Tile", tile},      {"Transpose", transpose},
     {"Unsqueeze", same},
 };
 

@@ -92,9 +92,8 @@ template <class F>
 Result each(const Rule& r, F f) {
   const auto x = r.elements(0);
   if (!x) return {};
-  return elementwise({*x}, [&](const std::vector<MaybeSym>& e) {
-    return e[0] ? f(*e[0]) : MaybeSym();
-  });
+  return elementwise({*x},
+                     [&](const std::vector<MaybeSym>& e) { return e[0] ? f(*e[0]) : MaybeSym(); });
 }
 
 Result negate(const Rule& r) {
@@ -206,8 +205,7 @@ Result reduced(const Rule& r, F f) {
   if (!count_of(kept)) return {};
   Tracked out{result, {}};
   for (const size_t first : places(kept, kept_strides))
-    out.elements.push_back(
-        f(taken(*x, places(gone, gone_strides, static_cast<int64_t>(first)))));
+    out.elements.push_back(f(taken(*x, places(gone, gone_strides, static_cast<int64_t>(first)))));
   return out;
 }
 

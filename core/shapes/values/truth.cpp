@@ -49,8 +49,7 @@ Result logical_or(const Rule& r) {
   return pairwise(r, [&](const Sym& a, const Sym& b) { return r.syms().either(a, b); });
 }
 Result logical_xor(const Rule& r) {
-  return pairwise(r,
-                  [&](const Sym& a, const Sym& b) { return opposite(r, r.syms().equal(a, b)); });
+  return pairwise(r, [&](const Sym& a, const Sym& b) { return opposite(r, r.syms().equal(a, b)); });
 }
 Result logical_not(const Rule& r) {
   const auto x = r.elements(0);
@@ -62,7 +61,7 @@ Result where(const Rule& r) {
   const auto inputs = r.all();
   if (!inputs || inputs->size() != 3) return {};
   return elementwise(*inputs, [&](const std::vector<MaybeSym>& x) -> MaybeSym {
-    const auto &[truth, a, b] = std::tie(x[0], x[1], x[2]);
+    const auto& [truth, a, b] = std::tie(x[0], x[1], x[2]);
     if (truth && truth->is_literal()) return truth->literal() ? a : b;
     if (!a || !b) return {};
     if (*a == *b) return a;
@@ -72,16 +71,11 @@ Result where(const Rule& r) {
 }
 
 constexpr NamedRule kRules[] = {
-    {"And", logical_and},
-    {"Equal", equal},
-    {"Greater", greater},
-    {"GreaterOrEqual", greater_or_equal},
-    {"Less", less},
-    {"LessOrEqual", less_or_equal},
-    {"Not", logical_not},
-    {"Or", logical_or},
-    {"Where", where},
-    {"Xor", logical_xor},
+    {"And", logical_and}, {"Equal", equal},
+    {"Greater", greater}, {"GreaterOrEqual", greater_or_equal},
+    {"Less", less},       {"LessOrEqual", less_or_equal},
+    {"Not", logical_not}, {"Or", logical_or},
+    {"Where", where},     {"Xor", logical_xor},
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ class ControlFlow(nn.Module):
     def __call__(self, *values: Any) -> Any:
         for v in values:
             if isinstance(v, fx.Proxy):  # fx.symbolic_trace: one call, as of a module of torch.nn
-                tracer = v.tracer
+                tracer: Any = v.tracer
                 return tracer.create_proxy("call_module", tracer.path_of_module(self), values, {})
         return super().__call__(*values)
 

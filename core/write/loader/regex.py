@@ -208,7 +208,8 @@ class _Parser:
         return _ESCAPES.get(found[0], code) if not digits and not octal else code
 
     def bracket(self, flags: frozenset[str]) -> _Node:
-        begin, ranges = self.at - 1, []
+        begin = self.at - 1
+        ranges: Ranges = ()
         negated = self.accept("^")
         first = True
         while first or not self.peek("]"):
