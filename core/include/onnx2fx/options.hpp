@@ -41,6 +41,9 @@ enum class Mode : uint8_t {
 };
 /// What the command, Python and graph.json call them, by mode.
 inline constexpr std::string_view kModeWords[] = {"reference", "copy", "meta", "random"};
+/// The scheme of the source that serves what no rule of the manifest selects, as a last rule;
+/// empty: the model itself does.
+inline constexpr std::string_view kModeSources[] = {"", "", "meta", "random"};
 
 }  // namespace weights
 
@@ -57,8 +60,10 @@ struct Options {
   /// Times the usual budget of expanded bodies and of nodes, which is in proportion to the model's
   /// size and ends a conversion that would not end in reasonable time.
   uint32_t budget = 1;
-  bool allow_unresolved = false;               ///< accept torch ops that no descriptor declares
-  std::vector<std::string> trainable, frozen;  ///< globs on tensor names; they overrule every role
+  bool debug = false;             ///< faults of plugins say where in their source they were raised
+  bool allow_unresolved = false;  ///< accept torch ops that no descriptor declares
+  std::vector<std::string> trainable,
+      frozen;  ///< globs (glob.hpp) of tensor names; they overrule every role
 };
 
 // ---- the options outside C++: the command line and Python's convert_onnx_to_fx know these rows
@@ -115,6 +120,8 @@ void for_each_option(Options& o, Visit&& visit) {
   visit(o.budget, Spelling{"budget", "--budget", "N",
                            "Times the usual budget of nodes and expanded bodies that a model of "
                            "its size has"});
+  visit(o.debug, Spelling{"debug", "--debug", "",
+                          "Print the FX program; a plugin's fault says where it was raised"});
   visit(o.allow_unresolved,
         Spelling{"", "--allow-unresolved", "", "Accept torch ops that no descriptor declares"});
 }
