@@ -86,10 +86,13 @@ def test_crash_at_the_end_does_not_take_back_a_success(tmp_path, kind):
 
 
 def test_output_that_cannot_be_written_is_told(tmp_path):
-    for arguments, why in (["--version"], "it could not be written"), (["ops", "--json"], "No space left on device"):
+    for arguments, message in (
+        (["--version"], "standard output: it could not be written"),
+        (["ops", "--json"], "cannot write to file: No space left on device"),
+    ):
         with open("/dev/full", "w") as full:
             done = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
-        assert (done.returncode, done.stderr) == (1, f"error: standard output: {why}\n")
+        assert (done.returncode, done.stderr) == (1, f"error: {message}\n")
 
 
 def test_check_does_not_wait_for_pipes(tmp_path):
