@@ -2,6 +2,7 @@
 #ifndef ONNX2FX_CORE_BORDER_LOWERING_HPP_
 #define ONNX2FX_CORE_BORDER_LOWERING_HPP_
 
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -30,8 +31,9 @@ class Graphs {
 
 class Lowering final : public Call {
  public:
-  Lowering(const plugin::Plugin& plugin, const NodeView& node, Builder& builder, Tensors& tensors,
-           Graphs& graphs);
+  /// place: of the node, for messages.
+  Lowering(const plugin::Plugin& plugin, const NodeView& node, const std::string& place,
+           Builder& builder, Tensors& tensors, Graphs& graphs);
 
   const NodeView& node;
   Builder& builder;
@@ -42,7 +44,8 @@ class Lowering final : public Call {
   std::vector<bool> input_read;
   std::unordered_set<std::string> attribute_read;
   std::vector<ValueId> outputs;
-  std::vector<ValueId> untyped;  ///< values that it was told no dtype or no rank of
+  std::optional<uint32_t> read_last;  ///< the tensor whose bytes it was given last
+  std::vector<ValueId> untyped;       ///< values that it was told no dtype or no rank of
   std::vector<const onnx::AttributeProto*> attributes;  ///< ids: index + 1
   std::vector<const onnx::GraphProto*> graph_ids;       ///< ids: index + 1
 };

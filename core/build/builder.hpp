@@ -78,6 +78,8 @@ struct TensorEntry {
   const onnx::SparseTensorProto* sparse = nullptr;  ///< of the model; `bytes` once they are needed
   std::shared_ptr<const std::string> bytes;         ///< else made by a lowering; ONNX packing
   int32_t role = O2FX_ROLE_DEFAULT;                 ///< strongest claim so far
+  std::string identity;  ///< of one made by a lowering: equal ones of one identity are one
+  std::string part_of;   ///< of a parameter made by a lowering: the tensor that it is cut out of
   bool in_node = false;                             ///< of the model, in an attribute of a node
   std::string mutated_by;                           ///< node that claimed MUTATED
   int uses = 0;                                     ///< in the model, by name

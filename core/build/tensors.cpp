@@ -53,16 +53,15 @@ ValueId Tensors::of_model(const onnx::SparseTensorProto& tensor, const std::stri
   return of_model_[&tensor] = builder_.add_tensor(std::move(t));
 }
 
-static std::string content_of(const TensorEntry& t, const std::string& owner) {
-  std::string key = t.name + "|" + std::to_string(t.dtype) + "|" + std::to_string(t.role);
+static std::string content_of(const TensorEntry& t) {
+  std::string key = t.identity + "|" + std::to_string(t.dtype) + "|" + std::to_string(t.role);
   for (const int64_t d : t.dims) key += "|" + std::to_string(d);
-  key += "|" + *t.bytes;
-  return t.role == O2FX_ROLE_MUTATED ? key + "|" + owner : key;
+  return key + "|" + *t.bytes;
 }
 
-ValueId Tensors::constant(TensorEntry t, const std::string& owner) {
+ValueId Tensors::constant(TensorEntry t) {
   constexpr uint64_t kMaxTracked = 64;
-  std::string key = content_of(t, owner);
+  std::string key = content_of(t);
   if (const auto it = constants_.find(key); it != constants_.end() && builder_.alive(it->second))
     return it->second;
   std::optional<std::vector<MaybeSym>> ints;  // small integers take part in shape tracking

@@ -28,9 +28,8 @@ class Tensors {
   /// attribute's.
   ValueId of_model(const onnx::TensorProto& tensor, const std::string& name, bool in_node = false);
   ValueId of_model(const onnx::SparseTensorProto& tensor, const std::string& name);
-  /// A tensor with bytes of its own. Equal ones are one, save a state (O2FX_ROLE_MUTATED), which
-  /// belongs to `owner`.
-  ValueId constant(TensorEntry entry, const std::string& owner);
+  /// A tensor with bytes of its own. Equal ones of one identity are one.
+  ValueId constant(TensorEntry entry);
 
   /// In ONNX packing; throws ConversionError when they lie in a file that does not exist.
   std::span<const uint8_t> bytes(TensorEntry& entry);

@@ -2,8 +2,11 @@
 
 #include "core/build/names.hpp"
 #include "core/convert/converter.hpp"
+#include "core/convert/fake_quantize.hpp"
+#include "core/convert/numbers.hpp"
 #include "core/convert/roles.hpp"
 #include "core/convert/ties.hpp"
+#include "core/convert/zeros.hpp"
 #include "core/fx/passes.hpp"
 
 namespace onnx2fx::conversion {
@@ -69,6 +72,12 @@ TensorEntry& entry_of(Builder& builder, const fx::Tensor& t) {
   return builder.tensors()[std::get<fx::FileRange>(t.data.where).offset];
 }
 
+std::vector<TensorEntry*> entries_of(Builder& builder, const fx::Module& module) {
+  std::vector<TensorEntry*> entries;
+  for (const fx::Tensor& t : module.tensors) entries.push_back(&entry_of(builder, t));
+  return entries;
+}
+
 bool is_weight(const TensorEntry& e, fx::Role role) {
   return role == fx::Role::kParameter || e.role == O2FX_ROLE_MUTATED;
 }
@@ -82,12 +91,18 @@ bool stays_real(Tensors& tensors, const TensorEntry& e, fx::Role role) {
   return (small || role == fx::Role::kConstant) && !tensors.absent(e);
 }
 
+weights::Store::Rest rest_of(Tensors& tensors, const TensorEntry& e, fx::Role role,
+                             weights::Mode mode) {
+  using Rest = weights::Store::Rest;
+  if (mode == weights::Mode::kMeta)
+    return stays_real(tensors, e, role) ? Rest::kCopied : Rest::kByLastRule;
+  return mode == weights::Mode::kRandom && !is_weight(e, role) ? Rest::kOwn : Rest::kByLastRule;
+}
+
 fx::TensorData data_of(Tensors& tensors, TensorEntry& e, fx::Role role, weights::Mode mode) {
-  const bool stays = mode == weights::Mode::kMeta     ? stays_real(tensors, e, role)
-                     : mode == weights::Mode::kRandom ? !is_weight(e, role)
-                                                      : true;
-  if (e.proto) return tensors.store().data(*e.proto, e.name, stays);
-  if (!stays && mode == weights::Mode::kMeta) return {};
+  const weights::Store::Rest rest = rest_of(tensors, e, role, mode);
+  if (e.proto) return tensors.store().data(*e.proto, e.name, rest);
+  if (rest == weights::Store::Rest::kByLastRule && mode == weights::Mode::kMeta) return {};
   return {std::make_shared<const std::string>(
       weights::unpack(e.dtype, tensors.bytes(e), static_cast<uint64_t>(e.count())))};
 }
@@ -103,11 +118,20 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   m.programs = builder.finish(outputs, true);
   m.tensors = pending_tensors(builder);
   fx::drop_dead_nodes(m);
-  std::vector<TensorEntry*> entries;
-  for (const fx::Tensor& t : m.tensors) entries.push_back(&entry_of(builder, t));
+  fake_quantize(m, entries_of(builder, m), tensors);
+  fx::drop_dead_nodes(m);
+  const std::vector<TensorEntry*> entries = entries_of(builder, m);
   assign_roles(m, entries, model, options);
   tie_transposed(m, entries, model.graph(), tensors);
+  drop_zero_biases(m, entries, tensors);
   return m;
+}
+
+void simplify(fx::Module& module, Builder& builder, Tensors& tensors) {
+  const std::vector<TensorEntry*> entries = entries_of(builder, module);
+  drop_zero_states(module, entries, tensors);
+  write_numbers(module, entries, tensors);
+  fx::drop_dead_nodes(module);
 }
 
 void find_bytes(fx::Module& module, Builder& builder, Tensors& tensors, weights::Mode mode) {

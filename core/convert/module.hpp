@@ -18,6 +18,10 @@ namespace onnx2fx::conversion {
 fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
                        Builder& builder, Tensors& tensors, const Options& options);
 
+/// Of the nn dialect, after the passes (a constant may turn out to be a bias): constants that a
+/// person would not write as tensors.
+void simplify(fx::Module& module, Builder& builder, Tensors& tensors);
+
 /// Has the bytes of the tensors that are left looked for.
 void find_bytes(fx::Module& module, Builder& builder, Tensors& tensors, weights::Mode mode);
 

@@ -1,6 +1,6 @@
 #include "core/convert/roles.hpp"
 
-#include <fnmatch.h>
+#include <onnx/onnx_pb.h>
 
 #include <algorithm>
 #include <cctype>
@@ -9,6 +9,7 @@
 
 #include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
+#include "core/include/onnx2fx/glob.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -25,9 +26,9 @@ bool is_trainable_dtype(int32_t d) {
          d == onnx::TensorProto::DOUBLE || d == onnx::TensorProto::BFLOAT16;
 }
 
-bool matches(const std::vector<std::string>& globs, const std::string& name) {
+bool matches(const std::vector<std::string>& globs, const TensorEntry& e) {
   return std::any_of(globs.begin(), globs.end(), [&](const std::string& g) {
-    return fnmatch(g.c_str(), name.c_str(), 0) == 0;
+    return glob_matches(g, e.name) || (!e.part_of.empty() && glob_matches(g, e.part_of));
   });
 }
 
@@ -110,12 +111,14 @@ class Judge {
   }
 
   /// Tensors that the exporter's optimiser made of parameters: read by a node whose FX text
-  /// mentions parameters that are gone. Of more tensors than parameters, the largest.
+  /// mentions parameters that are gone. Of more tensors than parameters, those that the plugin
+  /// claims, then the largest.
   void find_computed() {
     std::map<std::string, std::vector<uint32_t>> groups;
     for (uint32_t i = 0; i < entries_.size(); i++) {
       const TensorEntry& e = *entries_[i];
-      if (!e.proto || !is_trainable_dtype(e.dtype) || (!e.in_node && signature_.find(e.name)))
+      if ((!e.proto && e.part_of.empty()) || !is_trainable_dtype(e.dtype) ||
+          (!e.in_node && signature_.find(e.name)))
         continue;
       for (const fx::Node* reader : evidence_.readers(i))
         if (const std::string* text = fx_text(*reader)) {
@@ -126,7 +129,10 @@ class Judge {
     for (auto& [text, group] : groups) {
       const auto gone = signature_.computed(text);
       std::stable_sort(group.begin(), group.end(), [&](uint32_t a, uint32_t b) {
-        return entries_[a]->count() > entries_[b]->count();
+        const auto rank = [&](uint32_t i) {
+          return std::pair(entries_[i]->role == O2FX_ROLE_PARAMETER, entries_[i]->count());
+        };
+        return rank(a) > rank(b);
       });
       std::string names;
       for (const Signature::Entry* g : gone) names += (names.empty() ? "" : ", ") + g->target;
@@ -167,9 +173,9 @@ void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
     fx::Tensor& t = module.tensors[i];
     const TensorEntry& e = *entries[i];
     Verdict verdict = judge.judge(i);
-    if (matches(options.trainable, e.name) && is_trainable_dtype(e.dtype))
+    if (matches(options.trainable, e) && is_trainable_dtype(e.dtype))
       verdict = {Role::kParameter, "option: trainable"};
-    else if (verdict.role == Role::kParameter && matches(options.frozen, e.name))
+    else if (verdict.role == Role::kParameter && matches(options.frozen, e))
       verdict.because = "option: frozen";
     t.role = verdict.role;
     t.role_because = verdict.because;

@@ -29,6 +29,7 @@ std::vector<std::string> pass_names() {
 
 void run_passes(Module& module, const Options& options) {
   module.dialect = options.dialect;
+  module.weights_layout = options.weights_layout;
   for (const Pass& pass : kPasses) {
     if (pass.wanted(options)) pass.run(module);
   }

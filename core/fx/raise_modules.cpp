@@ -148,13 +148,23 @@ Result raise_convolution(const ModuleRaiser& r, const Call& c) {
 
 // ---- normalizations ----
 
+/// Both running statistics, updated in train() and used in eval(); or neither, and the batch's own
+/// always.
+bool adopt_statistics(const ModuleRaiser& r, const Call& c, Raised& m, int64_t features) {
+  if (c["running_mean"].is_none() && c["running_var"].is_none())
+    return c["training"] == Argument(true);
+  return c.is_training("training") &&
+         adopt(r, m, "running_mean", c["running_mean"], {features}, Role::kBuffer) &&
+         adopt(r, m, "running_var", c["running_var"], {features}, Role::kBuffer);
+}
+
 Result raise_batch_norm(const ModuleRaiser& r, const Call& c) {
   auto shape = r.shape(c["input"]);
   auto momentum = c.number("momentum"), eps = c.number("eps");
-  if (!c.is_training("training") || !shape || shape->size() < 2 || shape->size() > 5 || !momentum ||
-      !eps)
-    return {};
-  int64_t features = length(r, c["running_mean"], Role::kBuffer);
+  if (!shape || shape->size() < 2 || shape->size() > 5 || !momentum || !eps) return {};
+  const bool tracks = !c["running_mean"].is_none();
+  int64_t features = tracks ? length(r, c["running_mean"], Role::kBuffer)
+                            : length(r, c["weight"], Role::kParameter);
   if (features == 0) return {};
   Raised m{numbered(NnClass::kBatchNorm1d, std::max<size_t>(shape->size() - 2, 1)),
            {},
@@ -162,12 +172,10 @@ Result raise_batch_norm(const ModuleRaiser& r, const Call& c) {
            {c["input"]},
            c.node};
   std::optional<bool> affine = adopt_affine(r, c, m, {features});
-  if (!affine || !adopt(r, m, "running_mean", c["running_mean"], {features}, Role::kBuffer) ||
-      !adopt(r, m, "running_var", c["running_var"], {features}, Role::kBuffer)) {
-    return {};
-  }
+  if (!affine || !adopt_statistics(r, c, m, features)) return {};
   m.arguments = {
       {"num_features", features}, {"eps", *eps}, {"momentum", *momentum}, {"affine", *affine}};
+  if (!tracks) m.arguments.push_back({"track_running_stats", false});
   return m;
 }
 

@@ -1,5 +1,7 @@
 // Normalization: BatchNormalization, LayerNormalization, GroupNormalization, InstanceNormalization,
 // RMSNormalization, LRN, LpNormalization, MeanVarianceNormalization.
+#include <cmath>
+
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/padding.hpp"
 #include "plugins/lowering/windows.hpp"
@@ -18,9 +20,9 @@ void claim(Node& n, Value scale, Value bias = {}) {
 
 struct Batch {
   Value x, scale, bias, mean, variance;
-  double momentum, epsilon;
-  bool cast = false;  // to one dtype, so that y has to go back
-  Ints shape = {};    // of x, where x is flattened to (N, C) and y has to get it back
+  double share, epsilon;  // share: how much of a running statistic is the newest batch's
+  bool cast = false;      // to one dtype, so that y has to go back
+  Ints shape = {};        // of x, where x is flattened to (N, C) and y has to get it back
 };
 
 // Statistics for each element of a sample (spatial = 0) are statistics of channels of a flat
@@ -43,13 +45,23 @@ void agree_on_dtype(Node& n, Batch& b) {
     *v = n.cast(*v, wide ? kDouble : kFloat);
 }
 
+// 1 - momentum. ONNX has it in single precision: of the numbers that it may stand for, the one with
+// the fewest decimals, or a training that goes on as in the original module drifts away from it.
+double complement(double momentum) {
+  for (double unit = 10; unit < 1e9; unit *= 10) {
+    const double c = std::round((1 - momentum) * unit) / unit;
+    if (static_cast<float>(1 - c) == static_cast<float>(momentum)) return c;
+  }
+  return 1 - momentum;
+}
+
 Batch read_batch(Node& n) {
   Batch b{n.input(0),
           n.input(1),
           n.input(2),
           n.input(3),
           n.input(4),
-          n.real("momentum", 0.9),
+          complement(n.real("momentum", 0.9)),
           n.real("epsilon", 1e-5)};
   if (n.opset() < 6) n.ignore("consumed_inputs");
   const bool spatial = n.opset() >= 9 || n.flag("spatial", true);
@@ -64,14 +76,25 @@ void batch_output(Node& n, const Batch& b, Value y) {
   n.output(b.shape.empty() ? y : n.call("aten::reshape", {y, b.shape}));
 }
 
-// A statistic of the batch joins the running one: ONNX's momentum weighs the old value.
-Value running(Node& n, const Batch& b, Value old, Value now) {
-  return n.call("aten::add.Tensor", {n.call("aten::mul.Scalar", {old, b.momentum}),
-                                     n.call("aten::mul.Scalar", {now, 1 - b.momentum})});
+// Factors of a running statistic and of the batch's in their sum.
+struct Weights {
+  Arg old, now;
+};
+Weights weights(Node& n, double share, bool only_in_training) {
+  if (!only_in_training) return {1 - share, share};
+  const Value now = n.call("operator::mul", {Training{}, share});
+  return {n.call("operator::sub", {1.0, now}), now};
 }
 
-// Batch statistics whatever the module's mode, and the running ones as outputs.
-void batch_norm_always_training(Node& n, const Batch& b) {
+Value sum(Node& n, Value old, Value now, const Weights& w) {
+  return n.call("aten::add.Tensor", {n.call("aten::mul.Scalar", {old, w.old}),
+                                     n.call("aten::mul.Scalar", {now, w.now})});
+}
+
+// The outputs after y: running statistics, and those of the batch. Where there is a state, they are
+// that in eval(). ATen updates it in place, with another variance than ONNX (of a sample, not of
+// the population), so that they are computed first.
+void statistics_outputs(Node& n, const Batch& b, bool has_state) {
   std::vector<int64_t> axes;
   const int64_t rank = b.shape.empty() ? n.rank(n.input(0), 2) : 2;
   for (int64_t i = 0; i < rank; i++)
@@ -80,22 +103,19 @@ void batch_norm_always_training(Node& n, const Batch& b) {
   const Value x =
       b.cast || n.dtype(n.input(0)) == dtype ? b.x : n.call("aten::to.dtype", {b.x, Dtype{dtype}});
   const Values now = n.calls(2, "aten::var_mean.correction", {x, axes}, {{"correction", 0}});
-  batch_output(n, b,
-               n.call("aten::batch_norm",
-                      {b.x, b.scale, b.bias, nullptr, nullptr, true, 0.0, b.epsilon, true}));
-  const Values statistics{running(n, b, b.mean, now[1]), running(n, b, b.variance, now[0]), now[1],
-                          now[0]};
-  for (size_t i = 0; i < statistics.size(); i++) {
-    if (!n.wanted(i + 1)) continue;
-    Value v = statistics[i];
+  const Weights running = weights(n, b.share, has_state), saved = weights(n, 1, has_state);
+  for (size_t i = 1; i < 5; i++) {
+    if (!n.wanted(i)) continue;
+    Value v = now[i % 2];
+    if (i < 3 || has_state) v = sum(n, i % 2 ? b.mean : b.variance, v, i < 3 ? running : saved);
     if (!b.shape.empty() && b.shape.size() > 1)
       v = n.call("aten::reshape", {v, Ints(b.shape.begin() + 1, b.shape.end())});
-    n.output(b.cast ? n.call("aten::to.dtype", {v, Dtype{dtype}}) : v, i + 1);
+    n.output(b.cast ? n.call("aten::to.dtype", {v, Dtype{dtype}}) : v, i);
   }
 }
 
 // Up to opset 13 the outputs that are asked for tell the mode.
-bool always_training(Node& n) {
+bool exported_in_training(Node& n) {
   if (n.opset() >= 14) return n.flag("training_mode", false);
   const bool test = n.opset() < 7 && n.flag("is_test", false);
   bool statistics = false;
@@ -105,17 +125,29 @@ bool always_training(Node& n) {
   return statistics;
 }
 
+// Running statistics that the model holds are a state, which train() updates and eval() uses,
+// whatever the mode of the export. Where they are computed there is none: batch statistics always.
 void batch_norm(Node& n) {
-  const bool always = always_training(n);
-  if (!always) {
+  const bool training = exported_in_training(n);
+  const bool has_state = n.info(n.input(3)).raw.is_const && n.info(n.input(4)).raw.is_const;
+  if (!training || has_state) {
     n.role(n.input(3), O2FX_ROLE_MUTATED);
     n.role(n.input(4), O2FX_ROLE_MUTATED);
   }
   const Batch b = read_batch(n);
-  if (always) return batch_norm_always_training(n, b);
+  if (training) statistics_outputs(n, b, has_state);
+  if (training)
+    n.annotate("training_mode",
+               has_state
+                   ? "1: follows train() and eval(); the state's running variance is torch's, "
+                     "of a sample (n - 1), ONNX's that of the population"
+                   : "1: its running statistics are computed: those of the batch in eval() too");
+  const bool always = training && !has_state;
+  const Value mean = always ? Value{} : b.mean, variance = always ? Value{} : b.variance;
   batch_output(n, b,
-               n.call("aten::batch_norm", {b.x, b.scale, b.bias, b.mean, b.variance, Training{},
-                                           1 - b.momentum, b.epsilon, true}));
+               n.call("aten::batch_norm",
+                      {b.x, b.scale, b.bias, mean, variance, always ? Arg(true) : Arg(Training{}),
+                       always ? 0.0 : b.share, b.epsilon, true}));
 }
 
 // ---- over the last axes ----

@@ -121,12 +121,8 @@ struct Part {
   const char* name;  // in torch
 };
 
-std::string parameter_name(Node& n, const Part& part) {
-  o2fx_node_info info{};
-  info.struct_size = sizeof info;
-  n.api()->node_info(n.ctx(), &info);
-  const std::string node(info.name.len ? view(info.name) : n.op_type());
-  return node + "." + part.name + (part.direction == 1 ? "_l0_reverse" : "_l0");
+std::string parameter_name(const Part& part) {
+  return std::string(part.name) + (part.direction == 1 ? "_l0_reverse" : "_l0");
 }
 
 std::optional<o2fx_bytes> bytes_of(Node& n, Value v) {
@@ -149,7 +145,7 @@ Value copied(Node& n, const Layer& l, const Part& part, const o2fx_bytes& b) {
   for (const size_t g : order) data.insert(data.end(), from + g * gate, from + (g + 1) * gate);
   std::vector<int64_t> dims(b.dims + 1, b.dims + b.rank);
   dims[0] /= static_cast<int64_t>(part.halves);
-  return n.constant(parameter_name(n, part), b.dtype, data, dims, O2FX_ROLE_PARAMETER);
+  return n.constant(parameter_name(part), b.dtype, data, dims, O2FX_ROLE_PARAMETER);
 }
 
 Value sliced(Node& n, const Layer& l, const Part& part) {

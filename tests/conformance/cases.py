@@ -116,6 +116,15 @@ def with_initializers(
     return changed, [v for p, v in zip(ports, inputs) if p.name not in turned]
 
 
+def compares_training(model: onnx.ModelProto) -> bool:
+    """Whether what it expects is what a module computes in train(). (Of Dropout that is random.)"""
+    return any(
+        n.op_type == "BatchNormalization"
+        and any(a.name == "training_mode" and a.i for a in n.attribute)
+        for n in model.graph.node
+    )
+
+
 def has_plain_inputs(model: onnx.ModelProto) -> bool:
     """Whether all inputs are tensors, and those that `with_initializers` turns are of types with a
     whole number of bytes, none of float8: 1,314 of the 1,387 cases that it can turn."""

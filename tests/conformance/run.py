@@ -22,7 +22,7 @@ from typing import Any, Iterable, Mapping, Optional
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch  # noqa: E402
-from cases import Case, has_plain_inputs, load_cases, with_initializers  # noqa: E402
+from cases import Case, compares_training, has_plain_inputs, load_cases, with_initializers  # noqa: E402
 from onnx_to_fx import convert_onnx_to_fx  # noqa: E402
 from skips import Check, Result, faults, read_skips, summary  # noqa: E402
 from typed import wrong_types  # noqa: E402
@@ -44,9 +44,9 @@ def run_case(case: Case, initializers: bool, check: Optional[Check] = None) -> s
             if changed is None:
                 return _NOT_APPLICABLE
             model_now, inputs = changed
-            module = convert_onnx_to_fx(model_now)
+            module = convert_onnx_to_fx(model_now, training=compares_training(model))
         elif module is None:
-            module = convert_onnx_to_fx(model)
+            module = convert_onnx_to_fx(model, training=compares_training(model))
         torch.manual_seed(0)
         with torch.no_grad():
             got = module(*(to_torch(i) for i in inputs))

@@ -6,7 +6,6 @@ import pathlib
 import pytest
 import torch
 from onnx_to_fx import Strings
-
 from skips import Check, Result, faults, read_skips, summary
 from values import difference
 

@@ -21,7 +21,7 @@ import onnx
 from onnx import numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance"))
-from cases import Case, load_cases, runtime_inputs, with_initializers  # noqa: E402
+from cases import Case, compares_training, load_cases, runtime_inputs, with_initializers  # noqa: E402
 from run import print_table, report, write_json  # noqa: E402
 from skips import Check, Result, read_skips  # noqa: E402
 
@@ -152,8 +152,9 @@ def jobs_of(case: Case, folders: list[pathlib.Path], check: Optional[Check]) -> 
     """The case by its own rule, or by the check of its line in skips.txt."""
     rtol, atol = check.tolerance(case.rtol, case.atol) if check else (case.rtol, case.atol)
     values = "shape" if check and check.kind == "shape" else "values"
+    mode = "train" if compares_training(case.model()) else "eval"
     for folder in folders:
-        yield case.name, str(folder), f"{folder}\t{rtol!r}\t{atol!r}\t{values}\n"
+        yield case.name, str(folder), f"{folder}\t{rtol!r}\t{atol!r}\t{values}\t{mode}\n"
 
 
 def is_compared_again(reason: str, check: Optional[Check]) -> bool:

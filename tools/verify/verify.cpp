@@ -62,6 +62,7 @@ std::vector<SetResult> check_model(const VerifyOptions& options, plugin::Registr
                                   : options.library;
   const auto session = runtime::open_library(library)(
       converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
+  session->train(conversion.training);
   std::vector<SetResult> results;
   results.reserve(sets.size());
   for (const DataSet& set : sets)

@@ -1,0 +1,17 @@
+#ifndef ONNX2FX_CORE_CONVERT_NUMBERS_HPP_
+#define ONNX2FX_CORE_CONVERT_NUMBERS_HPP_
+
+#include <vector>
+
+#include "core/build/tensors.hpp"
+#include "core/include/onnx2fx/program.hpp"
+
+namespace onnx2fx::conversion {
+
+/// Constants of one element that arithmetic of the nn dialect reads beside a tensor become numbers
+/// of the graph, as a person writes them. Their get_attr is left dead. `entries`: of the tensors.
+void write_numbers(fx::Module& module, const std::vector<TensorEntry*>& entries, Tensors& tensors);
+
+}  // namespace onnx2fx::conversion
+
+#endif

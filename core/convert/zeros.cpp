@@ -1,0 +1,95 @@
+#include "core/convert/zeros.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace onnx2fx::conversion {
+namespace {
+
+using fx::Argument;
+using fx::Node;
+using fx::NodeRef;
+
+constexpr auto kBiased = std::to_array<std::string_view>(
+    {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+     "convolution", "linear"});
+constexpr auto kRecurrent = std::to_array<std::string_view>({"GRU", "LSTM", "RNN"});
+constexpr auto kMovements =
+    std::to_array<std::string_view>({"broadcast_to", "expand", "permute", "reshape", "slice",
+                                     "squeeze", "to", "transpose", "unsqueeze", "view"});
+constexpr auto kZeros = std::to_array<std::string_view>({"new_zeros", "zeros", "zeros_like"});
+
+template <size_t N>
+bool among(const std::array<std::string_view, N>& all, std::string_view name) {
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+/// Without namespace and overload, in either dialect: "expand" of "aten::expand".
+std::string_view name_of(const Node& n) {
+  std::string_view name = n.target;
+  if (const size_t space = name.rfind("::"); space != std::string_view::npos)
+    name = name.substr(space + 2);
+  return name.substr(0, name.find('.'));
+}
+
+class Zeros {
+ public:
+  Zeros(const fx::Module& module, const fx::Program& program,
+        const std::vector<TensorEntry*>& entries, Tensors& tensors)
+      : module_(module), nodes_(program.nodes), entries_(entries), tensors_(tensors) {}
+
+  /// A tensor, or a list of them, of zeros alone.
+  bool are(const Argument& a) {
+    if (const fx::List* list = a.as<fx::List>())
+      return !list->empty() &&
+             std::all_of(list->begin(), list->end(), [&](const Argument& x) { return are(x); });
+    const NodeRef* r = a.as<NodeRef>();
+    while (r) {
+      const Node& n = nodes_[r->index];
+      if (n.op == fx::Op::kGetAttr) return n.tensor && is_zero(*n.tensor);
+      if (n.op != fx::Op::kCallFunction || n.args.empty()) return false;
+      if (among(kZeros, name_of(n))) return true;
+      r = among(kMovements, name_of(n)) ? n.args[0].as<NodeRef>() : nullptr;
+    }
+    return false;
+  }
+
+ private:
+  bool is_zero(uint32_t tensor) {
+    TensorEntry& e = *entries_[tensor];
+    if (module_.tensors[tensor].role != fx::Role::kConstant || tensors_.absent(e)) return false;
+    const auto bytes = tensors_.bytes(e);
+    return std::all_of(bytes.begin(), bytes.end(), [](uint8_t b) { return b == 0; });
+  }
+
+  const fx::Module& module_;
+  const std::vector<Node>& nodes_;
+  const std::vector<TensorEntry*>& entries_;
+  Tensors& tensors_;
+};
+
+}  // namespace
+
+void drop_zero_biases(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                      Tensors& tensors) {
+  for (fx::Program& program : module.programs) {
+    Zeros zeros(module, program, entries, tensors);
+    for (Node& n : program.nodes)
+      if (n.op == fx::Op::kCallFunction && n.target.starts_with("aten::") &&
+          among(kBiased, name_of(n)) && n.args.size() > 2 && zeros.are(n.args[2]))
+        n.args[2] = Argument();
+  }
+}
+
+void drop_zero_states(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                      Tensors& tensors) {
+  for (fx::Program& program : module.programs) {
+    Zeros zeros(module, program, entries, tensors);
+    for (Node& n : program.nodes)
+      if (n.op == fx::Op::kCallModule && among(kRecurrent, module.modules[*n.module].type) &&
+          n.args.size() == 2 && zeros.are(n.args[1]))
+        n.args.pop_back();
+  }
+}
+
+}  // namespace onnx2fx::conversion
