@@ -40,11 +40,14 @@ def pytest(text):
 
 
 def conformance(text):
-    """A case that skips.txt lists and that fails is skipped; what differs from the list is a failure."""
-    passed, total = map(int, re.search(r"^conformance: (\d+) passed of (\d+)", text, re.M).groups())
-    failed = len(re.findall(r"^FAILED ", text, re.M))
+    """A case that skips.txt lists passes if what its line asks holds; one that is refused, as its line says, is skipped.
+    What differs from the list is a failure."""
+    passed = int(re.search(r"^conformance: (\d+) passed of", text, re.M)[1])
+    shape, tolerance, refused = map(int, re.search(
+        r"^listed: (\d+) hold in shape and dtype, (\d+) at the stated tolerance, (\d+) are refused", text, re.M).groups())
+    failed = len(re.findall(r"^(?:FAILED|UNKNOWN) ", text, re.M))
     unlisted = len(re.findall(r"^PASSED .*although", text, re.M))
-    return passed - unlisted, failed + unlisted, total - passed - failed
+    return passed - unlisted + shape + tolerance, failed + unlisted, refused
 
 
 def conformance_counts(lines):
@@ -160,7 +163,7 @@ def main():
         late = ": stopped, no time was left" if code is None else ""
         summary.append("{}: {} passed, {} failed, {} skipped in {:.0f} s{}".format(
             name, *counts, time.monotonic() - start, late))  # fmt: skip
-        summary += [line for line in text.splitlines() if line.startswith("conformance: ")]
+        summary += [line for line in text.splitlines() if line.startswith(("conformance: ", "listed: "))]
     print("\n" + "\n".join(summary))
     print("conformance: " + ", ".join(conformance_counts(summary)))
     print("{} passed, {} failed, {} skipped".format(*totals))

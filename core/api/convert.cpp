@@ -18,10 +18,11 @@ std::shared_ptr<weights::Store> open_weights(const read::ModelFile& file, const 
   std::vector<std::string> roots = options.weight_roots;
   roots.insert(roots.end(), registry.weight_roots().begin(), registry.weight_roots().end());
   const auto warn = [&c](Diagnostic d) { c.report.warnings.push_back(std::move(d)); };
-  weights::Sourcing sourcing = conversion::sourcing(registry, {options.seed, warn});
+  weights::Sourcing sourcing = conversion::sourcing(registry, {options.seed, warn, options.debug});
   c.has_weight_rules = !sourcing.rules.empty();
-  return std::make_shared<weights::Store>(file, options.weights, std::move(roots),
-                                          std::move(sourcing));
+  const std::string_view last = weights::kModeSources[static_cast<size_t>(options.weights)];
+  if (!last.empty()) sourcing.rules.push_back(weights::last_rule(last));
+  return std::make_shared<weights::Store>(file, roots, std::move(sourcing));
 }
 
 plugin::Options with_standard_plugins(plugin::Options options) {
@@ -52,10 +53,11 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   c.model = file;
   c.weights = options.weights;
 
-  const prepare::Prepared prepared = prepare::prepare(*file);
-  c.report.warnings = prepared.warnings;
   std::optional<plugin::Registry> own;
   plugin::Registry& registry = given ? *given : own.emplace(with_standard_plugins(options.plugins));
+  conversion::find_served(*file, registry);
+  const prepare::Prepared prepared = prepare::prepare(*file);
+  c.report.warnings = prepared.warnings;
   c.store = open_weights(*file, options, registry, c);
 
   conversion::Builder builder;

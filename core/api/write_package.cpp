@@ -1,14 +1,14 @@
-// The verb `write_package`.
+#include "core/api/write_package.hpp"
+
 #include <nlohmann/json.hpp>
 
-#include "core/include/onnx2fx/convert.hpp"
 #include "core/weights/weights.hpp"
 #include "core/write/package.hpp"
 #include "core/write/report_json.hpp"
 
 namespace onnx2fx {
 
-void write_package(const Conversion& c, const std::string& folder) {
+void write_package_to(const Conversion& c, const write::PackageFolder& folder) {
   const auto bytes = [&](const fx::TensorData& data) -> write::Stored {
     if (const auto* range = std::get_if<fx::FileRange>(&data.where)) {
       const read::ByteSource& source = c.store->source(range->source);
@@ -22,5 +22,7 @@ void write_package(const Conversion& c, const std::string& folder) {
   const weights::Mode weights = partly ? weights::Mode::kReference : c.weights;
   write::write_package(c.module, weights, bytes, write::report(c), folder);
 }
+
+void write_package(const Conversion& c, const std::string& folder) { write_package_to(c, folder); }
 
 }  // namespace onnx2fx

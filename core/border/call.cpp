@@ -10,8 +10,10 @@ std::atomic<uintptr_t> next_token{16};
 
 }  // namespace
 
-Call::Call(const plugin::Plugin& p)
-    : plugin(p), token_(reinterpret_cast<o2fx_ctx>(next_token.fetch_add(16))) {
+Call::Call(const plugin::Plugin& p, std::string doing)
+    : plugin(p),
+      breadcrumb_(p.library, p.id, p.version, std::move(doing)),
+      token_(reinterpret_cast<o2fx_ctx>(next_token.fetch_add(16))) {
   stack.push_back(this);
 }
 Call::~Call() { stack.pop_back(); }
@@ -30,21 +32,24 @@ o2fx_status Call::fail(o2fx_status status, std::string text, std::exception_ptr 
   return status;
 }
 
-void start(plugin::Plugin& plugin) {
+void start(plugin::Plugin& plugin, const std::function<void(Diagnostic)>& warn) {
   plugin::begin_use(plugin, [&] {
     if (!plugin.table->init) return;
-    Call call(plugin);
+    Call call(plugin, "in init");
     if (const o2fx_status s = plugin.table->init(host_api(), call.token()); s != O2FX_OK)
       throw PluginError(
           plugin.library.empty() ? plugin.id : plugin.library,
           "init failed: " + (call.error.empty() ? "status " + std::to_string(s) : call.error));
+    for (const Call::Note& n : call.notes)
+      if (n.is_warning() && warn) warn({Severity::kWarning, "plugin " + plugin.id, n.text, {}});
   });
 }
 
 void log(o2fx_ctx ctx, int32_t level, o2fx_str msg) {
   guarded<Call>(ctx, "", [&](Call& c) {
     static constexpr const char* kLevel[] = {"error", "warning", "info", "debug"};
-    c.notes.push_back({kLevel[std::clamp(level, 0, 3)], text_of(msg)});
+    c.notes.push_back(
+        {kLevel[std::clamp(level, 0, 3)], text_of(msg, "log: message"), std::max(level, 0)});
     return O2FX_OK;
   });
 }
@@ -53,9 +58,10 @@ o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_
                       o2fx_str msg) {
   guarded<Call>(ctx, "", [&](Call& c) {
     const bool absent = c.absent && status == O2FX_E_IO;  // in the plugin's own words
-    c.fail(status, text_of(msg));
+    c.fail(status, text_of(msg, "set_error: message"));
     c.absent = absent;
-    if (file) c.error_place = std::string(file) + ":" + std::to_string(line);
+    if (file && *file)
+      c.error_place = std::string(file, strnlen(file, O2FX_MAX_NAME)) + ":" + std::to_string(line);
     return O2FX_OK;
   });
   return status;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <new>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "core/border/arena.hpp"
+#include "core/plugin/breadcrumb.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/shapes/host_error.hpp"
 
@@ -23,7 +25,8 @@ namespace onnx2fx::conversion {
 
 class Call {
  public:
-  explicit Call(const plugin::Plugin& plugin);
+  /// doing: see plugin::Breadcrumb.
+  Call(const plugin::Plugin& plugin, std::string doing);
   virtual ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -47,18 +50,22 @@ class Call {
   bool absent = false;  ///< the latest error is for want of a value that lies in a missing file
   struct Note {
     std::string key, text;
+    int32_t level = 2;  ///< of log(); annotations are 2, information
+    bool is_warning() const { return level <= 1; }
   };
-  std::vector<Note> notes;  ///< log(): the key is the level's name
+  std::vector<Note> notes;  ///< of log() the key is the level's name
 
  private:
+  const plugin::Breadcrumb breadcrumb_;
   o2fx_ctx token_;
 };
 
 /// The table that lower() and init() get, guard slots behind it.
 const o2fx_host_api* host_api();
 
-/// Before the first use of a plugin by a registry: its init(). Throws PluginError if that fails.
-void start(plugin::Plugin& plugin);
+/// Before the first use of a plugin by a registry: its init(). warn: gets what it logs. Throws
+/// PluginError if that fails.
+void start(plugin::Plugin& plugin, const std::function<void(Diagnostic)>& warn);
 
 /// Runs f on the active call, which must be a `T`; exceptions become a status and a stored text.
 /// `wrong_kind`: the text where the active call is another kind.
@@ -101,23 +108,29 @@ T& room(T* out) {
 template <class T>
 o2fx_status give(const T& from, T* to) {
   const uint64_t size = room(to).struct_size;
-  if (size < sizeof(uint64_t) || size > 65536)
-    throw HostError(O2FX_E_INVALID,
-                    "struct_size: expected that of the struct, got " + std::to_string(size));
+  if (size < sizeof(uint64_t) || size > O2FX_MAX_STRUCT)
+    throw HostError(O2FX_E_INVALID, "struct_size: expected 8 to " +
+                                        std::to_string(O2FX_MAX_STRUCT) + ", got " +
+                                        std::to_string(size));
   std::memcpy(to, &from, std::min<uint64_t>(size, sizeof from));
   to->struct_size = size;
   return O2FX_OK;
 }
-/// n elements at `data`: refuses NULL where there are some.
+/// n elements at `data`: refuses more than `most`, and NULL where there are some.
 template <class T>
-std::span<const T> elements(const T* data, uint64_t n, const char* what) {
+std::span<const T> elements(const T* data, uint64_t n, uint64_t most, const char* what) {
+  const char* unit = sizeof(T) == 1 ? " bytes" : " elements";
+  if (n > most)
+    throw HostError(O2FX_E_INVALID, std::string(what) + ": expected at most " +
+                                        std::to_string(most) + unit + ", got " + std::to_string(n));
   if (n && !data)
     throw HostError(O2FX_E_INVALID,
-                    std::string(what) + ": expected " + std::to_string(n) + " elements, got NULL");
+                    std::string(what) + ": expected " + std::to_string(n) + unit + ", got NULL");
   return {data, static_cast<size_t>(n)};
 }
-inline std::string text_of(o2fx_str s) {
-  return s.data ? std::string(s.data, s.len) : std::string();
+inline std::string text_of(o2fx_str s, const char* what) {
+  const auto bytes = elements(s.data, s.len, O2FX_MAX_TEXT, what);
+  return {bytes.begin(), bytes.end()};
 }
 inline o2fx_str view_of(const std::string& s) { return {s.data(), s.size()}; }
 

@@ -29,6 +29,9 @@ o2fx_arg list(Lowering& l, const L& all, F make) {
   return a;
 }
 
+/// Strings and lists in an argument are no longer than they may be, and there.
+void check_argument(const o2fx_arg& a, const char* what);
+
 // ---- types across the border ----
 
 /// Lives as long as the callback.

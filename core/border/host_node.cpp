@@ -68,7 +68,7 @@ static o2fx_status give_attribute(Lowering& l, const onnx::AttributeProto& a, bo
 
 o2fx_status attr(o2fx_ctx ctx, o2fx_str name_view, o2fx_attr_info* out) {
   return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
-    const std::string name = text_of(name_view);
+    const std::string name = text_of(name_view, "attr: name");
     if (const auto* a = l.node.attribute(name)) {
       l.attribute_read.insert(name);
       return give_attribute(l, *a, false, out);
@@ -92,7 +92,7 @@ o2fx_status attr_at(o2fx_ctx ctx, uint32_t index, o2fx_attr_info* out) {
 
 o2fx_status ignore_attr(o2fx_ctx ctx, o2fx_str name) {
   return in_lowering(ctx, [&](Lowering& l) {
-    l.attribute_read.insert(text_of(name));
+    l.attribute_read.insert(text_of(name, "ignore_attr: name"));
     return O2FX_OK;
   });
 }

@@ -48,8 +48,8 @@ o2fx_status lower_subgraph(o2fx_ctx ctx, o2fx_graph id, const o2fx_value* inputs
                       "graph '" + g.name() + "': expected " + std::to_string(g.input_size()) +
                           " inputs and " + std::to_string(g.output_size()) + " outputs, got " +
                           std::to_string(n_inputs) + " and " + std::to_string(n_outputs));
-    const auto given = elements(inputs, n_inputs, "lower_subgraph: inputs");
-    elements(outputs, n_outputs, "lower_subgraph: outputs");
+    const auto given = elements(inputs, n_inputs, UINT32_MAX, "lower_subgraph: inputs");
+    elements(outputs, n_outputs, UINT32_MAX, "lower_subgraph: outputs");
     const std::vector<ValueId> results = l.graphs.lower(g, alive(l, given));
     std::copy(results.begin(), results.end(), outputs);
     return O2FX_OK;
@@ -59,18 +59,18 @@ o2fx_status lower_subgraph(o2fx_ctx ctx, o2fx_graph id, const o2fx_value* inputs
 o2fx_status lower_between(o2fx_ctx ctx, const o2fx_str* from, const o2fx_value* values, uint32_t n,
                           o2fx_str to, o2fx_value* out) {
   return in_lowering(ctx, [&](Lowering& l) {
-    if ((n && (!from || !values)) || !out)
-      throw HostError(O2FX_E_INVALID, "lower_between: expected names, values and room, got NULL");
     std::vector<std::string> names;
-    for (const o2fx_str name : std::span(from, n)) names.push_back(text_of(name));
-    *out = l.graphs.lower_between(names, alive(l, {values, n}), text_of(to));
+    for (const o2fx_str name : elements(from, n, O2FX_MAX_ARGS, "lower_between: from"))
+      names.push_back(text_of(name, "lower_between: from"));
+    const auto given = elements(values, n, O2FX_MAX_ARGS, "lower_between: values");
+    room(out) = l.graphs.lower_between(names, alive(l, given), text_of(to, "lower_between: to"));
     return O2FX_OK;
   });
 }
 
 o2fx_status program_begin(o2fx_ctx ctx, o2fx_str name) {
   return in_lowering(ctx, [&](Lowering& l) {
-    l.builder.begin(text_of(name));
+    l.builder.begin(text_of(name, "program_begin: name_hint"));
     return O2FX_OK;
   });
 }
@@ -87,7 +87,7 @@ o2fx_status placeholder(o2fx_ctx ctx, o2fx_str name, const o2fx_value_info* info
     type.kind = O2FX_KIND_TENSOR;
     if (info) type = type_from(l, *info);
     if (type.kind == O2FX_KIND_UNKNOWN && type.dtype) type.kind = O2FX_KIND_TENSOR;
-    room(out) = l.builder.placeholder(text_of(name), type);
+    room(out) = l.builder.placeholder(text_of(name, "placeholder: name_hint"), type);
     return O2FX_OK;
   });
 }
@@ -96,6 +96,7 @@ o2fx_status program_end(o2fx_ctx ctx, const o2fx_arg* result, o2fx_program* out)
   return in_lowering(ctx, [&](Lowering& l) {
     need_program(l, "program_end");
     if (!result) throw HostError(O2FX_E_INVALID, "program_end: expected a result, got NULL");
+    check_argument(*result, "program_end: result");
     room(out) = l.builder.end(*result);
     return O2FX_OK;
   });
@@ -105,7 +106,8 @@ o2fx_status program_close(o2fx_ctx ctx, const o2fx_program* programs, uint32_t n
                           o2fx_arg* captures) {
   return in_lowering(ctx, [&](Lowering& l) {
     std::vector<uint32_t> indices;
-    for (const o2fx_program program : elements(programs, n, "program_close: programs")) {
+    for (const o2fx_program program :
+         elements(programs, n, O2FX_MAX_ARGS, "program_close: programs")) {
       if (program > UINT32_MAX)
         throw HostError(O2FX_E_INVALID, "program_close: expected an ended program");
       indices.push_back(static_cast<uint32_t>(program));

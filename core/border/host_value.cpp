@@ -28,11 +28,19 @@ o2fx_value_info raw_info(Lowering& l, const Type& t, bool is_const) {
 }
 
 Type type_from(Lowering& l, const o2fx_value_info& raw, int depth) {
-  if (raw.struct_size < sizeof(o2fx_value_info))
+  if (raw.struct_size < sizeof raw || raw.struct_size > O2FX_MAX_STRUCT)
+    throw HostError(O2FX_E_INVALID, "value info: struct_size: expected " +
+                                        std::to_string(sizeof raw) + " to " +
+                                        std::to_string(O2FX_MAX_STRUCT) + ", got " +
+                                        std::to_string(raw.struct_size));
+  if (depth > 4) throw HostError(O2FX_E_INVALID, "value info: elem: expected at most 4 levels");
+  if (raw.kind > O2FX_KIND_BOOL)
     throw HostError(O2FX_E_INVALID,
-                    "value info: struct_size: expected " + std::to_string(sizeof raw));
-  if (depth > 4 || raw.kind > O2FX_KIND_BOOL || raw.rank > 1024)
-    throw HostError(O2FX_E_INVALID, "value info: expected a known kind and a sane rank");
+                    "value info: kind: expected a known one, got " + std::to_string(raw.kind));
+  if (raw.rank > O2FX_MAX_RANK)
+    throw HostError(O2FX_E_INVALID, "value info: rank: expected at most " +
+                                        std::to_string(O2FX_MAX_RANK) + ", got " +
+                                        std::to_string(raw.rank));
   Type t;
   t.kind = raw.kind;
   t.dtype = raw.dtype;
@@ -43,7 +51,7 @@ Type type_from(Lowering& l, const o2fx_value_info& raw, int depth) {
       if (raw.dims && raw.dims[i] >= 0)
         d = Sym(raw.dims[i]);
       else if (raw.dim_params && raw.dim_params[i].len)
-        d = l.builder.syms.parse(text_of(raw.dim_params[i]));
+        d = l.builder.syms.parse(text_of(raw.dim_params[i], "value info: dim_params"));
     }
   }
   if (raw.elem) t.elem = std::make_shared<Type>(type_from(l, *raw.elem, depth + 1));

@@ -4,25 +4,46 @@
 
 namespace onnx2fx::conversion::host {
 
-/// Lists have elements where they say so, and an end.
-static void check_lists(const o2fx_arg& a, int depth = 0) {
+static void check_argument(const o2fx_arg& a, const char* what, int depth) {
+  if (a.tag == O2FX_T_STR || a.tag == O2FX_T_DEVICE || a.tag == O2FX_T_LAYOUT ||
+      a.tag == O2FX_T_MEMORY_FORMAT)
+    elements(a.u.s, a.len, O2FX_MAX_TEXT, what);
   if (a.tag != O2FX_T_LIST) return;
-  if (depth == 8) throw HostError(O2FX_E_INVALID, "arguments: expected lists at most 8 deep");
-  if (a.len && !a.u.list)
-    throw HostError(O2FX_E_INVALID, "arguments: expected " + std::to_string(a.len) +
-                                        " elements of a list, got NULL");
-  for (uint32_t i = 0; i < a.len; i++) check_lists(a.u.list[i], depth + 1);
+  if (depth == O2FX_MAX_DEPTH)
+    throw HostError(O2FX_E_INVALID, std::string(what) + ": expected lists at most " +
+                                        std::to_string(O2FX_MAX_DEPTH) + " deep");
+  for (const o2fx_arg& x : elements(a.u.list, a.len, O2FX_MAX_LIST, what))
+    check_argument(x, what, depth + 1);
+}
+
+void check_argument(const o2fx_arg& a, const char* what) { check_argument(a, what, 0); }
+
+static void check_call(const o2fx_emit& call) {
+  if (call.struct_size < sizeof(o2fx_emit) || call.struct_size > O2FX_MAX_STRUCT)
+    throw HostError(O2FX_E_INVALID, "emit: struct_size: expected " +
+                                        std::to_string(sizeof(o2fx_emit)) + " to " +
+                                        std::to_string(O2FX_MAX_STRUCT) + ", got " +
+                                        std::to_string(call.struct_size));
+  elements(call.target.data, call.target.len, O2FX_MAX_TEXT, "emit: target");
+  elements(call.name_hint.data, call.name_hint.len, O2FX_MAX_TEXT, "emit: name_hint");
+  for (const o2fx_arg& a : elements(call.args, call.n_args, O2FX_MAX_ARGS, "emit: args"))
+    check_argument(a, "emit: args");
+  for (const o2fx_named_arg& a :
+       elements(call.kwargs, call.n_kwargs, O2FX_MAX_ARGS, "emit: kwargs")) {
+    elements(a.name.data, a.name.len, O2FX_MAX_TEXT, "emit: kwargs");
+    check_argument(a.arg, "emit: kwargs");
+  }
+  if (call.n_unpack > O2FX_MAX_ARGS)
+    throw HostError(O2FX_E_INVALID, "emit: n_unpack: expected at most " +
+                                        std::to_string(O2FX_MAX_ARGS) + ", got " +
+                                        std::to_string(call.n_unpack));
 }
 
 o2fx_status emit(o2fx_ctx ctx, const o2fx_emit* call, o2fx_value* results) {
   return in_lowering(ctx, [&](Lowering& l) {
-    if (!call || call->struct_size < sizeof(o2fx_emit))
-      throw HostError(O2FX_E_INVALID,
-                      "emit: struct_size: expected " + std::to_string(sizeof(o2fx_emit)));
-    if (!results || (call->n_args && !call->args) || (call->n_kwargs && !call->kwargs))
-      throw HostError(O2FX_E_INVALID, "emit: expected arguments and room for results, got NULL");
-    for (uint32_t i = 0; i < call->n_args; i++) check_lists(call->args[i]);
-    for (uint32_t i = 0; i < call->n_kwargs; i++) check_lists(call->kwargs[i].arg);
+    if (!call || !results)
+      throw HostError(O2FX_E_INVALID, "emit: expected a call and room for results, got NULL");
+    check_call(*call);
     const std::vector<ValueId> ids = l.builder.emit(*call);
     std::copy(ids.begin(), ids.end(), results);
     return O2FX_OK;
@@ -30,10 +51,13 @@ o2fx_status emit(o2fx_ctx ctx, const o2fx_emit* call, o2fx_value* results) {
 }
 
 static std::vector<int64_t> dims_of(const o2fx_bytes& bytes) {
-  if (bytes.rank < 0 || (bytes.size && !bytes.data) || (bytes.rank && !bytes.dims) ||
-      std::any_of(bytes.dims, bytes.dims + bytes.rank, [](int64_t d) { return d < 0; }))
+  if (bytes.rank < 0 || (bytes.size && !bytes.data))
     throw HostError(O2FX_E_INVALID, "constant: expected bytes and dims");
-  return {bytes.dims, bytes.dims + bytes.rank};
+  const auto dims =
+      elements(bytes.dims, static_cast<uint64_t>(bytes.rank), O2FX_MAX_RANK, "constant: dims");
+  if (std::any_of(dims.begin(), dims.end(), [](int64_t d) { return d < 0; }))
+    throw HostError(O2FX_E_INVALID, "constant: expected bytes and dims");
+  return {dims.begin(), dims.end()};
 }
 
 static void check_size(const TensorEntry& t, uint64_t size) {
@@ -68,7 +92,7 @@ o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32
   return in_lowering(ctx, [&](Lowering& l) {
     if (!bytes) throw HostError(O2FX_E_INVALID, "constant: expected bytes and dims");
     TensorEntry t;
-    t.name = text_of(name);
+    t.name = text_of(name, "constant: name_hint");
     t.dtype = bytes->dtype;
     t.dims = dims_of(*bytes);
     t.role = role;
@@ -98,7 +122,7 @@ o2fx_status in_place(o2fx_ctx ctx, const o2fx_arg* a, o2fx_value* out) {
       }
     };
     if (!a) throw HostError(O2FX_E_INVALID, "in_place: expected an argument, got NULL");
-    check_lists(*a);
+    check_argument(*a, "in_place");
     if (a->tag == O2FX_T_LIST) {
       std::vector<ValueId> items;
       for (uint32_t i = 0; i < a->len; i++) items.push_back(one(a->u.list[i]));
@@ -114,7 +138,7 @@ o2fx_status int_tensor(o2fx_ctx ctx, const o2fx_arg* a, int32_t dtype, o2fx_valu
   return in_lowering(ctx, [&](Lowering& l) {
     Builder& b = l.builder;
     if (!a) throw HostError(O2FX_E_INVALID, "int_tensor: expected an argument, got NULL");
-    check_lists(*a);
+    check_argument(*a, "int_tensor");
     if (dtype != onnx::TensorProto::INT64 && dtype != onnx::TensorProto::INT32)
       throw HostError(O2FX_E_INVALID, "int_tensor: dtype: expected INT64 or INT32");
     const auto sym = [&](const o2fx_arg& x) -> Sym {
@@ -174,17 +198,18 @@ static bool is_literal(const o2fx_arg& a) {
 o2fx_status set_meta(o2fx_ctx ctx, o2fx_value id, o2fx_str key, const o2fx_arg* a) {
   return in_lowering(ctx, [&](Lowering& l) {
     if (!a) throw HostError(O2FX_E_INVALID, "set_meta: expected an argument, got NULL");
-    check_lists(*a);
+    check_argument(*a, "set_meta");
     if (!is_literal(*a)) throw HostError(O2FX_E_INVALID, "set_meta: expected a literal");
     Builder& b = l.builder;
-    if (fx::Node* n = b.node_of(id)) n->meta.emplace_back(text_of(key), b.argument(*a));
+    if (fx::Node* n = b.node_of(id))
+      n->meta.emplace_back(text_of(key, "set_meta: key"), b.argument(*a));
     return O2FX_OK;
   });
 }
 
 o2fx_status annotate(o2fx_ctx ctx, o2fx_str key, o2fx_str text) {
   return in_lowering(ctx, [&](Lowering& l) {
-    l.notes.push_back({text_of(key), text_of(text)});
+    l.notes.push_back({text_of(key, "annotate: key"), text_of(text, "annotate: text"), 2});
     return O2FX_OK;
   });
 }

@@ -2,8 +2,9 @@
 
 namespace onnx2fx::conversion {
 
-Lowering::Lowering(const plugin::Plugin& p, const NodeView& n, Builder& b, Tensors& t, Graphs& g)
-    : Call(p),
+Lowering::Lowering(const plugin::Plugin& p, const NodeView& n, const std::string& place, Builder& b,
+                   Tensors& t, Graphs& g)
+    : Call(p, "while it lowered " + place),
       node(n),
       builder(b),
       tensors(t),

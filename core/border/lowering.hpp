@@ -31,8 +31,9 @@ class Graphs {
 
 class Lowering final : public Call {
  public:
-  Lowering(const plugin::Plugin& plugin, const NodeView& node, Builder& builder, Tensors& tensors,
-           Graphs& graphs);
+  /// place: of the node, for messages.
+  Lowering(const plugin::Plugin& plugin, const NodeView& node, const std::string& place,
+           Builder& builder, Tensors& tensors, Graphs& graphs);
 
   const NodeView& node;
   Builder& builder;

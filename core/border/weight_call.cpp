@@ -8,13 +8,12 @@ namespace onnx2fx::conversion {
 namespace {
 
 o2fx_status open_file(o2fx_ctx ctx, o2fx_str location, o2fx_weight_file* out) {
-  constexpr uint64_t kLongest = 4096;
   return guarded<WeightCall>(
       ctx, "open_file: expected the ctx of a source of weights", [&](WeightCall& c) {
-        if (!location.data || location.len > kLongest)
-          throw HostError(O2FX_E_INVALID, "open_file: expected a location, got none");
+        const auto name =
+            elements(location.data, location.len, O2FX_MAX_NAME, "open_file: location");
         o2fx_weight_file file{};
-        const o2fx_status status = c.open_file(text_of(location), file);
+        const o2fx_status status = c.open_file(std::string(name.begin(), name.end()), file);
         return status == O2FX_OK ? give(file, out) : status;
       });
 }

@@ -3,6 +3,7 @@
 #include <deque>
 #include <exception>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "core/border/weight_call.hpp"
@@ -30,10 +31,10 @@ class PluginSource final : public weights::Source {
   PluginSource(Plugin& plugin, weights::Opening opening, const SourceContext& context)
       : plugin_(plugin), opening_(std::move(opening)), context_(context) {
     if (opening_.file) add(opening_.location, opening_.file);
-    start(plugin_);
+    start(plugin_, context_.warn);
     const o2fx_weight_source asked = {sizeof asked, str(opening_.scheme), str(opening_.options),
                                       files_.empty() ? nullptr : &files_[0].table, context_.seed};
-    const o2fx_status status = call("", [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
+    const o2fx_status status = call("open", "", [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
       return ext().open(host, ctx, &asked, &source_);
     });
     if (status != O2FX_OK) misbehaved("open", "", status);
@@ -42,6 +43,8 @@ class PluginSource final : public weights::Source {
   ~PluginSource() override {
     if (!open_) return;
     const auto alone = plugin::alone(plugin_);
+    const plugin::Breadcrumb crumb(plugin_.library, plugin_.id, plugin_.version,
+                                   doing("close", ""));
     ext().close(source_);
   }
   PluginSource(const PluginSource&) = delete;
@@ -53,11 +56,12 @@ class PluginSource final : public weights::Source {
     answer.struct_size = sizeof answer;
     Got got;
     std::vector<int64_t> dims;
-    const o2fx_status status = call(want.name, [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
-      const o2fx_status s = ext().find(host, ctx, source_, &asked, &answer);
-      if (s == O2FX_OK && answer.dtype != 0) dims = dims_of(answer, want.name);
-      return s;
-    });
+    const o2fx_status status =
+        call("find", want.name, [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
+          const o2fx_status s = ext().find(host, ctx, source_, &asked, &answer);
+          if (s == O2FX_OK && answer.dtype != 0) dims = dims_of(answer, want.name);
+          return s;
+        });
     if (status == O2FX_DECLINE) return {Got::Kind::kDeclined};
     if (status == O2FX_ABSENT) return {Got::Kind::kAbsent, suggestion(want.name)};
     if (status != O2FX_OK) misbehaved("find", want.name, status);
@@ -67,13 +71,15 @@ class PluginSource final : public weights::Source {
     switch (answer.kind) {
       case O2FX_WEIGHT_META:
         return {Got::Kind::kMeta};
+      case O2FX_WEIGHT_OWN:
+        return {Got::Kind::kOwn};
       case O2FX_WEIGHT_READ:
         if (!ext().read) fault(want.name, "answered READ, and has no function read");
         return {Got::Kind::kRead};
       case O2FX_WEIGHT_RANGE:
         return range(answer, want);
       default:
-        fault(want.name, "find: expected an answer of RANGE, READ or META, got " +
+        fault(want.name, "find: expected an answer of RANGE, READ, META or OWN, got " +
                              std::to_string(answer.kind));
     }
   }
@@ -81,9 +87,10 @@ class PluginSource final : public weights::Source {
   std::string read(const Want& want) override {
     const o2fx_weight asked = table_of(want);
     std::string bytes(want.size, '\0');
-    const o2fx_status status = call(want.name, [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
-      return ext().read(host, ctx, source_, &asked, bytes.data());
-    });
+    const o2fx_status status =
+        call("read", want.name, [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
+          return ext().read(host, ctx, source_, &asked, bytes.data());
+        });
     if (status != O2FX_OK) misbehaved("read", want.name, status);
     return bytes;
   }
@@ -108,12 +115,9 @@ class PluginSource final : public weights::Source {
     w.size = want.size;
     if (!want.ref) return w;
     w.offset = want.ref->offset;
-    w.stored = O2FX_STORED_HERE;
-    // Of "xor:w.bin", w.bin is file 0 itself.
-    if (want.ref->field == read::Field::kExternal && opening_.scheme == "onnx") {
-      w.location = str(want.ref->location);
-      w.stored = O2FX_STORED_BESIDE;
-    }
+    w.length = want.ref->length;
+    w.stated = (want.ref->has_offset ? O2FX_STATED_OFFSET : 0u) |
+               (want.ref->has_length ? O2FX_STATED_LENGTH : 0u);
     return w;
   }
 
@@ -147,30 +151,31 @@ class PluginSource final : public weights::Source {
   /// Runs one callback. A negative status with a text becomes an exception: one that the host threw
   /// in the callback, or the plugin's words.
   template <class F>
-  o2fx_status call(const std::string& tensor, F&& f) {
+  o2fx_status call(const char* function, const std::string& tensor, F&& f) {
     const auto alone = plugin::alone(plugin_);
-    WeightCall c(plugin_, [this](const std::string& location, o2fx_weight_file& out) {
-      return open_file(location, out);
-    });
+    WeightCall c(plugin_, doing(function, tensor),
+                 [this](const std::string& location, o2fx_weight_file& out) {
+                   return open_file(location, out);
+                 });
     const o2fx_status status = f(weights_host(), c.token());
     for (const Call::Note& n : c.notes)
-      if ((n.key == "error" || n.key == "warning") && context_.warn)
+      if (n.is_warning() && context_.warn)
         context_.warn({Severity::kWarning, described(tensor), n.text, {}});
     if (status >= 0 || c.error_status != status) return status;
     if (c.thrown) std::rethrow_exception(c.thrown);
+    const bool placed = context_.debug && !c.error_place.empty();
+    const std::string said = c.error + (placed ? " (raised at " + c.error_place + ")" : "");
     if (status == O2FX_E_IO || status == O2FX_E_MODEL || status == O2FX_E_UNSUPPORTED ||
         status == O2FX_E_NOMEM)
-      throw ConversionError("", (opening_.location.empty() || opening_.scheme == "onnx"
-                                     ? opening_.scheme
-                                     : weights::quoted(opening_.location)) +
-                                    ": " + c.error);
-    fault(tensor, c.error);
+      throw ConversionError(
+          "", (opening_.location.empty() ? opening_.scheme : weights::quoted(opening_.location)) +
+                  ": " + said);
+    fault(tensor, said);
   }
 
   std::vector<int64_t> dims_of(const o2fx_weight_answer& answer, const std::string& tensor) const {
-    constexpr int32_t kHighest = 1024;
-    if (answer.rank < 0 || answer.rank > kHighest)
-      fault(tensor, "find: rank: expected 0 to " + std::to_string(kHighest) + ", got " +
+    if (answer.rank < 0 || answer.rank > O2FX_MAX_RANK)
+      fault(tensor, "find: rank: expected 0 to " + std::to_string(O2FX_MAX_RANK) + ", got " +
                         std::to_string(answer.rank));
     if (answer.rank > 0 && !answer.dims)
       fault(tensor, "find: dims: expected " + std::to_string(answer.rank) + " of them, got NULL");
@@ -201,12 +206,12 @@ class PluginSource final : public weights::Source {
       for (uint64_t i = 0; i < kMostNames; i++) {
         o2fx_weight entry{};
         entry.struct_size = sizeof entry;
-        const o2fx_status s = call("", [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
+        const o2fx_status s = call("list", "", [&](const o2fx_weights_host* host, o2fx_ctx ctx) {
           return ext().list(host, ctx, source_, i, &entry);
         });
         if (s == O2FX_ABSENT) break;
         if (s != O2FX_OK) misbehaved("list", "", s);
-        if (!entry.name.data || entry.name.len > kLongestName)
+        if (!entry.name.data || entry.name.len > O2FX_MAX_NAME)
           fault("", "list: expected the name of tensor " + std::to_string(i) + ", got none");
         names_.emplace_back(entry.name.data, entry.name.len);
       }
@@ -221,6 +226,9 @@ class PluginSource final : public weights::Source {
     if (!tensor.empty()) text += ", tensor " + weights::quoted(tensor);
     return text;
   }
+  std::string doing(const char* function, const std::string& tensor) const {
+    return "in " + std::string(function) + " of " + described(tensor);
+  }
   [[noreturn]] void fault(const std::string& tensor, const std::string& what) const {
     throw PluginError(described(tensor), what,
                       {"this is a fault of plugin " + plugin_.id + " " + plugin_.version});
@@ -233,7 +241,6 @@ class PluginSource final : public weights::Source {
   }
 
   static constexpr uint64_t kMostNames = uint64_t{1} << 20;
-  static constexpr uint64_t kLongestName = 4096;
 
   Plugin& plugin_;
   weights::Opening opening_;
@@ -250,6 +257,16 @@ class PluginSource final : public weights::Source {
 std::unique_ptr<weights::Source> open_source(Plugin& plugin, weights::Opening opening,
                                              const SourceContext& context) {
   return std::make_unique<PluginSource>(plugin, std::move(opening), context);
+}
+
+void find_served(read::ModelFile& file, const plugin::Registry& registry) {
+  std::unordered_map<std::string, bool> known;
+  for (read::WeightRef& ref : file.weights) {
+    if (ref.field != read::Field::kExternal) continue;
+    const auto [at, is_new] = known.try_emplace(ref.location);
+    if (is_new) at->second = !registry.served(ref.location).scheme.empty();
+    ref.is_served = at->second;
+  }
 }
 
 weights::Sourcing sourcing(plugin::Registry& registry, SourceContext context) {

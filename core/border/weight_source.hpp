@@ -17,12 +17,16 @@ namespace onnx2fx::conversion {
 struct SourceContext {
   uint64_t seed = 0;
   std::function<void(Diagnostic)> warn;  ///< what plugins log as errors and warnings
+  bool debug = false;  ///< faults say where in the plugin's source they were raised
 };
 
 /// Opens a source of `plugin`, which serves opening.scheme. Throws ConversionError without a place,
 /// or PluginError.
 std::unique_ptr<weights::Source> open_source(plugin::Plugin& plugin, weights::Opening opening,
                                              const SourceContext& context);
+
+/// Marks the external data of the model whose locations a source of a plugin reads.
+void find_served(read::ModelFile& file, const plugin::Registry& registry);
 
 /// The rules of the registry's manifest and the sources of its plugins. Outlived by the registry.
 /// Throws PluginError for a rule whose source nobody serves.

@@ -99,11 +99,19 @@ ValueId Builder::add_ints(std::vector<MaybeSym> ints, Type type) {
 }
 
 ValueId Builder::add_number(const Sym& s, uint32_t kind) {
+  std::string key = std::to_string(kind) + ":";
+  for (const Sym::Term& t : s.terms()) {
+    key += std::to_string(t.coefficient);
+    for (const AtomId a : t.factors) key += "*" + std::to_string(a);
+    key += "+";
+  }
+  ValueId& id = numbers_[key];
+  if (id && alive(id)) return id;
   Value v;
   v.source = ValueSource::kNumber;
   v.type.kind = kind;
   v.ints = std::vector<MaybeSym>{s};
-  return add(std::move(v));
+  return id = add(std::move(v));
 }
 
 ValueId Builder::add_list(std::vector<ValueId> items) {

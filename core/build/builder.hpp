@@ -154,6 +154,7 @@ class Builder {
   ValueId tensor_value(uint32_t tensor, Type type);
   std::deque<TensorEntry>& tensors() { return tensors_; }
   ValueId add_ints(std::vector<MaybeSym> ints, Type type);
+  /// Equal sizes are one value: a lowering compares ids.
   ValueId add_number(const Sym& s, uint32_t kind = O2FX_KIND_INT);
   ValueId add_list(std::vector<ValueId> items);
   ValueId add_none();
@@ -216,6 +217,7 @@ class Builder {
   fx::NodeRef tensor_node(size_t level, ValueId id);
   fx::NodeRef materialise(size_t level, ValueId id);
   fx::Argument number(size_t level, const Sym& s);
+  fx::Argument product_of(size_t level, const std::vector<AtomId>& factors, int64_t scale);
   fx::Argument truth(size_t level, const Sym& s);
   fx::NodeRef truth_node(size_t level, const Sym& s);
   fx::NodeRef atom_node(size_t level, AtomId a);
@@ -257,7 +259,10 @@ class Builder {
   const fx::Node* untyped_by(ValueId id);
   static Type raw_type(const Returned& result, bool list);
 
+  void type_nodes();
+
   std::deque<Value> values_;
+  std::unordered_map<std::string, ValueId> numbers_;  ///< maybe dead
   std::deque<TensorEntry> tensors_;
   std::deque<OpenProgram> programs_;
   std::vector<uint32_t> stack_;

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/build/builder.hpp"
+#include "core/fx/purity.hpp"
 
 namespace onnx2fx::conversion {
 
@@ -115,7 +116,7 @@ bool Builder::fits(const o2fx_arg& a, const SchemaType& t, bool element) {
     case O2FX_T_BOOL:
       return t.kind == K::kBool || t.kind == K::kNumber || t.kind == K::kAny;
     case O2FX_T_TRAINING:
-      return t.kind == K::kBool;
+      return t.kind == K::kBool || t.kind == K::kAny;
     case O2FX_T_INT:
       return t.kind == K::kInt || t.kind == K::kFloat || t.kind == K::kNumber || t.kind == K::kAny;
     case O2FX_T_FLOAT:
@@ -250,6 +251,8 @@ const fx::Schema* Builder::check_target(const std::string& target, const o2fx_em
   }
   if (is_number_target(target)) return nullptr;
   if (const fx::Schema* schema = fx::find_schema(target)) {
+    if (const std::string why = fx::impurity(*schema); !why.empty())
+      throw HostError(O2FX_E_SCHEMA, target + ": " + why);
     check_arguments(*schema, call);
     return schema;
   }
@@ -323,8 +326,9 @@ static bool returns_one(const fx::Schema* schema) {
 
 std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
   const std::string target = text_of(call.target);
-  if (call.n_unpack > 4096 || call.reserved)
-    throw HostError(O2FX_E_INVALID, "emit: reserved fields are not zero");
+  if (call.reserved)
+    throw HostError(O2FX_E_INVALID,
+                    "emit: reserved: expected 0, got " + std::to_string(call.reserved));
   const fx::Schema* schema = check_target(target, call);
   if (const auto folded = fold(target, call)) return {*folded};
   if (call.n_unpack && returns_one(schema))

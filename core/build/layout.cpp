@@ -60,13 +60,24 @@ static fx::Program lay_out(OpenProgram& p, Argument result,
   return out;
 }
 
+void Builder::type_nodes() {
+  for (const Value& v : values_)
+    if (v.source == ValueSource::kNode && v.type.is_tensor())
+      programs_[v.program].program.nodes[v.node].type = type_text(v.type, syms);
+  for (const auto& [tensor, node] : programs_[0].tensors) {
+    const TensorEntry& t = tensors_[tensor];
+    programs_[0].program.nodes[node].type = type_text(Type::tensor(t.dtype, t.dims), syms);
+  }
+  for (OpenProgram& p : programs_)
+    for (const OpenProgram::Capture& c : p.captures)
+      p.program.nodes[c.node].type = type_text(value(c.outer).type, syms);
+}
+
 std::vector<fx::Program> Builder::finish(const std::vector<ValueId>& outputs, bool single) {
   fx::List results;
   for (const ValueId id : outputs) results.push_back(argument(id));
   programs_[0].result = single && results.size() == 1 ? results[0] : Argument(std::move(results));
-  for (const Value& v : values_)
-    if (v.source == ValueSource::kNode && v.type.is_tensor())
-      programs_[v.program].program.nodes[v.node].type = type_text(v.type, syms);
+  type_nodes();
   std::vector<uint32_t> reached{0};
   std::map<uint32_t, uint32_t> index{{0, 0}};
   for (size_t i = 0; i < reached.size(); i++) {

@@ -33,8 +33,8 @@ class NodeOperands final : public Operands {
   const NodeView& node_;
 };
 
-/// What keeps `tracked_elements` from knowing an output of this type: an input whose elements lie in a missing
-/// file. Null: there is none, or another input is not known either.
+/// What keeps `tracked_elements` from knowing an output of this type: an input whose elements lie
+/// in a missing file. Null: there is none, or another input is not known either.
 std::shared_ptr<const Absent> absent_behind(Builder& builder, const NodeView& node,
                                             const Type& output);
 

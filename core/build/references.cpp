@@ -176,6 +176,16 @@ NodeRef Builder::atom_node(size_t level, AtomId a) {
   return r;
 }
 
+Argument Builder::product_of(size_t level, const std::vector<AtomId>& factors, int64_t scale) {
+  if (factors.empty()) return scale;
+  Argument product = atom_node(level, factors[0]);
+  if (scale == -1) product = call_at(level, "operator::neg", {product});
+  if (scale != 1 && scale != -1) product = call_at(level, "operator::mul", {scale, product});
+  for (size_t i = 1; i < factors.size(); i++)
+    product = call_at(level, "operator::mul", {product, atom_node(level, factors[i])});
+  return product;
+}
+
 // As Python floats compute it: see core/shapes/real.hpp for why that is the same.
 Argument Builder::real_number(size_t level, const Real& x) {
   static constexpr const char* kTarget[] = {"operator::add", "operator::sub", "operator::mul",
@@ -203,16 +213,16 @@ Argument Builder::number(size_t level, const Sym& s) {
   OpenProgram& p = programs_[stack_[level]];
   const std::string key = syms.text(s);
   if (const auto it = p.numbers.find(key); it != p.numbers.end()) return NodeRef{it->second};
+  std::vector<Sym::Term> terms(s.terms().rbegin(), s.terms().rend());  // the constant comes last
+  std::stable_partition(terms.begin(), terms.end(),
+                        [](const Sym::Term& t) { return t.coefficient > 0; });
   Argument sum;
-  for (auto t = s.terms().rbegin(); t != s.terms().rend(); ++t) {
-    Argument product = t->coefficient;
-    bool one = t->coefficient == 1;
-    for (const AtomId f : t->factors) {
-      const Argument factor = atom_node(level, f);
-      product = one ? factor : Argument(call_at(level, "operator::mul", {product, factor}));
-      one = false;
-    }
-    sum = sum.is_none() ? product : Argument(call_at(level, "operator::add", {sum, product}));
+  for (const Sym::Term& t : terms) {
+    // What is taken away needs a positive term before it, and a number that can be negated.
+    const bool minus = !sum.is_none() && t.coefficient < 0 && t.coefficient > -INT64_MAX;
+    const Argument product = product_of(level, t.factors, minus ? -t.coefficient : t.coefficient);
+    const char* target = minus ? "operator::sub" : "operator::add";
+    sum = sum.is_none() ? product : Argument(call_at(level, target, {sum, product}));
   }
   const NodeRef r = *sum.as<NodeRef>();
   p.numbers.emplace(key, r.index);

@@ -6,6 +6,7 @@
 #include "core/build/names.hpp"
 #include "core/build/operands.hpp"
 #include "core/convert/opaque.hpp"
+#include "core/prepare/revision.hpp"
 #include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
@@ -66,7 +67,8 @@ std::vector<ValueId> Converter::lower_model(const prepare::Prepared& prepared) {
 
 Faults Converter::lower_node(const onnx::NodeProto& node, Scope& scope) {
   const auto import = scope.opsets->find(node.domain());
-  const Place place{node, file_.name, scope, import == scope.opsets->end() ? 1 : import->second};
+  const int64_t imported = import == scope.opsets->end() ? 1 : import->second;
+  const Place place{node, file_.name, scope, prepare::opset_of(node, imported)};
   budget_.count_node();
   if (!budget_.spent()) {
     Faults faults = lower_affordable(place, scope);

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/border/lowering.hpp"
@@ -83,6 +84,8 @@ class Converter {
                    Scope& scope);
 
   EmitContext context_of(const Place& place, const plugin::Plugin* plugin) const;
+  /// Tells it once.
+  void warn(Diagnostic warning);
 
   const read::ModelFile& file_;
   Builder& builder_;
@@ -93,6 +96,7 @@ class Converter {
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;  ///< domain:name:overload
   std::deque<onnx::FunctionProto> bodies_;
   std::deque<prepare::OpsetTable> body_opsets_;
+  std::unordered_set<std::string> warned_;
   int depth_ = 0;
   Budget budget_;
 };

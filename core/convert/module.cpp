@@ -92,12 +92,18 @@ bool stays_real(Tensors& tensors, const TensorEntry& e, fx::Role role) {
   return (small || role == fx::Role::kConstant) && !tensors.absent(e);
 }
 
+weights::Store::Rest rest_of(Tensors& tensors, const TensorEntry& e, fx::Role role,
+                             weights::Mode mode) {
+  using Rest = weights::Store::Rest;
+  if (mode == weights::Mode::kMeta)
+    return stays_real(tensors, e, role) ? Rest::kCopied : Rest::kByLastRule;
+  return mode == weights::Mode::kRandom && !is_weight(e, role) ? Rest::kOwn : Rest::kByLastRule;
+}
+
 fx::TensorData data_of(Tensors& tensors, TensorEntry& e, fx::Role role, weights::Mode mode) {
-  const bool stays = mode == weights::Mode::kMeta     ? stays_real(tensors, e, role)
-                     : mode == weights::Mode::kRandom ? !is_weight(e, role)
-                                                      : true;
-  if (e.proto) return tensors.store().data(*e.proto, e.name, stays);
-  if (!stays && mode == weights::Mode::kMeta) return {};
+  const weights::Store::Rest rest = rest_of(tensors, e, role, mode);
+  if (e.proto) return tensors.store().data(*e.proto, e.name, rest);
+  if (rest == weights::Store::Rest::kByLastRule && mode == weights::Mode::kMeta) return {};
   return {std::make_shared<const std::string>(
       weights::unpack(e.dtype, tensors.bytes(e), static_cast<uint64_t>(e.count())))};
 }

@@ -76,7 +76,7 @@ std::string unknown_behind(const Lowering& l) {
   return {};
 }
 
-Fault fault_of(const Lowering& l, const Ending& e, const Place& place, bool in_memory) {
+Fault fault_of(const Lowering& l, const Ending& e, const Place& place, bool in_memory, bool debug) {
   Fault f(kind_of(l, e), place, e.text, {l.plugin.id + ": " + e.text});
   if (f.kind == Fault::Kind::kAbsent)
     f.diagnostic.notes.push_back(
@@ -89,6 +89,7 @@ Fault fault_of(const Lowering& l, const Ending& e, const Place& place, bool in_m
   if (f.kind == Fault::Kind::kPlugin)
     f.diagnostic.notes.push_back("this is a fault of plugin " + l.plugin.id + " " +
                                  l.plugin.version);
+  if (debug && !l.error_place.empty()) f.diagnostic.notes.push_back("raised at " + l.error_place);
   return f;
 }
 
@@ -99,11 +100,11 @@ std::optional<Faults> Converter::lower_by_plugin(const plugin::Candidate& candid
                                                  const std::vector<Type>& types, Scope& scope,
                                                  Report::Node& entry) {
   plugin::Plugin& plugin = *candidate.plugin;
-  start(plugin);
+  start(plugin, [&](Diagnostic d) { warn(std::move(d)); });
   const auto alone = plugin::alone(plugin);
   Transaction transaction(builder_, context_of(place, &plugin));
   NodeGraphs graphs(*this, place);
-  Lowering lowering(plugin, view, builder_, tensors_, graphs);
+  Lowering lowering(plugin, view, place.where(), builder_, tensors_, graphs);
   const o2fx_status status =
       candidate.row->lower(host_api(), lowering.token(), candidate.row->op_user);
   const Ending ending = ending_of(lowering, status);
@@ -114,14 +115,21 @@ std::optional<Faults> Converter::lower_by_plugin(const plugin::Candidate& candid
   }
   if (ending.status != O2FX_OK) {
     if (!graphs.faults.empty()) return std::move(graphs.faults);
-    return Faults{fault_of(lowering, ending, place, file_.directory.empty())};
+    return Faults{fault_of(lowering, ending, place, file_.directory.empty(), options_.debug)};
   }
   take_outputs(lowering, types, scope);
   entry.provider = plugin.id + " " + plugin.version;
-  for (Call::Note& n : lowering.notes)
+  for (Call::Note& n : lowering.notes) {
+    if (n.is_warning())
+      warn({Severity::kWarning, place.where(), n.text, {"from plugin " + plugin.id}});
     entry.notes.emplace_back(std::move(n.key), std::move(n.text));
+  }
   transaction.commit();
   return Faults{};
+}
+
+void Converter::warn(Diagnostic d) {
+  if (warned_.insert(format(d)).second) report_.warnings.push_back(std::move(d));
 }
 
 void Converter::take_outputs(const Lowering& lowering, const std::vector<Type>& types,

@@ -1,6 +1,6 @@
 #include "core/convert/roles.hpp"
 
-#include <fnmatch.h>
+#include <onnx/onnx_pb.h>
 
 #include <algorithm>
 #include <cctype>
@@ -9,6 +9,7 @@
 
 #include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
+#include "core/include/onnx2fx/glob.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -27,8 +28,7 @@ bool is_trainable_dtype(int32_t d) {
 
 bool matches(const std::vector<std::string>& globs, const TensorEntry& e) {
   return std::any_of(globs.begin(), globs.end(), [&](const std::string& g) {
-    return fnmatch(g.c_str(), e.name.c_str(), 0) == 0 ||
-           (!e.part_of.empty() && fnmatch(g.c_str(), e.part_of.c_str(), 0) == 0);
+    return glob_matches(g, e.name) || (!e.part_of.empty() && glob_matches(g, e.part_of));
   });
 }
 

@@ -7,21 +7,29 @@ bool always(const Options&) { return true; }
 bool nn_dialect(const Options& options) { return options.dialect == Dialect::kNn; }
 
 struct Pass {
+  const char* name;
   void (*run)(Module&);
   bool (*wanted)(const Options&);
 };
 constexpr Pass kPasses[] = {
-    {drop_dead_nodes, always},     // what nothing reads takes no path and owns no tensor
-    {assign_paths, always},        // of tensors
-    {raise_modules, nn_dialect},   // under the paths of their tensors
-    {use_nn_names, nn_dialect},    // of the calls that are left
-    {drop_dead_nodes, nn_dialect}  // what the modules took over
+    {"drop_dead_nodes", drop_dead_nodes, always},  // what nothing reads takes no path, owns nothing
+    {"assign_paths", assign_paths, always},        // of tensors
+    {"raise_modules", raise_modules, nn_dialect},  // under the paths of their tensors
+    {"use_nn_names", use_nn_names, nn_dialect},    // of the calls that are left
+    {"drop_dead_nodes", drop_dead_nodes, nn_dialect}  // what the modules took over
 };
 
 }  // namespace
 
+std::vector<std::string> pass_names() {
+  std::vector<std::string> names;
+  for (const Pass& pass : kPasses) names.emplace_back(pass.name);
+  return names;
+}
+
 void run_passes(Module& module, const Options& options) {
   module.dialect = options.dialect;
+  module.weights_layout = options.weights_layout;
   for (const Pass& pass : kPasses) {
     if (pass.wanted(options)) pass.run(module);
   }

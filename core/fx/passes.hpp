@@ -3,6 +3,9 @@
 #ifndef ONNX2FX_CORE_FX_PASSES_HPP_
 #define ONNX2FX_CORE_FX_PASSES_HPP_
 
+#include <string>
+#include <vector>
+
 #include "core/include/onnx2fx/options.hpp"
 #include "core/include/onnx2fx/program.hpp"
 
@@ -10,6 +13,8 @@ namespace onnx2fx::fx {
 
 /// All passes that these options want, in order. Sets Module::dialect.
 void run_passes(Module& module, const Options& options);
+/// Of the list, in order; a pass may stand there twice.
+std::vector<std::string> pass_names();
 
 /// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
 /// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so

@@ -274,6 +274,19 @@ const Schema* find_schema(std::string_view target) {
   return entry->second.get();
 }
 
+std::vector<const Schema*> find_overloads(std::string_view name) {
+  std::vector<const Schema*> all;
+  const std::string_view table = embedded::aten_schemas_txt;
+  for (size_t at = 0; at < table.size();) {
+    const size_t end = std::min(table.find('\n', at), table.size());
+    const std::string_view target = target_of(table.substr(at, end - at));
+    if (target.starts_with(name) && (target.size() == name.size() || target[name.size()] == '.'))
+      all.push_back(find_schema(target));
+    at = end + 1;
+  }
+  return all;
+}
+
 std::optional<std::vector<std::optional<Argument>>> bind_arguments(const Schema& schema,
                                                                    const Node& call) {
   std::vector<std::optional<Argument>> bound(schema.arguments.size());

@@ -42,7 +42,7 @@ class Chooser {
 
  private:
   void refuse(const Provider& p, const std::string& why) {
-    why_not_.push_back(p.descriptor.id + ": " + why);
+    why_not_.push_back(p.descriptor->id + ": " + why);
   }
   std::string title() const {
     return shown(domain_, op_type_) + " (opset " + std::to_string(opset_) + ")";
@@ -52,7 +52,7 @@ class Chooser {
   /// ones.
   const DescribedOp* row(const Provider& p) {
     const DescribedOp *best = nullptr, *oldest = nullptr;
-    for (const DescribedOp& op : p.descriptor.ops) {
+    for (const DescribedOp& op : p.descriptor->ops) {
       if (op.op_type != op_type_ || op.domain != domain_) continue;
       if (!oldest || op.since < oldest->since) oldest = &op;
       if (op.since <= opset_ && (!best || op.since > best->since)) best = &op;
@@ -83,16 +83,16 @@ class Chooser {
   }
   int32_t priority(const Provider& p, const DescribedOp& op) const {
     for (const Bind& b : c_.manifest.op_set.binds)
-      if (b.priority && b.to == p.descriptor.id && b.ops.selects(domain_, op_type_, opset_))
+      if (b.priority && b.to == p.descriptor->id && b.ops.selects(domain_, op_type_, opset_))
         return *b.priority;
     return op.priority;
   }
   bool consented(const Ranked& r) {
     const Provider& p = *r.choice.provider;
     if (p.builtin || p.in_process) return true;
-    const std::string& id = p.descriptor.id;
+    const std::string& id = p.descriptor->id;
     if (!r.choice.op->override_builtin)
-      refuse(p, "a built-in provides it, and " + p.descriptor.file +
+      refuse(p, "a built-in provides it, and " + p.descriptor->file +
                     " does not say \"override\": true for it");
     else if (!c_.allow_override.contains(id) && !binds_to(id))
       refuse(p, "a built-in provides it; --allow-override " + id + " would let it override");
@@ -112,7 +112,7 @@ class Chooser {
   }
   std::vector<Choice> take_bound(const Bind& bind) {
     const auto it = std::find_if(ranked_.begin(), ranked_.end(), [&](const Ranked& r) {
-      return r.choice.provider->descriptor.id == bind.to;
+      return r.choice.provider->descriptor->id == bind.to;
     });
     if (it == ranked_.end()) {
       std::vector<std::string> notes = why_not_;
@@ -138,8 +138,8 @@ class Chooser {
       conflict();
   }
   [[noreturn]] void conflict() const {
-    const Descriptor &a = ranked_[0].choice.provider->descriptor,
-                     &b = ranked_[1].choice.provider->descriptor;
+    const Descriptor &a = *ranked_[0].choice.provider->descriptor,
+                     &b = *ranked_[1].choice.provider->descriptor;
     Json bind;
     if (!domain_.empty()) bind["domain"] = domain_;
     bind["op"] = op_type_;
@@ -182,11 +182,13 @@ std::optional<std::string> switched_off(const Manifest& manifest, const std::str
     if (s.selects(domain, op_type, opset)) return "disabled by " + s.origin;
   const auto it = manifest.op_set.domains.find(domain);
   if (it == manifest.op_set.domains.end()) return {};
-  const DomainLimits& limits = it->second;
-  if (opset >= limits.min && (limits.max == 0 || opset <= limits.max)) return {};
+  const auto& [min, max] = it->second;
+  const bool too_old = opset < min.opset, too_new = max.opset && opset > max.opset;
+  if (!too_old && !too_new) return {};
   return "opset " + std::to_string(opset) + " is outside " +
-         std::to_string(std::max(limits.min, 1)) + ".." +
-         (limits.max ? std::to_string(limits.max) : "") + ", set by " + limits.origin;
+         std::to_string(std::max(min.opset, 1)) + ".." +
+         (max.opset ? std::to_string(max.opset) : "") + ", set by " +
+         (too_old ? min.origin : max.origin);
 }
 
 std::vector<Choice> choose(const std::vector<const Provider*>& providers,

@@ -3,6 +3,7 @@
 #define ONNX2FX_CORE_PLUGIN_CHOICE_HPP_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,7 +17,7 @@ namespace onnx2fx::plugin {
 
 /// A plugin that is known, in order of discovery.
 struct Provider {
-  Descriptor descriptor;
+  std::shared_ptr<const Descriptor> descriptor;
   bool builtin = false;     ///< of the installation: others need consent to override it
   bool in_process = false;  ///< registered by the embedding program, which is consent enough
   std::string status;       ///< "ok", or why it cannot serve

@@ -26,23 +26,56 @@ std::string shown(const DescribedOp& op) {
   return op.until ? s + " until " + std::to_string(op.until) : s;
 }
 
+/// The real path of the file's folder. Descriptors come folder by folder: the last answer serves as
+/// long as the same folder lies there.
+static std::string real_folder(const std::string& file) {
+  struct Answer {
+    std::string folder, real;
+    struct stat status {};
+  };
+  static thread_local Answer last;
+  const size_t slash = file.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+  struct stat now {};
+  std::error_code error;
+  if (stat(folder.c_str(), &now) != 0) return "";
+  if (last.folder != folder || last.status.st_ino != now.st_ino || last.status.st_dev != now.st_dev)
+    last = {folder, fs::canonical(folder, error).string(), now};
+  return last.real;
+}
+
+static std::string outside(const std::string& folder, const std::string& library) {
+  return "/plugin/library: expected a file inside " + folder + ", got " + library;
+}
+
+static bool is_inside(const fs::path& library, const fs::path& folder) {
+  const auto [end, unused] =
+      std::mismatch(folder.begin(), folder.end(), library.begin(), library.end());
+  return end == folder.end();
+}
+
 /// Resolves symlinks on both sides, so that a link cannot lead out of the folder.
 static std::string contained_library(const std::string& file, const std::string& name,
                                      std::vector<Diagnostic>& faults) {
   std::error_code error;
-  const fs::path folder = fs::canonical(fs::absolute(file).parent_path(), error);
-  const fs::path library = fs::weakly_canonical(folder / name, error);
-  const auto [end, unused] =
-      std::mismatch(folder.begin(), folder.end(), library.begin(), library.end());
-  if (error || end != folder.end()) {
-    faults.push_back(
-        {Severity::kError,
-         file,
-         "/plugin/library: expected a file inside " + folder.string() + ", got " + library.string(),
-         {}});
-    return {};
-  }
-  return library.string();
+  const std::string folder = real_folder(file);
+  std::string library = folder + "/" + name;
+  struct stat status {};
+  const bool is_plain = name.find('/') == std::string::npos && name != "." &&
+                        (lstat(library.c_str(), &status) != 0 || !S_ISLNK(status.st_mode));
+  if (is_plain) return library;
+  library = fs::weakly_canonical(library, error).string();
+  if (!error && is_inside(library, folder)) return library;
+  faults.push_back({Severity::kError, file, outside(folder, library), {}});
+  return {};
+}
+
+void require_contained(const Descriptor& d) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(fs::path(d.file).parent_path(), error);
+  const fs::path library = fs::weakly_canonical(d.library, error);
+  if (error || !is_inside(library, folder))
+    throw PluginError(d.file, outside(folder.string(), library.string()));
 }
 
 static void read_library(const Json& library, Descriptor& d, std::vector<Diagnostic>& faults) {
@@ -87,7 +120,8 @@ static void read_ops(const Json& ops, Descriptor& d, std::vector<Diagnostic>& fa
 
 static void read_schemes(const Json& weights, Descriptor& d, std::vector<Diagnostic>& faults) {
   for (size_t i = 0; i < weights.size(); i++) {
-    DescribedScheme scheme{weights[i]["scheme"].get<std::string>(), {}};
+    DescribedScheme scheme{
+        weights[i]["scheme"].get<std::string>(), {}, weights[i].value("file", true)};
     if (weights[i].contains("suffixes"))
       scheme.suffixes = weights[i]["suffixes"].get<std::vector<std::string>>();
     const bool twice = std::any_of(d.schemes.begin(), d.schemes.end(),
@@ -102,24 +136,38 @@ static void read_schemes(const Json& weights, Descriptor& d, std::vector<Diagnos
   }
 }
 
-Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults) {
-  const Json json = read_json(file);
+static void read_plugin(const Json& p, Descriptor& d, std::vector<Diagnostic>& faults) {
+  d.id = p["id"].get<std::string>();
+  d.version = p["version"].get<std::string>();
+  d.sha256 = p.value("sha256", "");
+  d.abi_major = p["abi"]["major"].get<uint32_t>();
+  d.abi_min_minor = p["abi"]["min_minor"].get<uint32_t>();
+  read_library(p["library"], d, faults);
+  if (p.contains("requires"))
+    for (const Json& r : p["requires"])
+      d.requirements.push_back({r["plugin"].get<std::string>(), r.value("version", "")});
+}
+
+static std::string stated_id(const Json& json) {
+  if (!json.is_object() || !json.contains("plugin") || !json["plugin"].is_object()) return "";
+  const Json& plugin = json["plugin"];
+  const bool has_id = plugin.contains("id") && plugin["id"].is_string();
+  return has_id && is_id(plugin["id"]) ? plugin["id"].get<std::string>() : "";
+}
+
+Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults,
+                           struct stat* status) {
+  const Json json = read_json(file, status);
   std::vector<Diagnostic> own = check(json, descriptor_schema(), "manifest_version", file);
   Descriptor d;
   d.file = file;
-  if (!has_errors(own)) {
-    const Json& p = json["plugin"];
-    d.id = p["id"].get<std::string>();
-    d.version = p["version"].get<std::string>();
-    d.sha256 = p.value("sha256", "");
-    d.abi_major = p["abi"]["major"].get<uint32_t>();
-    d.abi_min_minor = p["abi"]["min_minor"].get<uint32_t>();
-    read_library(p["library"], d, own);
-    if (p.contains("requires"))
-      for (const Json& r : p["requires"])
-        d.requirements.push_back({r["plugin"].get<std::string>(), r.value("version", "")});
-    if (json["provides"].contains("ops")) read_ops(json["provides"]["ops"], d, own);
-    if (json["provides"].contains("weights")) read_schemes(json["provides"]["weights"], d, own);
+  if (has_errors(own)) {
+    d.id = stated_id(json);
+  } else {
+    read_plugin(json["plugin"], d, own);
+    const Json& provides = json["provides"];
+    if (provides.contains("ops")) read_ops(provides["ops"], d, own);
+    if (provides.contains("weights")) read_schemes(provides["weights"], d, own);
     std::sort(d.torch_targets.begin(), d.torch_targets.end());
     d.torch_targets.erase(std::unique(d.torch_targets.begin(), d.torch_targets.end()),
                           d.torch_targets.end());

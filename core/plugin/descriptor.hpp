@@ -3,6 +3,8 @@
 #ifndef ONNX2FX_CORE_PLUGIN_DESCRIPTOR_HPP_
 #define ONNX2FX_CORE_PLUGIN_DESCRIPTOR_HPP_
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +26,7 @@ struct DescribedOp {
 struct DescribedScheme {
   std::string name;
   std::vector<std::string> suffixes;  ///< ".safetensors": locations that mean it
+  bool reads_file = true;             ///< else a rule gives it no location
 };
 
 struct Requirement {
@@ -44,8 +47,14 @@ struct Descriptor {
 
 /// Checks against sdk/schema/plugin.schema.json and beyond it (since <= until, no row twice, the
 /// library inside the descriptor's folder). Faults go to `faults`; with an error among them the
-/// descriptor is of no use.
-Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults);
+/// descriptor is of no use, save for an id to call it by, if it says one. Throws PluginError if it
+/// cannot be read or is no JSON. status: of the file that was read.
+Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults,
+                           struct stat* status = nullptr);
+
+/// The library of a descriptor, which lies in its folder, links resolved. Throws PluginError if it
+/// leads elsewhere by now.
+void require_contained(const Descriptor& descriptor);
 
 /// "ai.onnx" and "" are one domain.
 inline std::string domain_of(std::string_view domain) {

@@ -1,10 +1,7 @@
 #include "core/plugin/discovery.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
@@ -27,28 +24,6 @@ std::vector<std::string> environment_list(const char* name) {
   return parts;
 }
 
-static std::optional<std::string> objection(const std::string& path, Place place) {
-  struct stat s {};
-  if (stat(path.c_str(), &s) != 0) return std::nullopt;
-  const bool installed = place == Place::kInstallation;
-  const mode_t others = installed ? S_IWOTH : S_IWGRP | S_IWOTH;
-  if (s.st_mode & others) {
-    char mode[8];
-    std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(s.st_mode & 07777));
-    return path + ": writable by others (mode " + mode + ")";
-  }
-  if (!installed && s.st_uid != 0 && s.st_uid != geteuid())
-    return path + ": owned by user " + std::to_string(s.st_uid) + ", neither root nor this user";
-  return std::nullopt;
-}
-
-std::optional<std::string> insecurity(const std::string& file, Place place) {
-  if (auto o = objection(file, place)) return o;
-  std::error_code error;
-  const fs::path real = fs::canonical(file, error);
-  return error ? std::nullopt : objection(real.parent_path().string(), place);
-}
-
 namespace {
 
 class Search {
@@ -56,34 +31,51 @@ class Search {
   explicit Search(std::vector<Diagnostic>& faults) : faults_(faults) {}
 
   void file(const std::string& path) {
-    if (!path.ends_with(".json"))
+    if (!path.ends_with(".json")) {
       faults_.push_back(
           {Severity::kError,
            "--plugin " + path,
            "expected a descriptor NAME.onnx2fx.json, got another kind of file",
            {"the descriptor lies beside the library; --plugin-dir takes a whole folder"}});
-    else
-      found.push_back({fs::absolute(path).lexically_normal().string(), Place::kCommandLine});
+      return;
+    }
+    const std::string absolute = fs::absolute(path).lexically_normal().string();
+    found.push_back({absolute, Place::kCommandLine, descriptor_file(absolute),
+                     file_insecurity(absolute, Place::kCommandLine)});
   }
 
   /// `where`: who asked for the folder; empty: a default one, which may be absent.
   void folder(const std::string& path, Place place, const std::string& where) {
-    constexpr std::string_view kSuffix = ".onnx2fx.json";
+    const std::string absolute = fs::absolute(path).lexically_normal().string();
     std::error_code error;
-    std::vector<std::string> names;
-    fs::directory_iterator it(fs::absolute(path).lexically_normal(), error);
-    for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-      std::error_code broken;
-      const std::string name = it->path().string();
-      if (name.ends_with(kSuffix) && it->is_regular_file(broken)) names.push_back(name);
-    }
+    const std::vector<std::string> paths = descriptors_in(absolute, error);
     if (error && !where.empty())
       faults_.push_back({place == Place::kEnvironment ? Severity::kWarning : Severity::kError,
                          where,
                          "expected a readable folder, got " + path + ": " + error.message(),
                          {}});
-    std::sort(names.begin(), names.end());
-    for (std::string& name : names) found.push_back({std::move(name), place});
+    if (paths.empty()) return;
+    const std::optional<std::string> above = folder_insecurity(absolute, place);
+    for (const std::string& p : paths) {
+      Found f{p, place, descriptor_file(p), {}};
+      f.insecurity =
+          f.file->is_link ? file_insecurity(p, place) : insecurity(p, f.file->status, place);
+      if (!f.insecurity) f.insecurity = above;
+      found.push_back(std::move(f));
+    }
+  }
+
+  /// Folders of a variable. What is relative would be looked for wherever the process stands.
+  void folders_of(const char* variable) {
+    for (const std::string& path : environment_list(variable)) {
+      if (path.starts_with("/"))
+        folder(path, Place::kEnvironment, variable);
+      else
+        faults_.push_back({Severity::kWarning,
+                           variable,
+                           "expected absolute paths, got '" + path + "', which is ignored",
+                           {}});
+    }
   }
 
   std::vector<Found> found;
@@ -116,13 +108,11 @@ std::vector<Found> discover(const Options& options, const Manifest& manifest,
       if (environment(kAddPath))
         faults.push_back(
             {Severity::kWarning, kAddPath, std::string("ignored, as ") + kPath + " is set", {}});
-      for (const std::string& folder : environment_list(kPath))
-        search.folder(folder, Place::kEnvironment, kPath);
+      search.folders_of(kPath);
       return std::move(search.found);
     }
     if (options.default_plugins) {
-      for (const std::string& folder : environment_list(kAddPath))
-        search.folder(folder, Place::kEnvironment, kAddPath);
+      search.folders_of(kAddPath);
       if (const auto folder = user_folder()) search.folder(*folder, Place::kUser, "");
     }
   }

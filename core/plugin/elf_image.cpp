@@ -32,15 +32,13 @@ class Reader {
     ElfImage image;
     const auto sections = table<Elf64_Shdr>(header_.e_shoff, header_.e_shnum, header_.e_shentsize);
     for (const Elf64_Shdr& s : sections) {
-      if (s.sh_type != SHT_DYNSYM && s.sh_type != SHT_DYNAMIC) continue;
+      if (s.sh_type != SHT_DYNSYM) continue;
       if (s.sh_link >= sections.size()) throw damaged();
-      const std::span<const uint8_t> names =
-          part(sections[s.sh_link].sh_offset, sections[s.sh_link].sh_size);
-      if (s.sh_type == SHT_DYNSYM)
-        symbols(s, names, image);
-      else
-        dynamic(s, names, image);
+      symbols(s, part(sections[s.sh_link].sh_offset, sections[s.sh_link].sh_size), image);
     }
+    segments_ = table<Elf64_Phdr>(header_.e_phoff, header_.e_phnum, header_.e_phentsize);
+    for (const Elf64_Phdr& p : segments_)
+      if (p.p_type == PT_DYNAMIC) dynamic(p, image);
     stack(image);
     return image;
   }
@@ -117,21 +115,37 @@ class Reader {
     }
   }
 
-  void dynamic(const Elf64_Shdr& s, std::span<const uint8_t> names, ElfImage& image) const {
-    for (const Elf64_Dyn& d :
-         table<Elf64_Dyn>(s.sh_offset, s.sh_size / sizeof(Elf64_Dyn), s.sh_entsize)) {
-      if (d.d_tag == DT_NULL) break;
-      if (d.d_tag == DT_NEEDED) image.needed.push_back(text(names, d.d_un.d_val));
+  /// As the loader sees it: it looks at segments, not at sections.
+  void dynamic(const Elf64_Phdr& p, ElfImage& image) const {
+    auto entries = table<Elf64_Dyn>(p.p_offset, p.p_filesz / sizeof(Elf64_Dyn), sizeof(Elf64_Dyn));
+    entries.erase(std::find_if(entries.begin(), entries.end(),
+                               [](const Elf64_Dyn& d) { return d.d_tag == DT_NULL; }),
+                  entries.end());
+    const auto value = [&](Elf64_Sxword tag) {
+      for (const Elf64_Dyn& d : entries)
+        if (d.d_tag == tag) return d.d_un.d_val;
+      throw damaged();
+    };
+    const std::span<const uint8_t> names = loaded(value(DT_STRTAB), value(DT_STRSZ));
+    for (const Elf64_Dyn& d : entries) {
+      if (d.d_tag == DT_NEEDED || d.d_tag == DT_AUXILIARY || d.d_tag == DT_FILTER)
+        image.needed.push_back(text(names, d.d_un.d_val));
       if (d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH) continue;
       std::string path = text(names, d.d_un.d_val) + ":";
       for (size_t end; (end = path.find(':')) != std::string::npos; path.erase(0, end + 1))
         image.run_paths.push_back(path.substr(0, end));
     }
   }
+  /// The part of the file that is loaded at this address.
+  std::span<const uint8_t> loaded(uint64_t address, uint64_t size) const {
+    for (const Elf64_Phdr& p : segments_)
+      if (p.p_type == PT_LOAD && address >= p.p_vaddr && address - p.p_vaddr < p.p_filesz)
+        return part(p.p_offset + (address - p.p_vaddr), size);
+    throw damaged();
+  }
 
   void stack(ElfImage& image) const {
-    for (const Elf64_Phdr& p :
-         table<Elf64_Phdr>(header_.e_phoff, header_.e_phnum, header_.e_phentsize)) {
+    for (const Elf64_Phdr& p : segments_) {
       if (p.p_type == PT_GNU_STACK) image.executable_stack = (p.p_flags & PF_X) != 0;
       if (p.p_type == PT_LOAD) part(p.p_offset, p.p_filesz);
     }
@@ -139,6 +153,7 @@ class Reader {
 
   std::span<const uint8_t> file_;
   Elf64_Ehdr header_{};
+  std::vector<Elf64_Phdr> segments_;
 };
 
 }  // namespace

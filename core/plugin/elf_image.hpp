@@ -13,7 +13,7 @@ namespace onnx2fx::plugin {
 struct ElfImage {
   std::vector<std::string> exports;    ///< defined global symbols
   std::vector<std::string> undefined;  ///< symbols it wants from other libraries
-  std::vector<std::string> needed;     ///< DT_NEEDED
+  std::vector<std::string> needed;     ///< DT_NEEDED, and the filters' libraries
   std::vector<std::string> run_paths;  ///< parts of DT_RPATH and DT_RUNPATH
   bool executable_stack = false;
 

@@ -1,14 +1,12 @@
 #include "core/plugin/json_document.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <system_error>
+#include <stdexcept>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/read/open_file.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -34,8 +32,7 @@ class Builder final : public nlohmann::json_sax<Json> {
 
   bool key(string_t& name) override {
     Level& level = levels_.back();
-    if (!level.keys.insert(name).second)
-      throw PluginError(file_, where() + ": duplicate key '" + name + "'");
+    if (level.has(name)) throw PluginError(file_, where() + ": duplicate key '" + name + "'");
     level.key = std::move(name);
     return true;
   }
@@ -52,7 +49,20 @@ class Builder final : public nlohmann::json_sax<Json> {
   struct Level {
     Json* value;
     std::string key;
-    std::unordered_set<std::string> keys;
+    std::unordered_set<std::string> keys;  ///< of an object with many
+
+    bool has(const std::string& name) {
+      constexpr size_t kMany = 32;
+      const auto& members = value->get_ref<const Json::object_t&>();
+      if (members.size() < kMany) {
+        for (const auto& [known, unused] : members)
+          if (known == name) return true;
+        return false;
+      }
+      if (keys.empty())
+        for (const auto& [known, unused] : members) keys.insert(known);
+      return !keys.insert(name).second;
+    }
   };
 
   std::string where() const {
@@ -122,15 +132,13 @@ Json parse_json(std::string_view text, const std::string& file) {
   return builder.take();
 }
 
-Json read_json(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  const int open_error = errno;
-  std::string text(kLargestDocument + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in.is_open() || in.bad())
-    throw PluginError(file, "cannot be read: " +
-                                std::generic_category().message(in.is_open() ? EIO : open_error));
-  text.resize(static_cast<size_t>(in.gcount()));
+Json read_json(const std::string& file, struct stat* status) {
+  std::string text;
+  try {
+    text = read::read_regular(file, kLargestDocument + 1, status);
+  } catch (const std::runtime_error& e) {
+    throw PluginError(file, std::string("cannot be read: ") + e.what());
+  }
   return parse_json(text, file);
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/include/onnx2fx/glob.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/nearest.hpp"
 #include "core/plugin/schema.hpp"
@@ -14,7 +15,8 @@ namespace onnx2fx::plugin {
 namespace fs = std::filesystem;
 
 bool Selection::selects(const std::string& d, const std::string& op_type, int64_t opset) const {
-  return domain == d && matches(op, op_type) && opset >= since && (until == 0 || opset <= until);
+  return domain == d && glob_matches(op, op_type) && opset >= since &&
+         (until == 0 || opset <= until);
 }
 
 namespace {
@@ -95,7 +97,7 @@ class ManifestReader {
     if (!standard_opset(name))
       return fault(file, at + ": expected 'builtin:onnx-N' or a file name, got '" +
                              std::string(kBuiltin) + name + "'");
-    standard_ = DomainLimits{0, *standard_opset(name), origin(file, at)};
+    standard_ = DomainLimits{{}, {*standard_opset(name), origin(file, at)}};
   }
 
   void folders(const Json& json, const std::string& file) {
@@ -142,10 +144,11 @@ class ManifestReader {
     if (json.contains("domains"))
       for (const auto& [domain, d] : json["domains"].items()) {
         const std::string here = pointer(at + "/domains", domain);
-        const DomainLimits limits{d.value("min", 0), d.value("max", 0), origin(file, here)};
-        if (limits.max && limits.max < limits.min)
-          fault(file, here + "/max: expected at least min (" + std::to_string(limits.min) +
-                          "), got " + std::to_string(limits.max));
+        const DomainLimits limits{{d.value("min", 0), origin(file, here)},
+                                  {d.value("max", 0), origin(file, here)}};
+        if (limits.max.opset && limits.max.opset < limits.min.opset)
+          fault(file, here + "/max: expected at least min (" + std::to_string(limits.min.opset) +
+                          "), got " + std::to_string(limits.max.opset));
         set.domains[domain_of(domain)] = limits;
       }
     if (json.contains("bind"))
@@ -189,7 +192,7 @@ class ManifestReader {
     const auto opset = standard_opset(name);
     if (!opset) return std::nullopt;
     OpSet standard;
-    standard.domains[""] = {0, *opset, "op set '" + name + "'"};
+    standard.domains[""] = {{}, {*opset, "op set '" + name + "'"}};
     standard.origin = where;
     return standard;
   }
@@ -205,7 +208,11 @@ class ManifestReader {
       return fault(where, "expected one of " + known() + ", got '" + name + "'", std::move(notes));
     }
     OpSet& all = manifest_.op_set;
-    all.domains.insert(set->domains.begin(), set->domains.end());
+    for (const auto& [domain, limits] : set->domains) {
+      DomainLimits& known = all.domains[domain];
+      if (!known.min.opset) known.min = limits.min;
+      if (!known.max.opset) known.max = limits.max;
+    }
     all.binds.insert(all.binds.end(), set->binds.begin(), set->binds.end());
     all.disabled.insert(all.disabled.end(), set->disabled.begin(), set->disabled.end());
     path.push_back(name);

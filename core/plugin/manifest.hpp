@@ -19,7 +19,7 @@ namespace onnx2fx::plugin {
 /// "FILE at /op_sets/prod/disable/0".
 using Origin = std::string;
 
-/// Ops by name (`op` may hold * and ?) and by the model's opset; 0: unlimited.
+/// Ops by name (`op` is a glob: onnx2fx/glob.hpp) and by the model's opset; 0: unlimited.
 struct Selection {
   std::string domain, op;
   int32_t since = 0, until = 0;
@@ -34,12 +34,15 @@ struct Bind {
   bool fallthrough = false;
 };
 struct DomainLimits {
-  int32_t min = 0, max = 0;  ///< 0: unlimited
-  Origin origin;
+  struct Limit {
+    int32_t opset = 0;  ///< 0: unlimited
+    Origin origin;
+  };
+  Limit min, max;
 };
 struct OpSet {
   std::vector<std::string> inherits;
-  std::map<std::string, DomainLimits> domains;  ///< a domain that is absent is unlimited
+  std::map<std::string, DomainLimits> domains;  ///< one that is absent is unlimited
   std::vector<Bind> binds;                      ///< the first that fits counts
   std::vector<Selection> disabled;
   Origin origin;

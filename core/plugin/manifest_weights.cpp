@@ -1,5 +1,6 @@
 // The manifest's section "weights": where tensors come from.
 #include <filesystem>
+#include <stdexcept>
 #include <utility>
 
 #include "core/plugin/manifest.hpp"
@@ -26,8 +27,7 @@ class RuleReader {
     rule.tensors = globs(json_["tensors"]);
     rule.scheme = json_.value("from", "");
     rule.location = json_.value("location", "");
-    rule.folder = fs::path(file_).parent_path().string();
-    if (rule.folder.empty()) rule.folder = ".";
+    rule.folder = fs::absolute(file_).lexically_normal().parent_path().string();
     rule.required = json_.value("required", true);
     if (json_.contains("options")) rule.options = json_["options"].dump();
     if (json_.contains("names")) rule.names = json_["names"].get<decltype(rule.names)>();
@@ -39,11 +39,6 @@ class RuleReader {
     rename(rule);
     if (rule.scheme.empty() && rule.location.empty())
       fault("", "expected the key 'from' or 'location', got neither");
-    if (rule.scheme == "onnx") {
-      for (const char* key : {"location", "rename", "names", "transposed", "required", "options"})
-        if (json_.contains(key))
-          fault("/" + std::string(key), "expected none, as \"onnx\" is the model itself");
-    }
     return rule;
   }
 
@@ -52,12 +47,12 @@ class RuleReader {
     if (!json_.contains("rename")) return;
     const Json& list = json_["rename"];
     for (size_t i = 0; i < list.size(); i++) {
-      const auto pattern = list[i]["match"].get<std::string>();
       try {
-        rule.rename.emplace_back(std::regex(pattern), list[i]["replace"].get<std::string>());
-      } catch (const std::regex_error&) {
-        fault("/rename/" + std::to_string(i) + "/match",
-              "expected a regular expression (ECMAScript), got \"" + pattern + "\"");
+        rule.rename.emplace_back(list[i]["match"].get<std::string>(),
+                                 list[i]["replace"].get<std::string>());
+      } catch (const std::invalid_argument& e) {
+        faults_.push_back(
+            {Severity::kError, file_, pointer(at_ + "/rename", i) + "/" + e.what(), {}});
       }
     }
   }
@@ -77,7 +72,7 @@ void read_weights_section(const Json& json, const std::string& file, WeightsSect
   if (json.contains("roots"))
     for (const Json& root : json["roots"])
       to.roots.push_back(
-          (fs::path(file).parent_path() / root.get<std::string>()).lexically_normal().string());
+          (fs::absolute(file).parent_path() / root.get<std::string>()).lexically_normal().string());
   if (json.contains("loaders"))
     for (const auto& [key, plugin] : json["loaders"].items())
       to.loaders[key] = {plugin.get<std::string>(),

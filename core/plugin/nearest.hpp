@@ -13,9 +13,6 @@ namespace onnx2fx::plugin {
 /// least one edit is always allowed); the first of several equals.
 std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& known);
 
-/// Shell pattern with `*` and `?`; every other character stands for itself.
-bool matches(std::string_view pattern, std::string_view name);
-
 }  // namespace onnx2fx::plugin
 
 #endif

@@ -5,15 +5,18 @@
 #include <deque>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
+#include "core/include/onnx2fx/glob.hpp"
+#include "core/plugin/breadcrumb.hpp"
 #include "core/plugin/choice.hpp"
 #include "core/plugin/discovery.hpp"
 #include "core/plugin/library.hpp"
-#include "core/plugin/nearest.hpp"
 #include "core/plugin/scheme_choice.hpp"
+#include "core/plugin/table.hpp"
+#include "core/plugin/trust.hpp"
 #include "core/plugin/version_range.hpp"
 #include "core/plugin/weight_table.hpp"
 
@@ -33,7 +36,10 @@ Uses& uses() {
 
 void end_use(Plugin& plugin) {
   const std::lock_guard lock(uses().mutex);
-  if (--uses().count[plugin.source] == 0 && plugin.table->deinit) plugin.table->deinit();
+  if (--uses().count[plugin.source] == 0 && plugin.table->deinit) {
+    const Breadcrumb crumb(plugin.library, plugin.id, plugin.version, "in deinit");
+    plugin.table->deinit();
+  }
   plugin.initialised = false;
 }
 
@@ -61,6 +67,12 @@ struct Registry::Impl {
     Plugin plugin;
     o2fx_plugin table{};
     std::map<std::tuple<std::string, std::string, int32_t>, const o2fx_op*> op_rows;
+
+    /// "com.acme.pack 1.0.0"; of one without an id: where it lies.
+    std::string name() const {
+      if (descriptor->id.empty()) return descriptor->file;
+      return descriptor->id + (descriptor->version.empty() ? "" : " " + descriptor->version);
+    }
   };
   struct Answer {
     std::vector<Candidate> candidates;
@@ -69,21 +81,26 @@ struct Registry::Impl {
   using Key = std::tuple<std::string, std::string, int64_t>;
 
   explicit Impl(const Options& options) : options_(options) {
-    std::vector<Diagnostic> faults;
-    configuration_.manifest = read_manifest(options.manifest, options.op_set, faults);
+    try {
+      configuration_.manifest = read_manifest(options.manifest, options.op_set, faults_);
+    } catch (const PluginError& e) {
+      faults_ = e.diagnostics;
+    }
     configuration_.allow_override.insert(options.allow_override.begin(),
                                          options.allow_override.end());
     for (const Pattern& p : configuration_.manifest.allow_override)
       configuration_.allow_override.insert(p.glob);
-    for (const Found& found : discover(options, configuration_.manifest, faults))
-      read(found, faults);
+    if (!options.safe_mode) {
+      disable_ = environment_list("ONNX2FX_PLUGIN_DISABLE");
+      enable_ = environment_list("ONNX2FX_PLUGIN_ENABLE");
+    }
+    for (const Found& found : discover(options, configuration_.manifest, faults_)) add(found);
     for (Known& known : known_)
       if (known.usable()) require_others(known);
-    check_manifest(faults);
-    for (Diagnostic& d : faults)
+    check_manifest();
+    for (Diagnostic& d : faults_)
       if (d.severity != Severity::kError) warnings_.push_back(d);
-    std::erase_if(faults, [](const Diagnostic& d) { return d.severity != Severity::kError; });
-    if (!faults.empty()) throw PluginError(std::move(faults));
+    std::erase_if(faults_, [](const Diagnostic& d) { return d.severity != Severity::kError; });
   }
 
   ~Impl() {
@@ -95,39 +112,35 @@ struct Registry::Impl {
 
   // ---- reading
 
-  void read(const Found& found, std::vector<Diagnostic>& faults) {
-    const auto warn = [&](const std::string& what, std::vector<std::string> notes = {}) {
-      faults.push_back({Severity::kWarning, found.file, what, std::move(notes)});
-    };
-    const auto objection = insecurity(found.file, found.place);
-    Known known;
+  void add(const Found& found) {
+    Known& known = known_.emplace_back();
     known.place = found.place;
     known.builtin = found.place == Place::kInstallation;
-    try {
-      known.descriptor = read_descriptor(found.file, faults);
-    } catch (const PluginError& e) {
-      faults.insert(faults.end(), e.diagnostics.begin(), e.diagnostics.end());
-      return;
-    }
-    if (known.descriptor.id.empty()) return;
-    known.sha256 = known.descriptor.sha256;
-    known.status = status(known, objection);
-    if (objection && known.usable()) warn("accepted although insecure: " + *objection);
-    if (known.status.starts_with("refused"))
-      warn(known.status, {"fix the mode, or give --allow-insecure-plugins"});
+    known.descriptor = found.file->descriptor;
+    known.sha256 = known.descriptor->sha256;
+    known.status = status(known, found);
+    if (known.usable() && found.insecurity)
+      warn(found, "accepted although insecure: " + *found.insecurity);
     if (known.status.starts_with("shadowed"))
-      warn("plugin '" + known.descriptor.id + "' is " + known.status);
-    known_.push_back(std::move(known));
+      warn(found, "plugin '" + known.descriptor->id + "' is " + known.status);
+    if (!known.status.starts_with("refused") && !known.status.starts_with("shadowed"))
+      first_.emplace(known.descriptor->id, &known);
+  }
+  void warn(const Found& found, const std::string& what, std::vector<std::string> notes = {}) {
+    faults_.push_back({Severity::kWarning, found.path, what, std::move(notes)});
   }
 
-  std::string status(const Known& known, const std::optional<std::string>& objection) const {
-    const Descriptor& d = known.descriptor;
-    const bool trusted = options_.allow_insecure || known.place == Place::kCommandLine ||
-                         known.place == Place::kManifest;
-    if (objection && !trusted) return "refused: " + *objection;
-    for (const Known& other : known_)
-      if (other.descriptor.id == d.id && !other.status.starts_with("refused"))
-        return "shadowed by " + other.descriptor.file;
+  std::string status(const Known& known, const Found& found) {
+    const Descriptor& d = *known.descriptor;
+    if (has_errors(found.file->faults)) return broken(found);
+    faults_.insert(faults_.end(), found.file->faults.begin(), found.file->faults.end());
+    if (found.insecurity && !options_.allow_insecure && !is_named(found.place)) {
+      warn(found, "refused: " + *found.insecurity,
+           {"fix the mode, or give --allow-insecure-plugins"});
+      return "refused: " + *found.insecurity;
+    }
+    if (const auto other = first_.find(d.id); other != first_.end())
+      return "shadowed by " + other->second->descriptor->file;
     if (const auto why = disabled(d.id, known.builtin)) return *why;
     if (d.abi_major != O2FX_ABI_MAJOR || d.abi_min_minor > O2FX_ABI_MINOR)
       return "needs plugin ABI " + std::to_string(d.abi_major) + "." +
@@ -137,52 +150,64 @@ struct Registry::Impl {
     return "ok";
   }
 
+  /// A descriptor that cannot be used is an error where the user named it, and left out elsewhere.
+  std::string broken(const Found& found) {
+    std::vector<Diagnostic> errors = found.file->faults;
+    std::erase_if(errors, [](const Diagnostic& d) { return d.severity != Severity::kError; });
+    std::string why = "refused: " + errors[0].what;
+    if (errors.size() > 1) why += " (and " + std::to_string(errors.size() - 1) + " more)";
+    if (is_named(found.place))
+      faults_.insert(faults_.end(), errors.begin(), errors.end());
+    else
+      warn(found, why, errors[0].notes);
+    return why;
+  }
+
   /// Disable is judged before enable; the environment before the manifest. A glob that does not
   /// spell out "onnx2fx." leaves the installation's own plugins alone.
   std::optional<std::string> disabled(const std::string& id, bool builtin) const {
     const auto hits = [&](const std::string& glob) {
-      return matches(glob, id) && (!builtin || glob == id || glob.starts_with("onnx2fx."));
+      return glob_matches(glob, id) && (!builtin || glob == id || glob.starts_with("onnx2fx."));
     };
     std::optional<std::string> why;
-    if (!options_.safe_mode) {
-      for (const std::string& glob : environment_list("ONNX2FX_PLUGIN_DISABLE"))
-        if (hits(glob)) why = "disabled by ONNX2FX_PLUGIN_DISABLE=" + glob;
-      for (const std::string& glob : environment_list("ONNX2FX_PLUGIN_ENABLE"))
-        if (matches(glob, id)) why.reset();
-    }
+    for (const std::string& glob : disable_)
+      if (hits(glob)) why = "disabled by ONNX2FX_PLUGIN_DISABLE=" + glob;
+    for (const std::string& glob : enable_)
+      if (glob_matches(glob, id)) why.reset();
     for (const Pattern& p : configuration_.manifest.disable)
       if (hits(p.glob)) why = "disabled by " + p.origin;
     for (const Pattern& p : configuration_.manifest.enable)
-      if (matches(p.glob, id)) why.reset();
+      if (glob_matches(p.glob, id)) why.reset();
     return why;
   }
 
+  /// The one that is not shadowed; one that is refused if there is no other.
   Known* find(const std::string& id) {
+    if (const auto first = first_.find(id); first != first_.end()) return first->second;
     const auto it = std::find_if(known_.begin(), known_.end(), [&](const Known& k) {
-      return k.descriptor.id == id && !k.status.starts_with("shadowed");
+      return k.descriptor->id == id && !k.status.starts_with("shadowed");
     });
     return it == known_.end() ? nullptr : &*it;
   }
 
   void require_others(Known& known) {
-    for (const Requirement& r : known.descriptor.requirements) {
+    for (const Requirement& r : known.descriptor->requirements) {
       const Known* other = find(r.id);
       const std::string wanted =
           "requires '" + r.id + "'" + (r.version.empty() ? "" : " " + r.version) + ", which is ";
       if (!other || !other->usable())
         known.status = wanted + (other ? other->status : "not there");
-      else if (!in_range(other->descriptor.version, r.version))
-        known.status = wanted + other->descriptor.version;
+      else if (!in_range(other->descriptor->version, r.version))
+        known.status = wanted + other->descriptor->version;
     }
   }
 
-  void check_manifest(std::vector<Diagnostic>& faults) {
+  void check_manifest() {
     const auto fault = [&](const Origin& origin, const std::string& what) {
       std::vector<std::string> notes;
-      for (const Known& k : known_)
-        notes.push_back("found: " + k.descriptor.id + " " + k.descriptor.version + ": " + k.status);
+      for (const Known& k : known_) notes.push_back("found: " + k.name() + ": " + k.status);
       if (known_.empty()) notes.push_back("no plugin was found");
-      faults.push_back({Severity::kError, origin, what, std::move(notes)});
+      faults_.push_back({Severity::kError, origin, what, std::move(notes)});
     };
     for (const Required& r : configuration_.manifest.required) {
       Known* k = find(r.id);
@@ -190,8 +215,8 @@ struct Registry::Impl {
           "expected plugin '" + r.id + "'" + (r.version.empty() ? "" : " " + r.version) + ", got ";
       if (!k || !k->usable())
         fault(r.origin, wanted + (k ? "one that is " + k->status : "none"));
-      else if (!in_range(k->descriptor.version, r.version))
-        fault(r.origin, wanted + k->descriptor.version);
+      else if (!in_range(k->descriptor->version, r.version))
+        fault(r.origin, wanted + k->descriptor->version);
       else if (!r.sha256.empty())
         k->sha256 = r.sha256;
     }
@@ -243,24 +268,26 @@ struct Registry::Impl {
         rule.scheme = served.scheme;
         rule.plugin = served.plugin;
       }
-      rule.plugin =
-          choose_scheme(providers(), configuration_, rule.scheme, rule.plugin, rule.origin)
-              .descriptor.id;
+      const Provider& chosen =
+          choose_scheme(providers(), configuration_, rule.scheme, rule.plugin, rule.origin);
+      require_location(chosen, rule);
+      rule.plugin = chosen.descriptor->id;
     }
     return rules;
   }
 
   void load(Known& known) {
     if (known.plugin.table) return;
-    const Descriptor& d = known.descriptor;
-    if (const auto objection = insecurity(d.library, known.place)) {
-      if (!options_.allow_insecure && known.place != Place::kCommandLine &&
-          known.place != Place::kManifest)
-        throw PluginError(*objection, "expected a library that only root and this user can change",
+    const Descriptor& d = *known.descriptor;
+    require_contained(d);
+    if (const auto why = file_insecurity(d.library, known.place)) {
+      if (!options_.allow_insecure && !is_named(known.place))
+        throw PluginError(*why, "expected a library that only root and this user can change",
                           {"fix the mode, or give --allow-insecure-plugins"});
       warnings_.push_back(
-          {Severity::kWarning, d.library, "accepted although insecure: " + *objection, {}});
+          {Severity::kWarning, d.library, "accepted although insecure: " + *why, {}});
     }
+    const Breadcrumb crumb(d.library, d.id, d.version, "while it was loaded");
     const o2fx_plugin* source = load_library(d.library, known.sha256);
     const o2fx_plugin table = accepted_table(source, d.library);
     require_agreement(table, d);
@@ -269,7 +296,7 @@ struct Registry::Impl {
 
   void accept(Known& known, const o2fx_plugin& table, const o2fx_plugin* source) {
     known.table = table;
-    const Descriptor& d = known.descriptor;
+    const Descriptor& d = *known.descriptor;
     for (const o2fx_op* op : rows(known.table))
       known.op_rows[{domain_of(std::string(op->domain.data, op->domain.len)),
                      std::string(op->op_type.data, op->op_type.len), op->since_opset}] = op;
@@ -284,16 +311,17 @@ struct Registry::Impl {
   }
 
   Plugin& add(const o2fx_plugin* table) {
-    Known known;
     const o2fx_plugin accepted = accepted_table(table, "a plugin registered in process");
-    known.descriptor = describe(accepted);
+    auto descriptor = std::make_shared<const Descriptor>(describe(accepted));
+    if (find(descriptor->id))
+      throw PluginError("plugin '" + descriptor->id + "'",
+                        "expected an id that is not taken, got one that is");
+    Known& known = known_.emplace_front();
+    known.descriptor = std::move(descriptor);
     known.in_process = true;
     known.status = "ok";
-    if (find(known.descriptor.id))
-      throw PluginError("plugin '" + known.descriptor.id + "'",
-                        "expected an id that is not taken, got one that is");
-    known_.push_front(std::move(known));
-    accept(known_.front(), accepted, table);
+    first_.emplace(known.descriptor->id, &known);
+    accept(known, accepted, table);
     for (auto& [key, slot] : answers_)
       if (slot) retired_.push_back(std::move(slot));
     answers_.clear();
@@ -302,15 +330,20 @@ struct Registry::Impl {
 
   Options options_;
   Configuration configuration_;
+  std::vector<std::string> disable_, enable_;  ///< globs of the environment
   std::deque<Known> known_;  ///< in order of discovery; elements stay where they are
+  std::unordered_map<std::string, Known*> first_;  ///< by id: neither shadowed nor refused
   std::map<Key, std::unique_ptr<Answer>> answers_;
   std::vector<std::unique_ptr<Answer>>
       retired_;  ///< of before an add(): references to them live on
-  std::vector<Diagnostic> warnings_;
+  std::vector<Diagnostic> faults_, warnings_;
   std::recursive_mutex mutex_;  ///< of what is loaded and answered; an init may ask again
 };
 
-Registry::Registry(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
+Registry::Registry(const Options& options, Faults faults) : impl_(std::make_unique<Impl>(options)) {
+  if (faults == Faults::kThrown && !impl_->faults_.empty())
+    throw PluginError(std::exchange(impl_->faults_, {}));
+}
 Registry::~Registry() = default;
 
 Plugin& Registry::add(const o2fx_plugin* table) {
@@ -353,8 +386,8 @@ std::vector<ProvidedOp> Registry::ops() const {
   std::vector<ProvidedOp> all;
   for (const Impl::Known& k : impl_->known_)
     if (k.usable())
-      for (const DescribedOp& op : k.descriptor.ops)
-        all.push_back({op.domain, op.op_type, op.since, op.until, k.descriptor.id});
+      for (const DescribedOp& op : k.descriptor->ops)
+        all.push_back({op.domain, op.op_type, op.since, op.until, k.descriptor->id});
   std::sort(all.begin(), all.end(), [](const ProvidedOp& a, const ProvidedOp& b) {
     return std::tie(a.domain, a.op_type, a.since, a.provider) <
            std::tie(b.domain, b.op_type, b.since, b.provider);
@@ -366,9 +399,9 @@ std::vector<ListedPlugin> Registry::plugins() const {
   std::vector<ListedPlugin> all;
   for (const Impl::Known& k : impl_->known_) {
     std::vector<std::string> schemes;
-    for (const DescribedScheme& s : k.descriptor.schemes) schemes.push_back(s.name);
-    all.push_back({k.descriptor.id, k.descriptor.version, k.descriptor.file, k.descriptor.library,
-                   k.descriptor.ops.size(), std::move(schemes), k.status});
+    for (const DescribedScheme& s : k.descriptor->schemes) schemes.push_back(s.name);
+    all.push_back({k.descriptor->id, k.descriptor->version, k.descriptor->file,
+                   k.descriptor->library, k.descriptor->ops.size(), std::move(schemes), k.status});
   }
   return all;
 }
@@ -382,5 +415,6 @@ std::vector<Plugin*> Registry::loaded() const {
 }
 
 const std::vector<Diagnostic>& Registry::warnings() const { return impl_->warnings_; }
+const std::vector<Diagnostic>& Registry::faults() const { return impl_->faults_; }
 
 }  // namespace onnx2fx::plugin

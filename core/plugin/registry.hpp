@@ -54,7 +54,7 @@ struct ProvidedOp {
 };
 /// One row of `onnx2fx plugins`.
 struct ListedPlugin {
-  std::string id, version, descriptor, library;
+  std::string id, version, descriptor, library;  ///< id, version: empty where it says none
   size_t n_ops = 0;
   std::vector<std::string> schemes;  ///< of weight sources
   std::string status;  ///< "ok", "shadowed by PATH", "disabled by FILE at /plugins/disable/0", ...
@@ -62,8 +62,14 @@ struct ListedPlugin {
 
 class Registry {
  public:
-  /// Reads all descriptors and the manifest; loads nothing. Throws PluginError with every fault.
-  explicit Registry(const Options& options);
+  /// What becomes of faults in what the user named: the manifest, --plugin, --plugin-dir. Others
+  /// are warnings.
+  enum class Faults : uint8_t {
+    kThrown,  ///< PluginError with all of them
+    kKept     ///< see faults(): for a listing
+  };
+  /// Reads all descriptors and the manifest; loads nothing.
+  explicit Registry(const Options& options, Faults faults = Faults::kThrown);
   ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
@@ -101,8 +107,11 @@ class Registry {
   std::vector<ListedPlugin> plugins() const;
   /// Plugins mapped so far.
   std::vector<Plugin*> loaded() const;
-  /// Warnings met while reading (shadowed descriptors, insecure paths accepted).
+  /// Warnings met while reading (shadowed descriptors, insecure paths accepted, descriptors in the
+  /// user's or the installation's folders that are refused).
   const std::vector<Diagnostic>& warnings() const;
+  /// Those that were kept.
+  const std::vector<Diagnostic>& faults() const;
 
  private:
   struct Impl;

@@ -1,20 +1,14 @@
 #include "core/plugin/schema.hpp"
 
 #include <cmath>
-#include <map>
-#include <regex>
 #include <utility>
 
 #include "core/plugin/nearest.hpp"
 
 namespace onnx2fx::plugin {
-
-bool is_integer(const Json& value) {
-  if (value.is_number_integer()) return true;
-  return value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>();
-}
-
 namespace {
+
+using Type = SchemaRule::Type;
 
 std::string shown(const Json& value) {
   constexpr size_t kLongest = 80;
@@ -24,120 +18,106 @@ std::string shown(const Json& value) {
   return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
 }
 
-size_t characters(const std::string& utf8) {
-  size_t n = 0;
-  for (const char c : utf8) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return n;
+/// A float with an integral value is an integer too, as in JSON Schema.
+bool is_integer(const Json& value) {
+  if (value.is_number_integer()) return true;
+  return value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>();
 }
 
-bool matches_regex(const std::string& text, const std::string& pattern) {
-  static thread_local std::map<std::string, std::regex> compiled;
-  const auto [it, is_new] = compiled.try_emplace(pattern);
-  if (is_new) it->second = std::regex(pattern);
-  return std::regex_search(text, it->second);
+bool has_type(const Json& value, Type type) {
+  switch (type) {
+    case Type::kObject:
+      return value.is_object();
+    case Type::kArray:
+      return value.is_array();
+    case Type::kString:
+      return value.is_string();
+    case Type::kBoolean:
+      return value.is_boolean();
+    case Type::kInteger:
+      return is_integer(value);
+    default:
+      return true;
+  }
 }
 
-bool has_type(const Json& value, const std::string& type) {
-  if (type == "object") return value.is_object();
-  if (type == "array") return value.is_array();
-  if (type == "string") return value.is_string();
-  if (type == "boolean") return value.is_boolean();
-  return is_integer(value);
-}
+/// The way to a value; its text is made for a fault only.
+struct Place {
+  const Place* parent = nullptr;
+  const std::string* key = nullptr;  ///< null: `index`
+  size_t index = 0;
 
-std::string named(const std::string& type) {
-  if (type == "boolean") return "true or false";
-  return (type == "string" ? "a " : "an ") + type;
-}
+  std::string text() const {
+    if (!parent) return "";
+    return key ? pointer(parent->text(), *key) : pointer(parent->text(), index);
+  }
+};
 
 class Checker {
  public:
-  Checker(const Json& schema, const std::string& file, bool tolerant)
-      : root_(schema), file_(file), tolerant_(tolerant) {}
+  Checker(const std::string& file, bool tolerant) : file_(file), tolerant_(tolerant) {}
 
-  void value(const Json& v, const Json& s, const std::string& at) {
-    const Json& schema = resolve(s);
-    if (schema.contains("oneOf")) return alternatives(v, schema, at);
-    if (schema.contains("enum")) return one_of(v, schema["enum"], at);
-    if (!schema.contains("type")) return;
-    const std::string& type = schema["type"].get_ref<const std::string&>();
-    if (!has_type(v, type)) return expected(at, schema.value("title", named(type)), v);
-    if (type == "object") object(v, schema, at);
-    if (type == "array" && schema.contains("items"))
-      for (size_t i = 0; i < v.size(); i++) value(v[i], schema["items"], pointer(at, i));
-    if (type == "string") text(v, schema, at);
-    if (type == "integer") integer(v, schema, at);
+  void value(const Json& v, const SchemaRule& rule, const Place& at) {
+    if (!rule.alternatives.empty()) return alternatives(v, rule, at);
+    if (!rule.choices.empty()) return one_of(v, rule.choices, at);
+    if (!has_type(v, rule.type)) return expected(at, rule.title, v);
+    if (rule.type == Type::kObject) object(v, rule, at);
+    if (rule.type == Type::kArray && rule.items)
+      for (size_t i = 0; i < v.size(); i++) value(v[i], *rule.items, {&at, nullptr, i});
+    if (rule.type == Type::kString) text(v.get_ref<const std::string&>(), v, rule, at);
+    if (rule.type == Type::kInteger) integer(v, rule, at);
   }
 
   std::vector<Diagnostic> faults;
 
  private:
-  const Json& resolve(const Json& schema) const {
-    if (!schema.contains("$ref")) return schema;
-    return root_.at(Json::json_pointer(schema["$ref"].get<std::string>().substr(1)));
-  }
-
-  void fault(const std::string& at, const std::string& what, std::vector<std::string> notes = {},
+  void fault(const Place& at, const std::string& what, std::vector<std::string> notes = {},
              Severity severity = Severity::kError) {
-    faults.push_back({severity, file_, (at.empty() ? "/" : at) + ": " + what, std::move(notes)});
+    const std::string place = at.text();
+    faults.push_back(
+        {severity, file_, (place.empty() ? "/" : place) + ": " + what, std::move(notes)});
   }
-  void expected(const std::string& at, const std::string& what, const Json& found) {
+  void expected(const Place& at, const std::string& what, const Json& found) {
     fault(at, "expected " + what + ", got " + shown(found));
   }
 
-  void alternatives(const Json& v, const Json& schema, const std::string& at) {
-    for (const Json& s : schema["oneOf"])
-      if (has_type(v, resolve(s)["type"].get<std::string>())) return value(v, s, at);
-    expected(at, schema["title"].get<std::string>(), v);
+  void alternatives(const Json& v, const SchemaRule& rule, const Place& at) {
+    for (const SchemaRule* a : rule.alternatives)
+      if (has_type(v, a->type)) return value(v, *a, at);
+    expected(at, rule.title, v);
   }
 
-  void one_of(const Json& v, const Json& choices, const std::string& at) {
-    std::vector<std::string> known;
+  void one_of(const Json& v, const std::vector<std::string>& choices, const Place& at) {
     std::string list;
-    for (const Json& c : choices) {
+    for (const std::string& c : choices) {
       if (v == c) return;
-      known.push_back(c.get<std::string>());
-      list += (list.empty() ? "" : ", ") + c.dump();
+      list += (list.empty() ? "\"" : ", \"") + c + "\"";
     }
     std::vector<std::string> notes;
     if (v.is_string())
-      if (const auto near = nearest(v.get_ref<const std::string&>(), known))
+      if (const auto near = nearest(v.get_ref<const std::string&>(), choices))
         notes.push_back("did you mean '" + *near + "'?");
     fault(at, "expected one of " + list + ", got " + shown(v), std::move(notes));
   }
 
-  void object(const Json& v, const Json& schema, const std::string& at) {
-    if (v.size() < schema.value("minProperties", 0u))
-      fault(at, "expected at least one key, got none");
-    if (schema.contains("required"))
-      for (const Json& key : schema["required"])
-        if (!v.contains(key.get_ref<const std::string&>()))
-          fault(at, "expected the key '" + key.get<std::string>() + "', got none");
-    for (const auto& [key, member] : v.items()) {
-      if (schema.contains("propertyNames")) text(key, schema["propertyNames"], pointer(at, key));
-      if (const Json* s = member_schema(schema, key))
-        value(member, *s, pointer(at, key));
+  void object(const Json& v, const SchemaRule& rule, const Place& at) {
+    if (v.size() < rule.least_members) fault(at, "expected at least one key, got none");
+    for (const std::string& key : rule.required)
+      if (!v.contains(key)) fault(at, "expected the key '" + key + "', got none");
+    for (const auto& [key, member] : v.get_ref<const Json::object_t&>()) {
+      const Place inside{&at, &key};
+      if (rule.names) text(key, key, *rule.names, inside);
+      if (const SchemaRule* r = rule.member(key))
+        value(member, *r, inside);
       else
-        unknown_key(key, schema, at);
+        unknown_key(key, rule, at);
     }
   }
 
-  static const Json* member_schema(const Json& schema, const std::string& key) {
-    static const Json anything = Json::object();
-    if (schema.contains("properties") && schema["properties"].contains(key))
-      return &schema["properties"][key];
-    if (schema.contains("patternProperties"))
-      for (const auto& [pattern, s] : schema["patternProperties"].items())
-        if (matches_regex(key.substr(0, 8), pattern)) return &s;
-    if (!schema.contains("additionalProperties")) return &anything;
-    const Json& rest = schema["additionalProperties"];
-    return rest.is_object() ? &rest : nullptr;
-  }
-
-  void unknown_key(const std::string& key, const Json& schema, const std::string& at) {
+  void unknown_key(const std::string& key, const SchemaRule& rule, const Place& at) {
     std::vector<std::string> known;
     std::string list;
-    for (const auto& [name, unused] : schema["properties"].items()) {
+    for (const auto& [name, unused] : rule.members) {
       known.push_back(name);
       list += (list.empty() ? "'" : ", '") + name + "'";
     }
@@ -147,45 +127,35 @@ class Checker {
           tolerant_ ? Severity::kWarning : Severity::kError);
   }
 
-  void text(const Json& v, const Json& schema, const std::string& at) {
-    const auto& s = v.get_ref<const std::string&>();
-    if (characters(s) < schema.value("minLength", size_t{0}))
-      return fault(at, "expected a non-empty string, got \"\"");
-    // The length comes before the pattern: std::regex recurses once per character.
-    const bool bad =
-        characters(s) > schema.value("maxLength", s.size()) ||
-        (schema.contains("pattern") && !matches_regex(s, schema["pattern"].get<std::string>())) ||
-        (schema.contains("not") && any_pattern(s, schema["not"]["anyOf"]));
-    if (bad) expected(at, schema["title"].get<std::string>(), v);
-  }
-  static bool any_pattern(const std::string& s, const Json& list) {
-    for (const Json& l : list)
-      if (matches_regex(s, l["pattern"].get<std::string>())) return true;
-    return false;
+  void text(const std::string& s, const Json& v, const SchemaRule& rule, const Place& at) {
+    if (s.empty() && rule.shortest) return fault(at, "expected a non-empty string, got \"\"");
+    if (!rule.fits(s)) expected(at, rule.title, v);
   }
 
-  void integer(const Json& v, const Json& schema, const std::string& at) {
-    const auto low = schema["minimum"].get<int64_t>(), high = schema["maximum"].get<int64_t>();
+  void integer(const Json& v, const SchemaRule& rule, const Place& at) {
     const auto number = v.get<double>();
-    if (number < static_cast<double>(low) || number > static_cast<double>(high))
-      expected(at, "an integer in [" + std::to_string(low) + ", " + std::to_string(high) + "]", v);
+    if (number < static_cast<double>(rule.low) || number > static_cast<double>(rule.high))
+      expected(
+          at, "an integer in [" + std::to_string(rule.low) + ", " + std::to_string(rule.high) + "]",
+          v);
   }
 
-  const Json& root_;
   const std::string& file_;
   bool tolerant_;
 };
 
 }  // namespace
 
-std::vector<Diagnostic> check(const Json& document, const Json& schema, const char* version_key,
+bool is_id(const std::string& text) { return descriptor_schema().definition("id").fits(text); }
+
+std::vector<Diagnostic> check(const Json& document, const Schema& schema, const char* version_key,
                               const std::string& file) {
   const bool versioned =
       document.is_object() && document.contains(version_key) && document[version_key].is_string();
   const std::string version = versioned ? document[version_key].get<std::string>() : "";
   const bool newer = version.starts_with("1.") && version.size() <= 16 && version != "1.0";
-  Checker checker(schema, file, newer);
-  checker.value(document, schema, "");
+  Checker checker(file, newer);
+  checker.value(document, schema.root(), {});
   return std::move(checker.faults);
 }
 

@@ -10,7 +10,7 @@ namespace {
 using Providers = std::vector<const Provider*>;
 
 const DescribedScheme* find(const Provider& p, const std::string& scheme) {
-  const auto& all = p.descriptor.schemes;
+  const auto& all = p.descriptor->schemes;
   const auto at = std::find_if(all.begin(), all.end(),
                                [&](const DescribedScheme& s) { return s.name == scheme; });
   return at == all.end() ? nullptr : &*at;
@@ -22,7 +22,7 @@ int rank(const Provider& p) { return p.in_process ? 0 : p.builtin ? 1 : 2; }
 
 const Provider& by_id(const Providers& providers, const std::string& id, const std::string& where) {
   const auto at = std::find_if(providers.begin(), providers.end(),
-                               [&](const Provider* p) { return p->descriptor.id == id; });
+                               [&](const Provider* p) { return p->descriptor->id == id; });
   if (at == providers.end())
     throw PluginError(where, "expected the id of a plugin that was found, got '" + id + "'");
   if (!(*at)->usable()) throw PluginError(where, "plugin '" + id + "' is " + (*at)->status);
@@ -33,13 +33,12 @@ const Provider& by_id(const Providers& providers, const std::string& id, const s
                          const std::string& where) {
   std::vector<std::string> notes, known;
   for (const Provider* p : providers) {
-    if (find(*p, scheme)) notes.push_back(p->descriptor.id + " is " + p->status);
+    if (find(*p, scheme)) notes.push_back(p->descriptor->id + " is " + p->status);
     if (p->usable())
-      for (const DescribedScheme& s : p->descriptor.schemes) known.push_back(s.name);
+      for (const DescribedScheme& s : p->descriptor->schemes) known.push_back(s.name);
   }
   if (const auto near = nearest(scheme, known)) notes.push_back("did you mean '" + *near + "'?");
-  if (known.empty())
-    notes.emplace_back("the usual sources are in the installation's plugin onnx2fx.weights");
+  if (known.empty()) notes.emplace_back("the usual sources are a plugin of the installation");
   throw PluginError(where,
                     "expected a plugin that serves weights of scheme '" + scheme + "', got none",
                     std::move(notes));
@@ -47,11 +46,11 @@ const Provider& by_id(const Providers& providers, const std::string& id, const s
 
 [[noreturn]] void conflict(const Provider& a, const Provider& b, const std::string& key,
                            const std::string& where) {
-  throw PluginError(
-      where,
-      "two plugins serve weights of '" + key + "': " + a.descriptor.id + " and " + b.descriptor.id,
-      {"settle it in the manifest: \"weights\": {\"loaders\": {\"" + key + "\": \"" +
-       a.descriptor.id + "\"}}"});
+  throw PluginError(where,
+                    "two plugins serve weights of '" + key + "': " + a.descriptor->id + " and " +
+                        b.descriptor->id,
+                    {"settle it in the manifest: \"weights\": {\"loaders\": {\"" + key + "\": \"" +
+                     a.descriptor->id + "\"}}"});
 }
 
 /// The best by rank; two of one rank are a conflict, unless the order of discovery counts.
@@ -82,12 +81,12 @@ std::string longest(const std::vector<std::string>& suffixes, const std::string&
 /// Of a plugin that a loader names for a suffix: the scheme that declares the suffix, or its only
 /// one.
 std::string scheme_of(const Provider& p, const std::string& suffix, const std::string& where) {
-  const auto& all = p.descriptor.schemes;
+  const auto& all = p.descriptor->schemes;
   for (const DescribedScheme& s : all)
     if (std::find(s.suffixes.begin(), s.suffixes.end(), suffix) != s.suffixes.end()) return s.name;
   if (all.size() == 1) return all[0].name;
   throw PluginError(where, "expected a plugin with a scheme for '" + suffix + "', got '" +
-                               p.descriptor.id + "' without one");
+                               p.descriptor->id + "' without one");
 }
 
 weights::Served by_loader(const Providers& providers, const Configuration& configuration,
@@ -100,7 +99,7 @@ weights::Served by_loader(const Providers& providers, const Configuration& confi
   if (suffix.empty()) return {"", "", location};
   const Loader& loader = loaders.at(suffix);
   const Provider& p = by_id(providers, loader.plugin, loader.origin);
-  return {scheme_of(p, suffix, loader.origin), p.descriptor.id, location};
+  return {scheme_of(p, suffix, loader.origin), p.descriptor->id, location};
 }
 
 }  // namespace
@@ -114,7 +113,7 @@ const Provider& choose_scheme(const Providers& providers, const Configuration& c
     const Provider& p = by_id(providers, loader->second.plugin, loader->second.origin);
     if (!find(p, scheme))
       throw PluginError(loader->second.origin, "expected a plugin that serves weights of scheme '" +
-                                                   scheme + "', got '" + p.descriptor.id + "'");
+                                                   scheme + "', got '" + p.descriptor->id + "'");
     return p;
   }
   Providers able;
@@ -125,6 +124,16 @@ const Provider& choose_scheme(const Providers& providers, const Configuration& c
   return *chosen;
 }
 
+void require_location(const Provider& chosen, const weights::Rule& rule) {
+  const DescribedScheme& scheme = *find(chosen, rule.scheme);
+  if (scheme.reads_file == !rule.location.empty()) return;
+  throw PluginError(rule.origin, scheme.reads_file
+                                     ? "expected the key 'location', as source '" + rule.scheme +
+                                           "' reads a file, got none"
+                                     : "location: expected none, as source '" + rule.scheme +
+                                           "' reads no file, got '" + rule.location + "'");
+}
+
 weights::Served served_by_suffix(const Providers& providers, const Configuration& configuration,
                                  const std::string& location, const std::string& wanted_by) {
   if (weights::Served found = by_loader(providers, configuration, location); !found.scheme.empty())
@@ -132,7 +141,7 @@ weights::Served served_by_suffix(const Providers& providers, const Configuration
   std::vector<std::string> suffixes;
   for (const Provider* p : providers)
     if (p->usable())
-      for (const DescribedScheme& s : p->descriptor.schemes)
+      for (const DescribedScheme& s : p->descriptor->schemes)
         suffixes.insert(suffixes.end(), s.suffixes.begin(), s.suffixes.end());
   const std::string suffix = longest(suffixes, location);
   if (suffix.empty())
@@ -140,14 +149,14 @@ weights::Served served_by_suffix(const Providers& providers, const Configuration
                                      location + "', got none");
   Providers able;
   for (const Provider* p : providers) {
-    const auto& all = p->descriptor.schemes;
+    const auto& all = p->descriptor->schemes;
     if (p->usable() && std::any_of(all.begin(), all.end(), [&](const DescribedScheme& s) {
           return std::find(s.suffixes.begin(), s.suffixes.end(), suffix) != s.suffixes.end();
         }))
       able.push_back(p);
   }
   const Provider& chosen = *best(able, configuration, suffix, wanted_by);
-  return {scheme_of(chosen, suffix, wanted_by), chosen.descriptor.id, location};
+  return {scheme_of(chosen, suffix, wanted_by), chosen.descriptor->id, location};
 }
 
 weights::Served served_in_model(const Providers& providers, const Configuration& configuration,
@@ -156,12 +165,17 @@ weights::Served served_in_model(const Providers& providers, const Configuration&
   if (colon == std::string::npos || colon == 0)
     return by_loader(providers, configuration, location);
   const std::string scheme = location.substr(0, colon);
-  // Sources without a file: a model must not be able to ask for numbers that are nobody's.
-  const bool fileless = scheme == "onnx" || scheme == "meta" || scheme == "random";
-  const bool known = std::any_of(providers.begin(), providers.end(), [&](const Provider* p) {
-    return p->usable() && find(*p, scheme);
-  });
-  if (fileless || (!known && !configuration.manifest.weights.loaders.contains(scheme)))
+  // A model must not be able to ask for numbers that are nobody's: of a source without a file.
+  const auto serves = [&](const Provider* p, bool reads_file) {
+    const DescribedScheme* s = p->usable() ? find(*p, scheme) : nullptr;
+    return s && s->reads_file == reads_file;
+  };
+  const auto somebody = [&](bool reads_file) {
+    return std::any_of(providers.begin(), providers.end(),
+                       [&](const Provider* p) { return serves(p, reads_file); });
+  };
+  if (somebody(false) ||
+      (!somebody(true) && !configuration.manifest.weights.loaders.contains(scheme)))
     return by_loader(providers, configuration, location);
   return {scheme, "", location.substr(colon + 1)};
 }

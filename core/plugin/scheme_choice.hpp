@@ -17,6 +17,10 @@ const Provider& choose_scheme(const std::vector<const Provider*>& providers,
                               const Configuration& configuration, const std::string& scheme,
                               const std::string& plugin, const std::string& wanted_by);
 
+/// Throws PluginError unless the rule has a location where its source reads a file, and none where
+/// it does not.
+void require_location(const Provider& chosen, const weights::Rule& rule);
+
 /// For the location of a rule that names no scheme: by its suffix. Throws PluginError as above.
 weights::Served served_by_suffix(const std::vector<const Provider*>& providers,
                                  const Configuration& configuration, const std::string& location,

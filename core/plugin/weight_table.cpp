@@ -10,7 +10,7 @@
 namespace onnx2fx::plugin {
 namespace {
 
-constexpr uint64_t kMost = 256;  ///< schemes, and suffixes of one
+constexpr uint64_t kMost = O2FX_MAX_SCHEMES;
 
 std::string_view view(o2fx_str s) {
   return s.data ? std::string_view(s.data, s.len) : std::string_view();
@@ -35,9 +35,9 @@ class Judge {
   o2fx_weights_ext run(const o2fx_weights_ext& raw) {
     constexpr uint64_t kFirst = offsetof(o2fx_weights_ext, read) + sizeof(raw.read);
     o2fx_weights_ext weights{};
-    if (raw.struct_size < kFirst || raw.struct_size > 4096 || raw.struct_size % 8) {
-      fault("struct_size: expected at least " + std::to_string(kFirst) + " bytes, got " +
-            std::to_string(raw.struct_size));
+    if (raw.struct_size < kFirst || raw.struct_size > O2FX_MAX_STRUCT || raw.struct_size % 8) {
+      fault("struct_size: expected a multiple of 8 from " + std::to_string(kFirst) + " to " +
+            std::to_string(O2FX_MAX_STRUCT) + ", got " + std::to_string(raw.struct_size));
     } else {
       std::memcpy(&weights, &raw, std::min<uint64_t>(raw.struct_size, sizeof weights));
       functions(weights);
@@ -71,6 +71,8 @@ class Judge {
       if (row.n_suffixes > kMost || (row.n_suffixes && !row.suffixes))
         return fault(at + ": suffixes: expected at most " + std::to_string(kMost) + ", got " +
                      (row.suffixes ? std::to_string(row.n_suffixes) : "NULL"));
+      if (row.flags & ~O2FX_SCHEME_WITHOUT_FILE)
+        fault(at + ": flags: expected known ones, got " + std::to_string(row.flags));
       for (uint64_t k = 0; k < row.n_suffixes; k++)
         if (!is_suffix(view(row.suffixes[k])))
           fault(at + ": expected a suffix such as .safetensors, got '" +
@@ -95,7 +97,8 @@ std::vector<DescribedScheme> schemes(const o2fx_weights_ext& weights) {
   if (weights.struct_size == 0) return all;
   for (uint64_t i = 0; i < weights.n_schemes; i++) {
     const o2fx_weight_scheme& row = weights.schemes[i];
-    DescribedScheme scheme{std::string(view(row.name)), {}};
+    DescribedScheme scheme{
+        std::string(view(row.name)), {}, !(row.flags & O2FX_SCHEME_WITHOUT_FILE)};
     for (uint64_t k = 0; k < row.n_suffixes; k++)
       scheme.suffixes.emplace_back(view(row.suffixes[k]));
     all.push_back(std::move(scheme));

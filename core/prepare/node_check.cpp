@@ -7,6 +7,8 @@
 #include <limits>
 #include <unordered_set>
 
+#include "core/prepare/revision.hpp"
+
 namespace onnx2fx::prepare {
 namespace {
 
@@ -175,18 +177,39 @@ class NodeCheck {
   bool tolerated_ = false;  ///< something that ONNX refuses and we do not
 };
 
+const OpSchema* schema_of(const NodeProto& node, int64_t opset) {
+  return onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), node.domain());
+}
+
+std::string removed_in(const OpSchema& schema) {
+  return "the operator was removed from ONNX in opset " + std::to_string(schema.since_version());
+}
+
+/// What its own revision says against a node that another one reads.
+void warn_of(const NodeProto& node, const OpSchema& schema, const std::string& where, int64_t opset,
+             Findings& findings) {
+  const std::string note = "it is read by the rules of opset " + std::to_string(opset);
+  Findings own;
+  if (schema.deprecated()) {
+    own.warn(where, removed_in(schema));
+  } else {
+    NodeCheck(node, schema, where, own).run();
+  }
+  for (const auto* found : {&own.faults, &own.warnings})
+    for (const Diagnostic& d : *found) findings.warn(where, d.what, {note});
+}
+
 }  // namespace
 
 void check_node(const NodeProto& node, int64_t opset, const std::string& where,
                 Findings& findings) {
-  const OpSchema* schema =
-      onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), node.domain());
+  const OpSchema* schema = schema_of(node, opset);
   if (!schema) return;
-  if (schema->deprecated()) {
-    findings.warn(where, "the operator was removed from ONNX in opset " +
-                             std::to_string(schema->since_version()));
-    return;
+  if (const int64_t other = opset_of(node, opset); other != opset) {
+    warn_of(node, *schema, where, other, findings);
+    schema = schema_of(node, other);
   }
+  if (schema->deprecated()) return findings.warn(where, removed_in(*schema));
   NodeCheck(node, *schema, where, findings).run();
 }
 

@@ -24,7 +24,7 @@ void ExternalEntries::add(const std::string& key, const std::string& value) {
   if (key == "location") {
     ref_.location = value;
   } else if (key == "offset") {
-    number(key, value, ref_.offset);
+    ref_.has_offset = number(key, value, ref_.offset);
   } else if (key == "length") {
     ref_.has_length = number(key, value, ref_.length);
   } else if (key == "checksum") {

@@ -1,6 +1,5 @@
 #include "core/read/mapped_file.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/read/open_file.hpp"
 
 namespace onnx2fx::read {
 namespace {
@@ -42,8 +42,7 @@ class MappedFile final : public ByteSource {
 }  // namespace
 
 std::shared_ptr<ByteSource> map_file(const std::string& path, const std::string& where) {
-  // O_NONBLOCK: a FIFO without a writer must not hang the open; it is refused below.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int fd = open_to_read(path);
   if (fd < 0)
     throw ConversionError(where, std::string("cannot open file: ") + std::strerror(errno));
   return map_descriptor(fd, path, where);
@@ -58,10 +57,8 @@ std::shared_ptr<ByteSource> map_descriptor(int fd, const std::string& path,
   if (fstat(fd, &status) != 0) {
     throw ConversionError(where, std::string("cannot read file: ") + std::strerror(errno));
   }
-  if (!S_ISREG(status.st_mode)) {
-    throw ConversionError(where, std::string("cannot read file: expected a regular file, got ") +
-                                     (S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe"));
-  }
+  if (const std::string fault = irregularity(status); !fault.empty())
+    throw ConversionError(where, "cannot read file: " + fault);
   file->size = static_cast<uint64_t>(status.st_size);
   file->mtime_ns = mtime_ns(status);
   if (file->size == 0) return file;

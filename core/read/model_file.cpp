@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -82,19 +83,20 @@ void read(ModelFile& file, bool mapped, const Progress& progress) {
 ModelFile read_file(const std::string& path, const Progress& progress) {
   ModelFile file;
   file.name = path;
-  file.bytes = map_file(path, path);
-  const size_t slash = path.rfind('/');
-  file.directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  // Absolute from here on: a plugin may move the process.
+  const std::filesystem::path absolute = std::filesystem::absolute(path).lexically_normal();
+  file.bytes = map_file(absolute.string(), path);
+  file.directory = absolute.parent_path().string();
   read(file, true, progress);
   return file;
 }
 
 ModelFile read_bytes(std::shared_ptr<const std::string> bytes, std::string name,
-                     std::string directory, const Progress& progress) {
+                     const std::string& directory, const Progress& progress) {
   ModelFile file;
   file.name = name.empty() ? "<memory>" : std::move(name);
   file.bytes = std::make_shared<Memory>(std::move(bytes));
-  file.directory = std::move(directory);
+  if (!directory.empty()) file.directory = std::filesystem::absolute(directory).string();
   read(file, false, progress);
   return file;
 }

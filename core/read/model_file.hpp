@@ -29,11 +29,13 @@ enum class Field : uint8_t {
 struct WeightRef {
   Field field = Field::kRawData;
   uint64_t offset = 0,
-           length = 0;      ///< in the model's own bytes; external: in the file, as the model says
-  bool has_length = false;  ///< external: length was given
-  std::string location;     ///< external only: as written, not validated
-  std::string checksum;     ///< external only: SHA-1 of the file, lower-case digits; "": none given
-  std::string fault;        ///< why the tensor cannot have this payload; "" if nothing is wrong
+           length = 0;  ///< in the model's own bytes; external: in the file, as the model says
+  bool has_offset = false, has_length = false;  ///< external: which of them was given
+  /// External: a plugin's source reads the location, and offset and length are in its own terms.
+  bool is_served = false;
+  std::string location;  ///< external only: as written, not validated
+  std::string checksum;  ///< external only: SHA-1 of the file, lower-case digits; "": none given
+  std::string fault;     ///< why the tensor cannot have this payload; "" if nothing is wrong
 };
 
 /// A read-only mapping of a file, or bytes in memory. A file that is replaced by another one stays
@@ -62,7 +64,7 @@ struct ModelFile {
   std::vector<WeightRef> weights;
   std::shared_ptr<ByteSource> bytes;
   std::string name;       ///< for messages: the path as given, or "<memory>"
-  std::string directory;  ///< of external data; empty: none may be resolved
+  std::string directory;  ///< of external data, absolute; empty: none may be resolved
 };
 
 /// Called now and then while a model is walked: bytes done, bytes in all.
@@ -73,7 +75,7 @@ using Progress = std::function<void(uint64_t, uint64_t)>;
 ModelFile read_file(const std::string& path, const Progress& progress = {});
 /// `bytes` is kept alive by the result. directory: where external data is looked for.
 ModelFile read_bytes(std::shared_ptr<const std::string> bytes, std::string name,
-                     std::string directory, const Progress& progress = {});
+                     const std::string& directory, const Progress& progress = {});
 
 /// Index into ModelFile::weights, or -1 if the tensor carries its own data.
 int64_t weight_index(const onnx::TensorProto& tensor);

@@ -11,7 +11,7 @@
 namespace onnx2fx::runtime {
 
 /// Kinds, dtypes and shapes must be equal; numbers as close as |actual - expected| <= atol +
-/// rtol * |expected|, nan equal to nan; strings equal.
+/// rtol * |expected|, nan equal to nan; strings equal. Tolerance::values false leaves the last two.
 OutputCheck compare(std::string name, const c10::IValue& actual, const c10::IValue& expected,
                     const Tolerance& tolerance);
 

@@ -40,6 +40,7 @@ struct HostValue {
 
 struct Tolerance {
   double rtol = 1e-3, atol = 1e-7;
+  bool values = true;  ///< false: kinds, dtypes and shapes only
 };
 
 /// One output against its reference.

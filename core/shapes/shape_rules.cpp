@@ -335,10 +335,23 @@ const std::unordered_map<std::string, RuleFn>& rules() {
   return table;
 }
 
+// As many keys as there are, those of the past among them. ONNX's own inference takes an extent
+// that is not known for 0.
+void count_keys(const ShapeRule& r, std::vector<Type>& outputs) {
+  constexpr size_t kKey = 1, kPastKey = 4, kScores = 3;
+  if (outputs.size() <= kScores || !outputs[kScores].dims) return;
+  const auto key = r.dims(kKey), past = r.dims(kPastKey);
+  MaybeSym count;
+  if (key && key->size() >= 3) count = (*key)[key->size() - 2];
+  if (r.has(kPastKey)) count = past && past->size() == 4 ? r.add(count, (*past)[2]) : MaybeSym();
+  outputs[kScores].dims->back() = count;
+}
+
 }  // namespace
 
 void apply_shape_rules(Operands& operands, const NodeView& node, std::vector<Type>& outputs) {
   if (!node.proto.domain().empty()) return;
+  if (node.proto.op_type() == "Attention") count_keys({operands, node}, outputs);
   Type& out = outputs[0];
   if (out.dims && std::all_of(out.dims->begin(), out.dims->end(),
                               [](const MaybeSym& d) { return d.has_value(); }))

@@ -40,7 +40,7 @@ class Descriptor {
 };
 
 std::string joined(const std::string& folder, const std::string& location) {
-  return folder == "." ? location : folder + "/" + location;
+  return folder + "/" + location;
 }
 
 bool is_absent(int error) { return error == ENOENT || error == ENOTDIR; }
@@ -144,13 +144,16 @@ std::string location_fault(const std::string& location) {
   return "";
 }
 
-void check_roots(const std::vector<std::string>& roots) {
+std::vector<std::string> absolute_roots(const std::vector<std::string>& roots) {
+  std::vector<std::string> all;
   for (const std::string& root : roots) {
     std::error_code error;
-    if (std::filesystem::is_directory(root, error)) continue;
-    throw ConversionError("weights root " + quoted(root),
-                          "expected a folder, got " + (error ? error.message() : "a file"));
+    if (!std::filesystem::is_directory(root, error))
+      throw ConversionError("weights root " + quoted(root),
+                            "expected a folder, got " + (error ? error.message() : "a file"));
+    all.push_back(std::filesystem::absolute(root).lexically_normal().string());
   }
+  return all;
 }
 
 std::shared_ptr<read::ByteSource> open_external(const std::string& location, const Folders& folders,
@@ -167,8 +170,9 @@ std::shared_ptr<read::ByteSource> open_external(const std::string& location, con
   if (file.get() < 0)
     throw ConversionError(where, "external data " + quoted(location) + ": " + std::strerror(errno));
   check_links(file.get(), location, folders, where);
-  return read::map_descriptor(file.release(), joined(folders.model, location),
-                              where + ": external data " + quoted(location));
+  return read::map_descriptor(
+      file.release(), joined(folders.model, location),
+      (where.empty() ? "" : where + ": ") + "external data " + quoted(location));
 }
 
 }  // namespace onnx2fx::weights

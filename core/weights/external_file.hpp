@@ -18,8 +18,8 @@ struct Folders {
   std::vector<std::string> roots;
 };
 
-/// Throws ConversionError for one that is no folder.
-void check_roots(const std::vector<std::string>& roots);
+/// The roots as absolute paths. Throws ConversionError for one that is no folder.
+std::vector<std::string> absolute_roots(const std::vector<std::string>& roots);
 
 /// A location for a message: in quotes, control characters escaped.
 std::string quoted(const std::string& location);

@@ -13,7 +13,7 @@ namespace onnx2fx::weights {
 void ExternalRanges::add(const read::ModelFile& file, const onnx::TensorProto& tensor,
                          const std::string& place) {
   const read::WeightRef* ref = reference(file, tensor);
-  if (!ref || ref->field != read::Field::kExternal) return;
+  if (!ref || ref->field != read::Field::kExternal || ref->is_served) return;
   const uint64_t size = packed_size(tensor.data_type(), element_count(tensor.dims()));
   uint64_t end = 0;
   // An end beyond 2^64 lies outside any file, which is found when the file is opened.

@@ -124,7 +124,7 @@ std::string expected(const std::string& what, const std::string& wanted, uint64_
 
 std::string reference_fault(const read::WeightRef& ref, int32_t dtype, uint64_t count) {
   if (dtype == TensorProto::STRING) return "data: strings cannot be stored as raw bytes";
-  if (ref.field == Field::kExternal && !ref.has_length) return "";
+  if (ref.field == Field::kExternal && (ref.is_served || !ref.has_length)) return "";
   const uint64_t size = packed_size(dtype, count);
   if (is_raw(ref.field)) {
     if (ref.field == Field::kFloatData || ref.field == Field::kDoubleData) {

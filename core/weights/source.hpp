@@ -7,12 +7,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <regex>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "core/read/model_file.hpp"
+#include "core/weights/rename.hpp"
 
 namespace onnx2fx::weights {
 
@@ -21,8 +21,9 @@ struct Want {
   std::string name;  ///< its key in the source
   int32_t dtype = 0;
   std::vector<int64_t> dims;
-  uint64_t size = 0;                     ///< bytes in ONNX raw_data packing
-  const read::WeightRef* ref = nullptr;  ///< where the model says that they lie; null: nowhere
+  uint64_t size = 0;  ///< bytes in ONNX raw_data packing
+  const read::WeightRef* ref =
+      nullptr;  ///< what the model says of its external data; null: nothing
 };
 
 struct Got {
@@ -31,6 +32,7 @@ struct Got {
     kDeclined,  ///< nothing for tensors of this kind
     kMismatch,  ///< something of another type; see `fault`
     kMeta,      ///< a tensor without bytes
+    kOwn,       ///< what the model says
     kRange,     ///< Want::size bytes of a file
     kRead       ///< read() gives them
   };
@@ -65,21 +67,25 @@ struct Opening {
 
 /// "For these tensors, from there." Of several rules the first that selects a tensor counts.
 struct Rule {
-  std::vector<std::string> tensors;  ///< globs
+  std::vector<std::string> tensors;  ///< globs (onnx2fx/glob.hpp)
   std::string scheme, plugin, options = "{}";
-  std::string location;  ///< empty: the source has no file
-  std::string folder;    ///< that `location` is relative to, and contained in
-  std::vector<std::pair<std::regex, std::string>> rename;
+  std::string location;                      ///< empty: the source has no file
+  std::string folder;                        ///< that `location` is relative to, and contained in
+  std::vector<Rename> rename;                ///< one after the other
   std::map<std::string, std::string> names;  ///< before `rename`
   std::vector<std::string> transposed;       ///< globs
   bool required = true;                      ///< a tensor that the source lacks is an error
   std::string origin;                        ///< "FILE at /weights/sources/0"
+  bool is_last = false;                      ///< the one that --weights adds for all that is left
 
   bool selects(const std::string& tensor) const;
   bool transposes(const std::string& tensor) const;
   /// What the source calls it.
   std::string key(const std::string& tensor) const;
 };
+
+/// The rule that --weights adds: this scheme serves whatever no other rule selects.
+Rule last_rule(std::string_view scheme);
 
 /// Who serves a location of the model; scheme empty: it is the name of a plain file.
 struct Served {

@@ -80,77 +80,75 @@ Supplied Supply::take(Source& source, const Want& want, const Got& got) {
   return {};
 }
 
-/// nullopt with a fault: it stands in the way; without: the next rule is asked.
-std::optional<Supplied> Supply::ask_rule(size_t index, const std::string& name, Want want,
-                                         bool required, std::string& fault) {
+Supply::Answer Supply::ask_rule(size_t index, const std::string& name, Want want, bool required) {
   const Rule& rule = sourcing_.rules[index];
   const bool turn = rule.transposes(name);
   const uint64_t element = whole_bytes(want.dtype);
-  if (turn && (want.dims.size() != 2 || element == 0)) {
-    fault = "transposed: expected a matrix of whole bytes, got " +
-            std::to_string(want.dims.size()) + " dims";
-    return std::nullopt;
-  }
+  if (turn && (want.dims.size() != 2 || element == 0))
+    return {.fault = "transposed: expected a matrix of whole bytes, got " +
+                     std::to_string(want.dims.size()) + " dims"};
   want.name = rule.key(name);
   want.ref = nullptr;
   if (turn) std::swap(want.dims[0], want.dims[1]);
   Source& source = source_of(index);
   const Got got = source.find(want);
   switch (got.kind) {
+    case Got::Kind::kOwn:
+      if (turn) return {.fault = "transposed: expected bytes of a file, got the model's own"};
+      return {.is_own = true};
     case Got::Kind::kDeclined:
-      return std::nullopt;
+      return {};
     case Got::Kind::kAbsent:
-      if (required) fault = "no tensor " + weights::quoted(want.name) + got.fault;
-      return std::nullopt;
+      return {.fault = required ? "no tensor " + weights::quoted(want.name) + got.fault : ""};
     case Got::Kind::kMismatch:
-      fault = "tensor " + weights::quoted(want.name) + ": " + got.fault +
-              (turn ? " (as the source holds it, transposed)" : "");
-      return std::nullopt;
+      return {.fault = "tensor " + weights::quoted(want.name) + ": " + got.fault +
+                       (turn ? " (as the source holds it, transposed)" : "")};
     default:
       break;
   }
   Supplied found = take(source, want, got);
-  if (!turn || (!found.file && !found.memory)) return found;
-  const auto* bytes = found.file ? found.file->data + found.offset
-                                 : reinterpret_cast<const uint8_t*>(found.memory->data());
-  return Supplied{nullptr, 0,
-                  std::make_shared<const std::string>(
-                      transposed({bytes, want.size}, static_cast<uint64_t>(want.dims[0]),
-                                 static_cast<uint64_t>(want.dims[1]), element))};
+  if (turn && (found.file || found.memory)) {
+    const auto* bytes = found.file ? found.file->data + found.offset
+                                   : reinterpret_cast<const uint8_t*>(found.memory->data());
+    found = {nullptr, 0,
+             std::make_shared<const std::string>(
+                 transposed({bytes, want.size}, static_cast<uint64_t>(want.dims[0]),
+                            static_cast<uint64_t>(want.dims[1]), element))};
+  }
+  return {.found = std::move(found)};
 }
 
 std::optional<Supplied> Supply::by_rule(const std::string& name, const Want& want,
-                                        const std::string& where) {
+                                        const std::string& where, bool to_the_last) {
   for (size_t i = 0; i < rules_.size(); ++i) {
     const Rule& rule = sourcing_.rules[i];
-    if (!rule.selects(name)) continue;
+    if (!rule.selects(name) || (rule.is_last && !to_the_last)) continue;
     rules_[i].used = true;
-    if (rule.scheme == "onnx") return std::nullopt;
     if (!can_open(i)) return Supplied{};
-    std::string fault;
-    std::optional<Supplied> found = asked(i, name, want, rule.required, fault);
-    if (found) return found;
-    if (fault.empty()) continue;
-    faults_.push_back({Severity::kError, where, fault, {"asked for by " + rule.origin}});
+    Answer answer = asked(i, name, want, rule.required);
+    if (answer.found) return std::move(answer.found);
+    if (answer.is_own) return std::nullopt;
+    if (answer.fault.empty()) continue;
+    faults_.push_back({Severity::kError, where, answer.fault, {"asked for by " + rule.origin}});
     return Supplied{};
   }
   return std::nullopt;
 }
 
 /// As ask_rule, with the source in the text of every fault.
-std::optional<Supplied> Supply::asked(size_t index, const std::string& name, const Want& want,
-                                      bool required, std::string& fault) {
+Supply::Answer Supply::asked(size_t index, const std::string& name, const Want& want,
+                             bool required) {
   const Rule& rule = sourcing_.rules[index];
   try {
-    std::optional<Supplied> found = ask_rule(index, name, want, required, fault);
-    if (!fault.empty())
-      fault = (rule.location.empty() ? rule.scheme : weights::quoted(rule.location)) + ": " + fault;
-    return found;
+    Answer answer = ask_rule(index, name, want, required);
+    if (!answer.fault.empty())
+      answer.fault = (rule.location.empty() ? rule.scheme : weights::quoted(rule.location)) + ": " +
+                     answer.fault;
+    return answer;
   } catch (const PluginError&) {
     throw;
   } catch (const ConversionError& error) {
-    fault = error.diagnostics[0].what;
-    return std::nullopt;
+    return {.fault = error.diagnostics[0].what};
   }
 }
 
@@ -177,39 +175,22 @@ std::optional<Supplied> Supply::values_by_rule(const std::string& name, const Wa
   const auto index = static_cast<size_t>(rule - sourcing_.rules.begin());
   rules_[index].used = true;
   if (!can_open(index)) throw ConversionError(rules_[index].failure);
-  std::string fault;
-  std::optional<Supplied> found = asked(index, name, want, false, fault);
-  if (!fault.empty()) throw ConversionError(where, fault, {"asked for by " + rule->origin});
-  return found;
-}
-
-std::optional<Supplied> Supply::by_scheme(const std::string& scheme, const Want& want) {
-  std::unique_ptr<Source>& source = by_scheme_[scheme];
-  if (!source) {
-    Opening opening{scheme, "", "{}", "", nullptr, nullptr};
-    if (scheme == "onnx") {
-      opening.file = model_.bytes;
-      opening.location = model_.name;
-      opening.open_file = open_;
-    }
-    source = sourcing_.open(std::move(opening));
-  }
-  const Got got = source->find(want);
-  if (got.kind == Got::Kind::kMismatch) throw ConversionError("", scheme + ": " + got.fault);
-  if (got.kind == Got::Kind::kAbsent || got.kind == Got::Kind::kDeclined) return std::nullopt;
-  return take(*source, want, got);
+  Answer answer = asked(index, name, want, false);
+  if (!answer.fault.empty())
+    throw ConversionError(where, answer.fault, {"asked for by " + rule->origin});
+  return std::move(answer.found);
 }
 
 Served Supply::served(const std::string& location) const {
   return sourcing_.served ? sourcing_.served(location) : Served{"", "", location};
 }
 
-std::optional<Supplied> Supply::by_location(const Served& served, const Want& want) {
+std::optional<Supplied> Supply::by_location(const Served& served,
+                                            const std::shared_ptr<read::ByteSource>& file,
+                                            const Want& want) {
   std::unique_ptr<Source>& source = by_location_[served.scheme + ":" + served.location];
   if (!source) {
-    std::shared_ptr<read::ByteSource> file = open_(served.location);
-    if (!file) return std::nullopt;
-    source = sourcing_.open({served.scheme, served.plugin, "{}", served.location, std::move(file),
+    source = sourcing_.open({served.scheme, served.plugin, "{}", served.location, file,
                              [this, served](const std::string& name) {
                                const std::string fault = location_fault(name);
                                if (!fault.empty())
@@ -221,7 +202,8 @@ std::optional<Supplied> Supply::by_location(const Served& served, const Want& wa
                            weights::quoted(want.name) + ": ";
   const Got got = source->find(want);
   if (got.kind == Got::Kind::kMismatch) throw ConversionError("", what + got.fault);
-  if (got.kind == Got::Kind::kAbsent || got.kind == Got::Kind::kDeclined)
+  if (got.kind == Got::Kind::kAbsent || got.kind == Got::Kind::kDeclined ||
+      got.kind == Got::Kind::kOwn)
     throw ConversionError("", what + "expected its bytes, got none" + got.fault);
   return take(*source, want, got);
 }
@@ -229,7 +211,7 @@ std::optional<Supplied> Supply::by_location(const Served& served, const Want& wa
 std::vector<Diagnostic> Supply::settle() {
   std::vector<Diagnostic> warnings;
   for (size_t i = 0; i < rules_.size(); ++i) {
-    if (!rules_[i].used)
+    if (!rules_[i].used && !sourcing_.rules[i].is_last)
       warnings.push_back({Severity::kWarning,
                           sourcing_.rules[i].origin,
                           "selects no weight of " + model_.name,
@@ -237,7 +219,6 @@ std::vector<Diagnostic> Supply::settle() {
     rules_[i].source.reset();
     faults_.insert(faults_.end(), rules_[i].failure.begin(), rules_[i].failure.end());
   }
-  by_scheme_.clear();
   by_location_.clear();
   sourcing_ = {};
   if (!faults_.empty()) throw ConversionError(std::exchange(faults_, {}));

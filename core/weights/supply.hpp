@@ -28,23 +28,21 @@ class Supply {
   Supply(Sourcing sourcing, const read::ModelFile& model, std::vector<std::string> roots,
          OpenFile open);
 
-  bool has_sources() const { return static_cast<bool>(sourcing_.open); }
-
-  /// By the first rule that selects `name` and does not pass; nullopt: it is the model's own. What
-  /// is missing or of another type is noted for settle().
+  /// By the first rule that selects `name` and does not pass, the last one (see last_rule) among
+  /// them if `to_the_last`; nullopt: it is the model's own. What is missing or of another type is
+  /// noted for settle().
   std::optional<Supplied> by_rule(const std::string& name, const Want& want,
-                                  const std::string& where);
+                                  const std::string& where, bool to_the_last);
   /// The same for values that the conversion needs: only a source with a file counts, what it lacks
   /// is the model's own, and other faults are thrown at once.
   std::optional<Supplied> values_by_rule(const std::string& name, const Want& want,
                                          const std::string& where);
-  /// From a source that no rule names: "meta", "random", or "onnx", which gets the model itself.
-  /// nullopt: it has nothing for such a tensor.
-  std::optional<Supplied> by_scheme(const std::string& scheme, const Want& want);
   /// Who serves a location of the model; scheme empty: it is a plain file's name.
   Served served(const std::string& location) const;
-  /// From the file of a location that is served. nullopt: the file is absent.
-  std::optional<Supplied> by_location(const Served& served, const Want& want);
+  /// From the file of a location that is served; nullopt: the model's own after all.
+  std::optional<Supplied> by_location(const Served& served,
+                                      const std::shared_ptr<read::ByteSource>& file,
+                                      const Want& want);
 
   /// The end of the conversion: closes the sources. Throws ConversionError with every fault noted;
   /// returns a warning for each rule that selected nothing.
@@ -56,10 +54,14 @@ class Supply {
     bool used = false;
     std::vector<Diagnostic> failure;  ///< why it cannot be opened
   };
-  std::optional<Supplied> ask_rule(size_t index, const std::string& name, Want want, bool required,
-                                   std::string& fault);
-  std::optional<Supplied> asked(size_t index, const std::string& name, const Want& want,
-                                bool required, std::string& fault);
+  /// Of a rule; nothing at all: the next one is asked.
+  struct Answer {
+    std::optional<Supplied> found = std::nullopt;
+    bool is_own = false;  ///< what the model says
+    std::string fault = "";
+  };
+  Answer ask_rule(size_t index, const std::string& name, Want want, bool required);
+  Answer asked(size_t index, const std::string& name, const Want& want, bool required);
   Source& source_of(size_t rule);
   bool can_open(size_t rule);
   static Supplied take(Source& source, const Want& want, const Got& got);
@@ -69,7 +71,7 @@ class Supply {
   std::vector<std::string> roots_;
   OpenFile open_;
   std::vector<RuleState> rules_;
-  std::map<std::string, std::unique_ptr<Source>> by_scheme_, by_location_;
+  std::map<std::string, std::unique_ptr<Source>> by_location_;
   std::vector<Diagnostic> faults_;
 };
 

@@ -38,8 +38,8 @@ class Store {
   /// roots: folders outside the model's own that external data may resolve into (--weights-root).
   /// sourcing: rules and sources besides the model; without, tensors are read as the model says.
   /// The file must outlive the store. Throws ConversionError for a root that is no folder.
-  Store(const read::ModelFile& file, Mode mode, std::vector<std::string> roots,
-        Sourcing sourcing = {});
+  explicit Store(const read::ModelFile& file, const std::vector<std::string>& roots = {},
+                 Sourcing sourcing = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -54,7 +54,7 @@ class Store {
   /// ConversionError when the file is absent ("weight 'w': file 'model.data' is missing").
   /// name: of the tensor in the module, for rules; else its own. A rule whose source has a file
   /// counts here too, so that what is computed from values at conversion time agrees with the
-  /// module; random numbers and meta do not count.
+  /// module; one without a file does not.
   std::span<const uint8_t> bytes(const onnx::TensorProto& tensor);
   std::span<const uint8_t> bytes(const onnx::TensorProto& tensor, const std::string& name);
   std::vector<std::string> strings(const onnx::TensorProto& tensor);
@@ -62,13 +62,18 @@ class Store {
   /// refused.
   std::string dense(const onnx::SparseTensorProto& tensor);
 
-  /// For the module, by the first rule that selects `name`, else by the mode: a FileRange into
-  /// sources() where the stored bytes are the carrier's own (raw, same dtype), else unpacked bytes
-  /// in memory; none from the source "meta". In random mode floats are drawn anew; other tensors,
-  /// tables and indices, are the model's own. stays: both modes leave this tensor its value, meta
-  /// mode as a copy.
+  /// What becomes of a tensor that no rule of the manifest selects.
+  enum class Rest : uint8_t {
+    kByLastRule,  ///< the one that --weights adds has its say; without, as kOwn
+    kOwn,         ///< what the model says
+    kCopied       ///< that, independent of its file
+  };
+  /// For the module, by the first rule that selects `name`: a FileRange into sources() where the
+  /// stored bytes are the carrier's own (raw, same dtype), else unpacked bytes in memory; none from
+  /// a source that answers so.
   fx::TensorData data(const onnx::TensorProto& tensor);
-  fx::TensorData data(const onnx::TensorProto& tensor, const std::string& name, bool stays = false);
+  fx::TensorData data(const onnx::TensorProto& tensor, const std::string& name,
+                      Rest rest = Rest::kByLastRule);
   /// The end of the conversion; only source_bytes() may follow. Closes the sources. Throws
   /// ConversionError with all that rules ask for and sources lack; returns warnings.
   std::vector<Diagnostic> settle();
@@ -82,8 +87,6 @@ class Store {
   std::span<const uint8_t> source_bytes(uint32_t source);
 
  private:
-  std::vector<uint64_t> sparse_places(const onnx::SparseTensorProto& sparse, uint64_t count);
-
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

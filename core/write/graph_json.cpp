@@ -90,6 +90,8 @@ class GraphWriter {
                  {"generator", std::string("onnx2fx ") + kVersion},
                  {"dialect", fx::kDialectWords[static_cast<size_t>(module_.dialect)]},
                  {"weights", name_of(options_.weights)}};
+    if (module_.weights_layout != fx::WeightsLayout::kContiguous)
+      head["weights_layout"] = fx::kWeightsLayoutWords[static_cast<size_t>(module_.weights_layout)];
     for (auto& [key, value] : head.items())
       text_ += (text_.empty() ? "{\n\"" : ",\n\"") + key + "\": " + dump(value);
     lines("inputs", module_.inputs, [&](const fx::Port& p) { return dump(port(p)); });

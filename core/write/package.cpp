@@ -44,12 +44,6 @@ std::string foreign(const fs::path& package) {
   return "";
 }
 
-/// The folder without a trailing "/", absolute.
-fs::path normal(const fs::path& folder) {
-  fs::path path = fs::absolute(folder).lexically_normal();
-  return path.has_filename() ? path : path.parent_path();
-}
-
 /// A folder made beside `target`, with the parents that it lacks; gone with this object unless
 /// committed.
 class NewFolder {
@@ -115,49 +109,54 @@ class NewFolder {
 };
 
 bool is_package(const fs::path& folder) {
+  const fs::path file = folder / "graph.json";
   std::string head(32, '\0');
-  std::ifstream(folder / "graph.json", std::ios::binary)
-      .read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (fs::is_regular_file(file))
+    std::ifstream(file, std::ios::binary)
+        .read(head.data(), static_cast<std::streamsize>(head.size()));
   return head.find("\"onnx2fx.graph\"") != std::string::npos;
 }
 
 }  // namespace
 
-void check_folder(const fs::path& folder) {
-  fs::path path = normal(folder);
+void check_folder(const PackageFolder& folder) {
+  const fs::path& path = folder.path;
+  if (path.empty())
+    throw ConversionError(folder.shown.string(), "expected the path of a folder, got none",
+                          {"an absolute one needs no current folder"});
   if (!fs::exists(fs::symlink_status(path))) return;
   const char* remedy = "choose another folder, or remove it";
   if (!fs::is_directory(path)) {
-    throw ConversionError(folder.string(), "expected a folder or nothing, got a file", {remedy});
+    throw ConversionError(folder.shown.string(), "expected a folder or nothing, got a file",
+                          {remedy});
   }
   if (fs::is_symlink(fs::symlink_status(path))) {
-    throw ConversionError(folder.string(), "expected a folder or nothing, got a symbolic link",
-                          {remedy});
+    throw ConversionError(folder.shown.string(),
+                          "expected a folder or nothing, got a symbolic link", {remedy});
   }
   if (fs::is_empty(path)) return;
   std::string name =
       is_package(path) ? foreign(path) : fs::directory_iterator(path)->path().filename().string();
   if (!name.empty()) {
-    throw ConversionError(folder.string(),
+    throw ConversionError(folder.shown.string(),
                           "expected an empty folder or an FX package, got one with '" + name + "'",
                           {remedy});
   }
 }
 
 void write_package(const fx::Module& module, Weights weights, const Bytes& bytes,
-                   const nlohmann::ordered_json& report, const fs::path& folder) {
+                   const nlohmann::ordered_json& report, const PackageFolder& folder) {
   try {
     check_folder(folder);
-    fs::path target = normal(folder);
-    NewFolder made(target);
+    NewFolder made(folder.path);
     const auto text = [&](const fs::path& name, std::string_view content) {
-      NewFile file(made.path() / name, folder / name, content.size());
+      NewFile file(made.path() / name, folder.shown / name, content.size());
       file.append(content);
       file.close();
     };
-    text("graph.json", graph_json(module, {weights, target}));
+    text("graph.json", graph_json(module, {weights, folder.path}));
     write_safetensors(module, weights, bytes, made.path() / "weights.safetensors",
-                      folder / "weights.safetensors");
+                      folder.shown / "weights.safetensors");
     text("report.json",
          report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
     text("__init__.py", embedded::package_init_py);
@@ -165,7 +164,7 @@ void write_package(const fx::Module& module, Weights weights, const Bytes& bytes
     for (const auto& [name, content] : embedded::loader) text(fs::path("_loader") / name, content);
     made.commit();
   } catch (const fs::filesystem_error& e) {
-    throw ConversionError(folder.string(),
+    throw ConversionError(folder.shown.string(),
                           "expected to write the package, got: " + e.code().message());
   }
 }

@@ -2,11 +2,11 @@
 #ifndef ONNX2FX_CORE_WRITE_PACKAGE_HPP_
 #define ONNX2FX_CORE_WRITE_PACKAGE_HPP_
 
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
 #include "core/include/onnx2fx/program.hpp"
 #include "core/write/graph_json.hpp"
+#include "core/write/package_folder.hpp"
 #include "core/write/safetensors.hpp"
 
 namespace onnx2fx::write {
@@ -16,10 +16,10 @@ namespace onnx2fx::write {
 /// there stays. An FX package that is there is replaced; any other file or folder that is not empty
 /// is refused. Throws ConversionError.
 void write_package(const fx::Module& module, Weights weights, const Bytes& bytes,
-                   const nlohmann::ordered_json& report, const std::filesystem::path& folder);
+                   const nlohmann::ordered_json& report, const PackageFolder& folder);
 
 /// Throws what write_package would of the folder: to call before the work.
-void check_folder(const std::filesystem::path& folder);
+void check_folder(const PackageFolder& folder);
 
 }  // namespace onnx2fx::write
 

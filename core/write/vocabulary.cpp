@@ -85,6 +85,10 @@ void write(std::ostream& out) {
     for (const std::string_view word : onnx2fx::weights::kModeWords) t.row(word);
   }
   {
+    Table t = list_of(out, "WEIGHTS_LAYOUTS");
+    for (const std::string_view word : onnx2fx::fx::kWeightsLayoutWords) t.row(word);
+  }
+  {
     Table t = list_of(out, "DIALECTS");
     for (const std::string_view word : onnx2fx::fx::kDialectWords) t.row(word);
   }

@@ -4,6 +4,7 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/lowering/choices.hpp"
+#include "plugins/lowering/scalar.hpp"
 
 using namespace onnx2fx;
 
@@ -42,10 +43,7 @@ Value regularized(Node& n, Value x, Value g) {
 }
 
 // A scalar, possibly in a tensor of one element, as one that no result takes its type or rank from.
-Value scalar(Node& n, Value v) { return n.call("aten::reshape", {v, Ints{}}); }
-Value real_scalar(Node& n, Value v, Value like) {
-  return n.call("aten::to.dtype", {scalar(n, v), Dtype{n.dtype(like)}});
-}
+Value real_scalar(Node& n, Value v, Value like) { return n.cast(as_scalar(n, v), n.dtype(like)); }
 
 void adagrad(Node& n) {
   const Operands in = read_operands(n, 3);
@@ -106,7 +104,7 @@ void momentum(Node& n) {
   for (size_t i = 0; i < in.count; i++) {
     const Value x = in.at(0, i), g = regularized(n, x, in.at(1, i));
     // the first step takes the gradient as it is
-    const Value later = n.call("aten::gt.Scalar", {scalar(n, n.input(1)), 0});
+    const Value later = n.call("aten::gt.Scalar", {as_scalar(n, n.input(1)), 0});
     const Value first = beta == 1 ? g : n.call("aten::where.self", {later, scaled(n, g, beta), g});
     const Value v = add(n, scaled(n, in.at(2, i), alpha), first);
     const Value step = nesterov ? add(n, g, scaled(n, v, alpha)) : v;

@@ -3,6 +3,7 @@
 
 #include "plugins/ai.onnx/elementwise.hpp"
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/dtype.hpp"
 #include "plugins/lowering/functions.hpp"
 #include "plugins/lowering/literals.hpp"
@@ -25,7 +26,7 @@ void elu(Node& n) {
 }
 
 void gelu(Node& n) {
-  const std::string approximate = n.text("approximate");
+  const std::string approximate = one_of(n, "approximate", {"none", "tanh"});
   n.output(n.call("aten::gelu", {n.input(0)}, {{"approximate", std::string_view(approximate)}}));
 }
 
@@ -72,9 +73,8 @@ void shrink(Node& n) {
   const Value v = is_floating(dtype) ? x : to_dtype(n, x, kDouble);
   const Value above = n.call("aten::gt.Scalar", {v, lambda});
   const Value below = n.call("aten::lt.Scalar", {v, -lambda});
-  const Value inner = n.call("aten::zeros_like", {v});
   const Value upper =
-      n.call("aten::where.self", {above, n.call("aten::sub.Scalar", {v, bias}), inner});
+      n.call("aten::where.ScalarOther", {above, n.call("aten::sub.Scalar", {v, bias}), 0.0});
   const Value y = n.call("aten::where.self", {below, n.call("aten::add.Scalar", {v, bias}), upper});
   n.output(is_floating(dtype) ? y : to_dtype(n, y, dtype));
 }
@@ -133,6 +133,7 @@ void prelu(Node& n) {
 template <class F>
 Value along_axis(Node& n, Value x, F f) {
   const int64_t axis = n.integer("axis");
+  if (n.rank_known(x)) Node::axis(axis, std::max(n.rank(x), 1));
   return n.opset() >= 13 ? f(x, axis) : over_axes_from(n, x, axis, f);
 }
 

@@ -2,15 +2,17 @@
 //
 // Attention is one aten::scaled_dot_product_attention unless the model wants more than its result:
 // the scores as an output, a soft cap, or a softmax in another precision.
-#include <cmath>
+#include "plugins/lowering/attention.hpp"
+
 #include <limits>
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
-#include "plugins/lowering/rotation.hpp"
+#include "plugins/lowering/rotary.hpp"
 
 using namespace onnx2fx;
+using namespace onnx2fx::attention;
 
 namespace {
 
@@ -18,24 +20,13 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // ---- Attention ----
 
-struct Attention {
-  Value q, k, v;         // (N, heads, length, head size); k and v with the past before them
-  Value past, valid;     // past_key; nonpad_kv_seqlen
-  bool flat = false;     // the model has (N, length, heads * head size)
-  bool grouped = false;  // a head of k and v serves several heads of q
-  bool causal = false;
-  int64_t left = -1, right = -1;
+struct Attention : Heads {  // k and v with the past before them
+  Value past, valid;        // past_key; nonpad_kv_seqlen
+  bool flat = false;        // the model has (N, length, heads * head size)
+  Window window;
   int32_t dtype = 0, softmax = 0;  // of the scores
-  double softcap = 0;
-  std::optional<double> scale;
   Int queries, keys;
 };
-
-Value split_heads(Node& n, Value v, int64_t heads) {
-  const Int size = n.floordiv(n.dim(v, 2), heads);
-  v = n.call("aten::reshape", {v, Ints{n.dim(v, 0), n.dim(v, 1), heads, size}});
-  return n.call("aten::transpose.int", {v, 1, 2});
-}
 
 void read_heads(Node& n, Attention& a) {
   const int64_t q_heads = n.integer("q_num_heads", 0), kv_heads = n.integer("kv_num_heads", 0);
@@ -74,9 +65,8 @@ Attention read_attention(Node& n) {
   read_heads(n, a);
   read_past(n, a);
   if (a.past) a.keys = n.add(n.dim(a.past, 2), a.keys);
-  a.causal = n.flag("is_causal", false);
-  a.left = n.integer("left_window_size", -1);
-  a.right = n.integer("right_window_size", -1);
+  a.window = {n.flag("is_causal", false), n.integer("left_window_size", -1),
+              n.integer("right_window_size", -1)};
   a.softcap = n.real("softcap", 0.0);
   a.softmax = static_cast<int32_t>(n.integer("softmax_precision", a.dtype));
   if (n.has("scale")) a.scale = n.real("scale");
@@ -93,24 +83,13 @@ Value shifted(Node& n, const Attention& a, Value at) {
   return n.call("aten::add.Tensor", {at, n.call("aten::sub.Scalar", {valid, a.queries})});
 }
 
-Value both(Node& n, Value a, Value b) { return a ? n.call("aten::logical_and", {a, b}) : b; }
-
 // A bool tensor, true where a key takes part; empty if all do.
 Value allowed(Node& n, const Attention& a) {
-  Value seen;
   const Value key = places(n, a.keys, a.q, Ints{1, -1});
-  if (a.causal || a.left >= 0 || a.right >= 0) {
-    const Value query = shifted(n, a, places(n, a.queries, a.q, Ints{-1, 1}));
-    const Value behind = n.call("aten::sub.Tensor", {query, key});
-    if (a.causal) seen = n.call("aten::ge.Scalar", {behind, 0});
-    if (a.left >= 0) seen = both(n, seen, n.call("aten::le.Scalar", {behind, a.left}));
-    if (a.right >= 0) seen = both(n, seen, n.call("aten::ge.Scalar", {behind, -a.right}));
-  }
-  if (a.valid)
-    seen = both(
-        n, seen,
-        n.call("aten::lt.Tensor", {key, n.call("aten::reshape", {a.valid, Ints{-1, 1, 1, 1}})}));
-  return seen;
+  Value r;
+  if (!a.window.open())
+    r = seen(n, a.window, shifted(n, a, places(n, a.queries, a.q, Ints{-1, 1})), key);
+  return a.valid ? both(n, r, within(n, key, a.valid)) : r;
 }
 
 // The mask of the model with as many keys as there are: further ones are masked. Of rank 2 or 4,
@@ -148,39 +127,9 @@ bool fits_aten(Node& n, const Attention& a) {
 }
 
 Value attend(Node& n, const Attention& a) {
-  const bool triangle =
-      a.causal && !n.maybe_input(3) && !a.past && !a.valid && a.left < 0 && a.right < 0;
-  const Value mask = triangle ? Value{} : mask_of(n, a);
-  Kwargs options;
-  if (a.scale) options.push_back({"scale", *a.scale});
-  if (a.grouped) options.push_back({"enable_gqa", true});
-  return n.call("aten::scaled_dot_product_attention", {a.q, a.k, a.v, mask, 0.0, triangle},
-                options);
-}
-
-Value times(Node& n, Value v, const Arg& factor) { return n.call("aten::mul.Scalar", {v, factor}); }
-
-// The square root of the scale, for q and k each, so that half precision does not overflow.
-Value scores(Node& n, const Attention& a, Value k) {
-  const Int size = n.dim(a.q, 3);
-  Value q = a.q;
-  if (a.scale || size.known()) {
-    const double factor =
-        a.scale ? std::sqrt(*a.scale) : std::pow(static_cast<double>(size.literal()), -0.25);
-    q = times(n, q, factor), k = times(n, k, factor);
-  } else {
-    Value factor =
-        n.call("aten::scalar_tensor", {size}, {{"dtype", Dtype{kFloat}}, {"device", DeviceOf{q}}});
-    factor = n.call("aten::pow.Tensor_Scalar", {factor, -0.25});
-    q = n.call("aten::mul.Tensor", {q, factor}), k = n.call("aten::mul.Tensor", {k, factor});
-  }
-  return n.call("aten::matmul", {q, n.call("aten::transpose.int", {k, -2, -1})});
-}
-
-Value each_head(Node& n, const Attention& a, Value v) {
-  if (!a.grouped) return v;
-  const Int times = n.floordiv(n.dim(a.q, 1), n.dim(v, 1));
-  return n.call("aten::repeat_interleave.self_int", {v, times, 1});
+  const bool triangle = a.window.causal && a.window.left < 0 && a.window.right < 0 &&
+                        !n.maybe_input(3) && !a.past && !a.valid;
+  return fused(n, a, triangle ? Value{} : mask_of(n, a), triangle);
 }
 
 // What is added to the scores; -inf where a key is masked.
@@ -209,68 +158,45 @@ Value attend_by_steps(Node& n, const Attention& a) {
   if (mode < 0 || mode > 3)
     throw Invalid("attribute 'qk_matmul_output_mode': expected 0 to 3, got " +
                   std::to_string(mode));
-  Values stages{scores(n, a, each_head(n, a, a.k))};
-  Value s = stages[0];
-  if (a.softcap > 0)
-    s = times(n, n.call("aten::tanh", {n.call("aten::div.Scalar", {s, a.softcap})}), a.softcap);
+  Values stages{products(n, a)};
+  Value s = capped(n, a, stages[0]);
   stages.push_back(s);
   const Value bias = bias_of(n, a);
   if (bias) s = n.call("aten::add.Tensor", {s, bias});
   stages.push_back(s);
   stages.push_back(probabilities(n, a, s, bias));
   if (n.wanted(3)) n.output(stages[static_cast<size_t>(mode)], 3);
-  return n.call("aten::matmul", {stages[3], each_head(n, a, a.v)});
+  return weighted(n, a, stages[3]);
 }
 
-void attention(Node& n) {
+void lower_attention(Node& n) {
   const Attention a = read_attention(n);
   const bool fused = fits_aten(n, a);
   if (fused) n.ignore("qk_matmul_output_mode");
-  Value y = fused ? attend(n, a) : attend_by_steps(n, a);
-  if (a.flat) {
-    y = n.call("aten::transpose.int", {y, 1, 2});
-    y = n.call("aten::reshape", {y, Ints{n.dim(y, 0), n.dim(y, 1), -1}});
-  }
-  n.output(y);
+  const Value y = fused ? attend(n, a) : attend_by_steps(n, a);
+  n.output(a.flat ? merge_heads(n, y) : y);
   if (n.wanted(1)) n.output(a.k, 1);
   if (n.wanted(2)) n.output(a.v, 2);
 }
 
 // ---- RotaryEmbedding ----
 
-// A table row for each place, (N, 1, L, D/2).
-Value angles(Node& n, Value table, Value positions) {
-  n.role(table, O2FX_ROLE_BUFFER);
-  if (positions) table = n.call("aten::index.Tensor", {table, Values{positions}});
-  return n.call("aten::unsqueeze", {table, 1});
-}
-
 void rotary_embedding(Node& n) {
   Value x = n.input(0);
-  const Value positions = n.maybe_input(3);
-  const Value cos = angles(n, n.input(1), positions), sin = angles(n, n.input(2), positions);
+  const Info whole = n.info(x);
   const int64_t heads = n.integer("num_heads", 0), part = n.integer("rotary_embedding_dim", 0);
-  const bool flat = n.rank(x, 3) == 3, interleaved = n.flag("interleaved", false);
+  const bool flat = n.rank(x, 3) == 3;
   if (flat && heads < 1)
     throw Invalid("attribute 'num_heads': expected a positive value with an input of rank 3");
-  const Int batch = n.dim(x, 0), length = n.dim(x, 1);
+  Rotation r{n.input(1), n.input(2), n.maybe_input(3), n.flag("interleaved", false)};
+  if (part > 0) r.width = part;
   if (flat) x = split_heads(n, x, heads);
-  Value y;
-  if (part > 0) {
-    const int64_t end = std::numeric_limits<int64_t>::max();
-    y = rotate_pairs(n, n.call("aten::slice.Tensor", {x, -1, 0, part}), cos, sin, interleaved);
-    y = n.call("aten::cat", {Values{y, n.call("aten::slice.Tensor", {x, -1, part, end})}, -1});
-  } else {
-    y = rotate_pairs(n, x, cos, sin, interleaved);
-  }
-  if (flat)
-    y = n.call("aten::reshape",
-               {n.call("aten::transpose.int", {y, 1, 2}), Ints{batch, length, -1}});
-  n.output(y);
+  const Value y = rotated(n, x, r);
+  n.output(n.state(flat ? merge_heads(n, y) : y, whole));
 }
 
 constexpr o2fx_op kOps[] = {
-    op("Attention", 23, lower<attention>),
+    op("Attention", 23, lower<lower_attention>),
     op("RotaryEmbedding", 23, lower<rotary_embedding>),
 };
 

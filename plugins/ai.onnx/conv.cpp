@@ -115,8 +115,9 @@ struct Deform {
 // [1..., size, ...1] with the arange * step + start along `axis` of `rank`.
 Value places(Node& n, Value like, const Int& size, int64_t step, const Int& start, size_t axis,
              size_t rank) {
-  Value v = n.call("aten::mul.Scalar", {arange(n, size, like, kFloat), step});
-  v = n.call("aten::add.Scalar", {v, start});
+  Value v = arange(n, size, like, kFloat);
+  if (step != 1) v = n.call("aten::mul.Scalar", {v, step});
+  if (!start.is(0)) v = n.call("aten::add.Scalar", {v, start});
   return along(n, v, static_cast<int64_t>(axis), static_cast<int64_t>(rank));
 }
 

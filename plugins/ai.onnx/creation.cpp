@@ -22,7 +22,8 @@ static void constant(Node& n) {
   if (n.has("value_floats")) {
     const std::vector<double> reals = n.reals("value_floats");
     const std::vector<float> all(reals.begin(), reals.end());
-    return n.output(n.constant("values", kFloat, all, {static_cast<int64_t>(all.size())}));
+    return n.output(n.constant("values", kFloat, all, {static_cast<int64_t>(all.size())},
+                               O2FX_ROLE_DEFAULT));  // a weight, as one of the form 'value' is
   }
   const bool scalar = n.has("value_string");
   if (!scalar && !n.has("value_strings"))
@@ -33,11 +34,12 @@ static void constant(Node& n) {
   n.output(n.call("onnx2fx::strings", {texts, dims}));
 }
 
-static Value repeated(Node& n, Value scalar, Value shape) {
+static Value repeated(Node& n, Value one, Value shape) {
   if (const auto sizes = n.maybe_ints(shape))
-    return sizes->empty() ? scalar : n.call("aten::repeat", {scalar, *sizes});
+    return sizes->empty() ? n.call("aten::reshape", {one, Ints{}})
+                          : n.call("aten::repeat", {one, *sizes});
   const Value count = n.state(n.call("aten::prod", {shape}), Info::tensor(kInt64, 0));
-  const Value flat = n.call("aten::repeat", {scalar, Ints{n.integer_of(count)}});
+  const Value flat = n.call("aten::repeat", {one, Ints{n.integer_of(count)}});
   return n.call("aten::_reshape_from_tensor", {flat, shape});  // of a rank known only at run time
 }
 
@@ -47,10 +49,8 @@ static void constant_of_shape(Node& n) {
   Value one = n.maybe_tensor("value");
   if (!one) one = n.constant<float>("zero", kFloat, {0}, {1});
   n.role(one, O2FX_ROLE_CONSTANT);
-  n.outputs(moved(n, {one}, Elements::kPlain, [&](const Values& x) {
-    const Value scalar = n.call("aten::reshape", {x[0], Ints{}});
-    return Values{repeated(n, scalar, shape)};
-  }));
+  n.outputs(moved(n, {one}, Elements::kPlain,
+                  [&](const Values& x) { return Values{repeated(n, x[0], shape)}; }));
 }
 
 // On the device of an input: of one that is a tensor in the module, before a size that has to be
@@ -113,6 +113,14 @@ static Int real_count(Node& n, const Values& in, int32_t dtype) {
   return sizes::number(n.call("aten::_local_scalar_dense", {count}));
 }
 
+// y combined with one number, which is a literal where it is known, and nothing where it is
+// `neutral`.
+static Value by(Node& n, const std::string& target, Value y, Value number, double neutral) {
+  const auto known = n.constant_reals(number);
+  if (!known || known->size() != 1) return n.call(target + ".Tensor", {y, number});
+  return known->front() == neutral ? y : n.call(target + ".Scalar", {y, known->front()});
+}
+
 static void range(Node& n) {
   Values in{n.input(0), n.input(1), n.input(2)};
   const int32_t dtype = n.dtype(in[0]);
@@ -124,8 +132,9 @@ static void range(Node& n) {
   const int32_t wide = narrow && n.integer("stash_type", kFloat) == kFloat ? kFloat : dtype;
   n.ignore("stash_type");
   for (Value& v : in) v = n.cast(v, wide);
-  const Value steps = arange(n, real_count(n, in, wide), in[0], wide);
-  Value y = n.call("aten::add.Tensor", {in[0], n.call("aten::mul.Tensor", {steps, in[2]})});
+  Value y = arange(n, real_count(n, in, wide), in[0], wide);
+  y = by(n, "aten::mul", y, in[2], 1);
+  y = by(n, "aten::add", y, in[0], 0);
   if (wide != dtype) y = n.call("aten::to.dtype", {y, Dtype{dtype}});
   n.output(y);
 }
@@ -134,6 +143,10 @@ static void eye_like(Node& n) {
   const Value x = n.input(0);
   const int64_t offset = n.integer("k", 0);
   const int32_t dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
+  if (offset == 0) {
+    const Value eye = n.call("aten::eye.m", {n.dim(x, 0), n.dim(x, 1)}, placed_like(x, kBool));
+    return n.output(n.call("aten::to.dtype", {eye, Dtype{dtype}}));
+  }
   const Value rows = n.call("aten::unsqueeze", {arange(n, n.dim(x, 0), x), 1});
   const Value columns = arange(n, n.dim(x, 1), x);
   const Value diagonal =

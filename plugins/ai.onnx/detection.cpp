@@ -6,6 +6,7 @@
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/real.hpp"
+#include "plugins/lowering/scalar.hpp"
 
 using namespace onnx2fx;
 
@@ -92,11 +93,8 @@ Value selected_of(Node& n, const Suppression& s, Value alive) {
   return n.calls(3, "higher_order::while_loop", {condition, body, state, captures})[2];
 }
 
-Value scalar(Node& n, Value v) {
-  return n.state(n.call("aten::reshape", {v, Ints{}}), Info::tensor(n.dtype(v), 0));
-}
 Value scalar_or_zero(Node& n, Value v, int32_t dtype) {
-  if (v) return scalar(n, v);
+  if (v) return as_scalar(n, v);
   return dtype == kInt64 ? n.constant<int64_t>("limit", kInt64, {0}, {})
                          : n.constant<float>("threshold", kFloat, {0}, {});
 }
@@ -110,7 +108,7 @@ void non_max_suppression(Node& n) {
   Value index = n.call("aten::unsqueeze", {order, -1});
   const Value best_first =
       n.call("aten::take_along_dim", {n.call("aten::unsqueeze", {boxes, 1}), index, 2});
-  const Value alive = least ? n.call("aten::gt.Tensor", {sorted[0], scalar(n, least)})
+  const Value alive = least ? n.call("aten::gt.Tensor", {sorted[0], as_scalar(n, least)})
                             : n.call("aten::ones_like", {order}, {{"dtype", Dtype{kBool}}});
   const Suppression s{
       n.state(best_first, Info::tensor(kFloat, 4)), scalar_or_zero(n, n.maybe_input(3), kFloat),

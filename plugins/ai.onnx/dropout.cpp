@@ -4,7 +4,8 @@
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
-#include "plugins/lowering/seed.hpp"
+#include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/draws.hpp"
 
 using namespace onnx2fx;
 
@@ -31,12 +32,39 @@ Mode mode_12(Node& n) {
   return m;
 }
 
+Value scaled(Node& n, Value kept, const Arg& ratio) {
+  if (ratio.raw().tag == O2FX_T_FLOAT) {
+    const double stays = 1 - ratio.raw().u.f;
+    if (!(stays >= 0 && stays <= 1))
+      throw Invalid("ratio: expected a value in [0, 1], got " + std::to_string(ratio.raw().u.f));
+    return n.call("aten::mul.Scalar", {kept, stays == 0 ? 0 : 1 / stays});
+  }
+  Value stays = n.call("aten::scalar_tensor", {ratio}, placed_like(kept, kDouble));
+  stays = n.call("aten::rsub.Scalar", {stays, 1});
+  const Value factor = n.call("aten::reciprocal", {n.call("aten::clamp_min", {stays, 0x1p-53})});
+  return n.call("aten::mul.Tensor", {kept, factor});
+}
+
+// Nothing is drawn where nothing is dropped: a branch. The result, and the mask of what stays.
+Values seeded(Node& n, Value x, const Mode& m) {
+  const Info of_x = n.info(x);
+  n.begin("drop");
+  const Value u = uniform(n, *m.seed, n.dims(x), kDouble);
+  const Value mask = n.call("aten::ge.Scalar", {u, m.ratio});
+  const Value y = scaled(n, n.call("aten::mul.Tensor", {x, mask}), m.ratio);
+  const Program drop = n.end(Values{y, mask});
+  n.begin("keep");
+  const Program keep = n.end(Values{x, n.call("aten::ones_like", {x}, {{"dtype", Dtype{kBool}}})});
+  const Values operands = n.close({drop, keep});
+  const Values r = n.calls(2, "onnx2fx::cond", {m.active, drop, keep, operands});
+  return {n.state(r[0], of_x), n.state(r[1], Info::tensor(kBool, of_x.raw.rank))};
+}
+
 void drop(Node& n, const Mode& m, bool boolean_mask) {
   const Value x = n.input(0);
   if (!m.seed && !n.wanted(1)) return n.output(n.call("aten::dropout", {x, m.ratio, m.active}));
-  const Values r = m.seed ? n.calls(2, "onnx2fx::seeded_dropout",
-                                    {x, m.ratio, m.active, m.seed->number, m.seed->draws})
-                          : n.calls(2, "aten::native_dropout", {x, m.ratio, m.active});
+  const Values r =
+      m.seed ? seeded(n, x, m) : n.calls(2, "aten::native_dropout", {x, m.ratio, m.active});
   n.output(r[0]);
   if (!n.wanted(1)) return;
   n.output(boolean_mask ? r[1] : n.call("aten::to.dtype", {r[1], Dtype{n.dtype(x)}}), 1);

@@ -149,11 +149,14 @@ static void one_hot(Node& n) {
                 axis = Node::axis(n.integer("axis", -1), result_rank);
   if (!is_floating(n.dtype(index))) index = n.cast(index, kInt64);
   const Int depth = depth_of(n, n.input(1));
-  const Value negative = n.call("aten::lt.Scalar", {index, 0});
-  index = n.call("aten::where.self", {negative, n.call("aten::add.Scalar", {index, depth}), index});
+  index = is_floating(n.dtype(index))
+              ? n.call("aten::add.Tensor", {index, n.call("aten::lt.Scalar", {index, 0})},
+                       {{"alpha", depth}})
+              : indices::from_front(n, index, depth);
   const Value classes = places(n, depth, index, shape_along(axis, result_rank, depth));
   const Value hot = n.call("aten::eq.Tensor", {n.call("aten::unsqueeze", {index, axis}), classes});
-  n.outputs(moved(n, {n.input(2)}, Elements::kPlain, [&](const Values& x) {
+  const Value off_and_on = n.role(n.input(2), O2FX_ROLE_CONSTANT);
+  n.outputs(moved(n, {off_and_on}, Elements::kPlain, [&](const Values& x) {
     const Value off = n.call("aten::select.int", {x[0], 0, 0});
     const Value on = n.call("aten::select.int", {x[0], 0, 1});
     return Values{n.call("aten::where.self", {hot, on, off})};
@@ -204,9 +207,11 @@ static void top_k(Node& n) {
 struct Distinct {
   Value values, inverse, counts;
 };
-static Distinct distinct(Node& n, Value x, std::optional<int64_t> axis) {
-  const Values r = axis ? n.calls(3, "aten::unique_dim", {x, *axis, true, true, true})
-                        : n.calls(3, "aten::_unique2", {x, true, true, true});
+// `first`: the first occurrences are wanted, which follow from all three.
+static Distinct distinct(Node& n, Value x, std::optional<int64_t> axis, bool first) {
+  const bool inverse = first || n.wanted(2), counts = first || n.wanted(3);
+  const Values r = axis ? n.calls(3, "aten::unique_dim", {x, *axis, true, inverse, counts})
+                        : n.calls(3, "aten::_unique2", {x, true, inverse, counts});
   return {r[0], n.call("aten::reshape", {r[1], Ints{-1}}), r[2]};
 }
 
@@ -223,9 +228,9 @@ static void unique(Node& n) {
   if (n.info(x).raw.dtype == kString) throw Unsupported("Unique of strings");
   const bool flat = !n.has("axis");
   const auto axis = flat ? std::nullopt : std::optional(n.integer("axis"));
-  Distinct d = distinct(n, x, axis);
-  const bool sorted = n.flag("sorted", true);
-  Value first = !sorted || n.wanted(1) ? first_occurrences(n, d) : Value{};
+  const bool sorted = n.flag("sorted", true), needs_first = !sorted || n.wanted(1);
+  Distinct d = distinct(n, x, axis, needs_first);
+  Value first = needs_first ? first_occurrences(n, d) : Value{};
   if (!sorted) {
     const Value order = n.call("aten::argsort", {first});
     const Value place = n.call("aten::argsort", {order});

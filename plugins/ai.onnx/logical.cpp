@@ -85,15 +85,16 @@ void bit_shift(Node& n) {
   const int32_t dtype = n.dtype(x);
   const int64_t width = bits_in(dtype);
   const Value a = widened(n, x, dtype), by = widened(n, y, dtype);
-  const Value out = n.call("aten::logical_or", {n.call("aten::lt.Scalar", {by, 0}),
-                                                n.call("aten::ge.Scalar", {by, width})});
-  const Value safe = n.call("aten::where.self", {out, n.call("aten::zeros_like", {by}), by});
-  Value fill = n.call("aten::zeros_like", {a});
-  if (!left && !is_unsigned(dtype))
-    fill = n.call("aten::bitwise_right_shift.Tensor_Scalar", {a, width - 1});
+  Value out = n.call("aten::ge.Scalar", {by, width});
+  if (!is_unsigned(dtype) || dtype == kUint64)  // held as int64
+    out = n.call("aten::logical_or", {n.call("aten::lt.Scalar", {by, 0}), out});
+  const Value safe = n.call("aten::masked_fill.Scalar", {by, out, 0});
   const Value shifted = left               ? n.call("aten::bitwise_left_shift.Tensor", {a, safe})
                         : dtype == kUint64 ? shifted_right_unsigned(n, a, safe)
                                            : n.call("aten::bitwise_right_shift.Tensor", {a, safe});
+  if (left || is_unsigned(dtype))
+    return n.output(narrowed(n, n.call("aten::masked_fill.Scalar", {shifted, out, 0}), dtype));
+  const Value fill = n.call("aten::bitwise_right_shift.Tensor_Scalar", {a, width - 1});
   n.output(narrowed(n, n.call("aten::where.self", {out, fill, shifted}), dtype));
 }
 

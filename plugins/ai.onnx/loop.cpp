@@ -9,6 +9,7 @@
 #include <string>
 
 #include "plugins/ai.onnx/control_flow.hpp"
+#include "plugins/lowering/scalar.hpp"
 #include "plugins/lowering/types.hpp"
 
 namespace onnx2fx::control_flow {
@@ -211,7 +212,7 @@ class Loop {
     if (count_) {
       go = n_.call("aten::logical_and", {go, n_.call("aten::lt.Scalar", {step, *count_})});
     } else if (trips_) {
-      const Value limit = n_.call("aten::reshape", {trips_, Ints{}});
+      const Value limit = as_scalar(n_, trips_);
       go = n_.call("aten::logical_and", {go, n_.call("aten::lt.Tensor", {step, limit})});
     }
     return n_.end(go);
@@ -224,8 +225,7 @@ class Loop {
     const Values state = formals();
     const Values r = run(declared(step, 0), declared(alive, 1), state);
     const bool fits = keeps_types(state, r);
-    Values results{n_.call("aten::add.Scalar", {step, 1}),
-                   n_.call("aten::reshape", {r[0], Ints{}})};
+    Values results{n_.call("aten::add.Scalar", {step, 1}), as_scalar(n_, r[0])};
     results.insert(results.end(), r.begin() + 1, r.end());
     for (size_t k = 1; k < r.size(); k++) types.emplace_back(n_.info(r[k]));
     const Program body = n_.end(results);
@@ -242,8 +242,7 @@ class Loop {
     const Program condition = while_condition();
     const std::optional<Program> body = while_body(types);
     if (!body) return false;
-    const Value alive =
-        starts_ ? scalar(*starts_, kBool) : n_.call("aten::reshape", {condition_, Ints{}});
+    const Value alive = starts_ ? scalar(*starts_, kBool) : as_scalar(n_, condition_);
     Values initial{scalar(0, kInt64), n_.state(alive, Info::tensor(kBool, 0))};
     initial.insert(initial.end(), initial_.begin(), initial_.end());
     const Values captures = n_.close({condition, *body});

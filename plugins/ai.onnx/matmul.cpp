@@ -56,9 +56,11 @@ Product read_product(Node& n) {
           dtype};
 }
 
-// nn.Linear's form: the weight is (out, in), the bias has one element for each row of it.
+// nn.Linear's form: the weight is (out, in), the bias has one element for each row of it. A weight
+// that is (in, out) is turned only for a layer of the model's own.
 bool is_linear(Node& n, const Product& p) {
   if (!p.plain || is_integer(p.dtype)) return false;
+  if (!p.transpose_b && !n.info(p.b).raw.is_const) return false;
   if (!p.c) return true;
   if (n.info(p.c).raw.rank != 1) return false;
   const Int bias = n.dim(p.c, 0), rows = n.dim(p.b, p.transpose_b ? 0 : 1);
@@ -75,7 +77,8 @@ void gemm(Node& n) {
   if (p.transpose_b) p.b = n.call("aten::t", {p.b});
   Value y;
   if (p.c) {
-    y = n.call("aten::addmm", {p.c, p.a, p.b}, {{"beta", p.beta}, {"alpha", p.alpha}});
+    const Kwargs scales{{"beta", p.beta}, {"alpha", p.alpha}};
+    y = n.call("aten::addmm", {p.c, p.a, p.b}, p.plain ? Kwargs{} : scales);
   } else {
     y = n.call("aten::mm", {p.a, p.b});
     if (!p.plain) y = n.call("aten::mul.Scalar", {y, p.alpha});

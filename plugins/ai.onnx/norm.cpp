@@ -230,7 +230,12 @@ void group_norm(Node& n) {
   const int64_t groups = n.integer("num_groups");
   n.ignore("stash_type");  // as in layer_norm
   const Int channels = n.dim(x, 1);
-  if (n.opset() < 21 && !channels.is(groups)) {  // one scale for each group, not for each channel
+  const bool by_channel = n.opset() >= 21 || channels.is(groups);
+  if (!by_channel && n.dim(scale, 0) == channels && n.dim(bias, 0) == channels) {
+    n.warn(
+        "input 'scale': expected one element for each group, got one for each channel, as in opset "
+        "21");
+  } else if (!by_channel) {  // one scale for each group
     const Int each = n.floordiv(channels, groups);
     scale = n.call("aten::repeat_interleave.self_int", {scale, each});
     bias = n.call("aten::repeat_interleave.self_int", {bias, each});

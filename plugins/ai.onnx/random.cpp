@@ -1,28 +1,23 @@
 // Random tensors.
 #include "plugins/ai.onnx/families.hpp"
+#include "plugins/lowering/draws.hpp"
 #include "plugins/lowering/dtype.hpp"
 #include "plugins/lowering/functions.hpp"
-#include "plugins/lowering/seed.hpp"
 
 using namespace onnx2fx;
 
 namespace {
 
-Value seeded(Node& n, const char* target, const Arg& size, int32_t dtype, const Seed& seed) {
-  const Value y = n.call(target, {size, Dtype{dtype}, seed.number, seed.draws});
-  return n.state(y, Info::tensor(dtype));
-}
-
 /// Names of one distribution's calls, and what makes ONNX's of the standard one.
 struct Distribution {
-  const char *of_size, *like, *seeded;
+  const char *of_size, *like;
+  Value (*seeded)(Node&, const Seed&, const Ints&, int32_t);
   Value (*shaped)(Node&, Value);
 };
-constexpr Distribution kNormal{
-    "aten::randn", "aten::randn_like", "onnx2fx::seeded_randn",
-    [](Node& n, Value y) { return affine(n, y, n.real("scale"), n.real("mean")); }};
-constexpr Distribution kUniform{"aten::rand", "aten::rand_like", "onnx2fx::seeded_rand",
-                                [](Node& n, Value y) {
+constexpr Distribution kNormal{"aten::randn", "aten::randn_like", normal, [](Node& n, Value y) {
+                                 return affine(n, y, n.real("scale"), n.real("mean"));
+                               }};
+constexpr Distribution kUniform{"aten::rand", "aten::rand_like", uniform, [](Node& n, Value y) {
                                   const double low = n.real("low");
                                   return affine(n, y, n.real("high") - low, low);
                                 }};
@@ -37,7 +32,7 @@ void random(Node& n) {
   const auto dtype = static_cast<int32_t>(n.integer("dtype"));
   check_floating(dtype);
   const auto seed = real_seed(n);
-  n.output(D.shaped(n, seed ? seeded(n, D.seeded, size, dtype, *seed)
+  n.output(D.shaped(n, seed ? D.seeded(n, *seed, Ints(size.begin(), size.end()), dtype)
                             : n.call(D.of_size, {size}, {{"dtype", Dtype{dtype}}})));
 }
 
@@ -47,7 +42,7 @@ void random_like(Node& n) {
   const auto dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
   check_floating(dtype);
   const auto seed = real_seed(n);
-  n.output(D.shaped(n, seed ? seeded(n, D.seeded, n.dims(x), dtype, *seed)
+  n.output(D.shaped(n, seed ? D.seeded(n, *seed, n.dims(x), dtype)
                             : n.call(D.like, {x}, {{"dtype", Dtype{dtype}}})));
 }
 
@@ -55,7 +50,7 @@ void bernoulli(Node& n) {
   const Value x = n.input(0);
   const auto dtype = static_cast<int32_t>(n.has("dtype") ? n.integer("dtype") : n.dtype(x));
   if (const auto seed = real_seed(n)) {
-    const Value u = seeded(n, "onnx2fx::seeded_rand", n.dims(x), kDouble, *seed);
+    const Value u = uniform(n, *seed, n.dims(x), kDouble);
     const Value y = n.call("aten::lt.Tensor", {u, x});
     return n.output(dtype == n.dtype(x) ? n.call("aten::to.other", {y, x}) : to_dtype(n, y, dtype));
   }
@@ -70,7 +65,7 @@ Value seeded_multinomial(Node& n, Value odds, const Seed& seed) {
   const Value shares =
       n.call("aten::div.Tensor", {sums, n.call("aten::slice.Tensor", {sums, -1, -1})});
   const Ints size{n.dim(odds, 0), n.integer("sample_size")};
-  const Value u = seeded(n, "onnx2fx::seeded_rand", size, kDouble, seed);
+  const Value u = uniform(n, seed, size, kDouble);
   return n.call("aten::searchsorted.Tensor", {shares, u}, {{"right", true}});
 }
 

@@ -1,4 +1,5 @@
-// Spectra: DFT, STFT, MelWeightMatrix. ONNX has complex numbers as a last axis of two.
+// Spectra: DFT, STFT, MelWeightMatrix, and the windows of an STFT. ONNX has complex numbers as a
+// last axis of two.
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/padding.hpp"
@@ -77,7 +78,7 @@ void stft(Node& n) {
   const Int length = stated ? n.integer_of(stated) : window ? n.dim(window, 0) : n.dim(signal, 1);
   Spectrum frames{n.call("aten::unfold", {s.x, 1, length, n.integer_of(n.input(1))}), s.is_real};
   if (window) {
-    const Value w = n.cast(window, computed_as(dtype));
+    const Value w = n.cast(n.role(window, O2FX_ROLE_BUFFER), computed_as(dtype));
     const Value fitted =
         n.dim(window, 0) == length ? w : padded(n, w, {{0}, {n.sub(length, n.dim(window, 0))}});
     frames.x = n.call("aten::mul.Tensor", {frames.x, fitted});
@@ -137,8 +138,27 @@ void mel_weight_matrix(Node& n) {
       n.call("aten::to.dtype", {y, Dtype{static_cast<int32_t>(n.integer("output_datatype"))}}));
 }
 
+// ---- HannWindow, HammingWindow, BlackmanWindow
+
+// Of a single element ATen makes 1, whatever the formula says: there ONNX's function body speaks.
+void window(Node& n, const char* target) {
+  const Value size = n.input(0);
+  const auto length = n.maybe_literals(size);
+  const int32_t dtype = static_cast<int32_t>(n.integer("output_datatype"));
+  if (!length || length->size() != 1 || length->front() < 2)
+    throw Decline("expected a size known at conversion time, and greater than 1");
+  if (dtype != kFloat && dtype != kDouble) throw Decline("expected float or double elements");
+  Args args{length->front(), n.flag("periodic")};
+  if (target == std::string_view("aten::hamming_window.periodic_alpha_beta"))
+    args.insert(args.end(), {25.0 / 46, 21.0 / 46});
+  n.output(n.call(target, args, {{"dtype", Dtype{dtype}}, {"device", DeviceOf{size}}}));
+}
+
 constexpr o2fx_op kOps[] = {
+    op_to("BlackmanWindow", 17, lower_to<window>, "aten::blackman_window.periodic"),
     op("DFT", 17, lower<dft>),
+    op_to("HammingWindow", 17, lower_to<window>, "aten::hamming_window.periodic_alpha_beta"),
+    op_to("HannWindow", 17, lower_to<window>, "aten::hann_window.periodic"),
     op("MelWeightMatrix", 17, lower<mel_weight_matrix>),
     op("STFT", 17, lower<stft>),
 };

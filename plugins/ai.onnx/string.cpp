@@ -89,7 +89,8 @@ Value word_numbers(Node& n, Value x, std::vector<int64_t>& pool) {
 // word makes every input as long as the window.
 Value occurrences(Node& n, Value words, const Grams& g, int64_t skip) {
   const int64_t span = (g.length - 1) * (skip + 1) + 1;
-  const Value padded = n.call("aten::constant_pad_nd", {words, Ints{0, span - 1}, -1});
+  const Value padded =
+      span == 1 ? words : n.call("aten::constant_pad_nd", {words, Ints{0, span - 1}, -1});
   Value windows = n.call("aten::unfold", {padded, -1, span, 1});
   if (skip) windows = n.call("aten::slice.Tensor", {windows, -1, 0, span, skip + 1});
   const Value table =

@@ -6,6 +6,7 @@
 #include "plugins/com.microsoft/quantization.hpp"
 
 using namespace onnx2fx;
+using namespace onnx2fx::attention;
 using namespace contrib;
 
 namespace {
@@ -59,7 +60,7 @@ void read_input(Node& n, Attention& a, Value x) {
   a.queries = a.keys = n.dim(x, 1);
 }
 
-void attention(Node& n) {
+void lower_attention(Node& n) {
   Attention a;
   const Value x = n.input(0), weight = n.role(n.input(1), O2FX_ROLE_PARAMETER);
   const Value bias = n.maybe_input(2);
@@ -190,7 +191,7 @@ void multi_head_attention(Node& n) {
 }
 
 constexpr o2fx_op kOps[] = {
-    row("Attention", lower<attention>),
+    row("Attention", lower<lower_attention>),
     row("MultiHeadAttention", lower<multi_head_attention>),
     row("QAttention", lower<q_attention>),
 };

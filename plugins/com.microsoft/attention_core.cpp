@@ -1,11 +1,11 @@
 #include "plugins/com.microsoft/attention_core.hpp"
 
-#include <cmath>
 #include <limits>
 
 #include "plugins/lowering/arange.hpp"
 
 using namespace onnx2fx;
+using namespace onnx2fx::attention;
 
 namespace contrib {
 
@@ -19,16 +19,6 @@ void read_attributes(Node& n, Attention& a) {
   a.causal = n.flag("unidirectional", false);
   a.masked = n.real("mask_filter_value", -10000.0);
   if (const double scale = n.real("scale", 0.0); scale != 0) a.scale = scale;
-}
-
-Value split_heads(Node& n, Value v, int64_t heads) {
-  const Int size = n.floordiv(n.dim(v, 2), heads);
-  v = n.call("aten::reshape", {v, Ints{n.dim(v, 0), n.dim(v, 1), heads, size}});
-  return n.call("aten::transpose.int", {v, 1, 2});
-}
-
-Value merge_heads(Node& n, Value v) {
-  return n.call("aten::flatten.using_ints", {n.call("aten::transpose.int", {v, 1, 2}), 2, 3});
 }
 
 void add_past(Node& n, Attention& a) {
@@ -53,8 +43,7 @@ static Value limits_of(Node& n, const Attention& a, const Int& count) {
 static Value within_lengths(Node& n, const Attention& a) {
   const Int count = n.dim(a.mask, 0);
   const Value key = places(n, a.keys, a.q, Ints{1, 1, 1, -1});
-  if (count == a.batch)
-    return n.call("aten::lt.Tensor", {key, n.call("aten::reshape", {a.mask, Ints{-1, 1, 1, 1}})});
+  if (count == a.batch) return within(n, key, a.mask);
   const Value limits = limits_of(n, a, count);
   const auto limit = [&](int64_t i) { return n.call("aten::select.int", {limits, 0, i}); };
   return n.call("aten::logical_and", {n.call("aten::lt.Tensor", {key, limit(0)}),
@@ -86,29 +75,20 @@ static Value addend(Node& n, const Attention& a) {
   if (!a.causal) return r;
   Value query = places(n, a.queries, a.q, Ints{-1, 1});
   if (a.past_k) query = n.call("aten::add.Scalar", {query, n.dim(a.past_k, 2)});
-  const Value seen = n.call("aten::le.Tensor", {places(n, a.keys, a.q, Ints{1, -1}), query});
-  return unless(n, a, seen, r, -kInfinity);
+  const Value causal = seen(n, {true}, query, places(n, a.keys, a.q, Ints{1, -1}));
+  return unless(n, a, causal, r, -kInfinity);
 }
 
 static Value attend_by_steps(Node& n, const Attention& a, Value* scores) {
-  Value s = n.call("aten::matmul", {a.q, n.call("aten::transpose.int", {a.k, -2, -1})});
-  const double size =
-      a.scale ? 0 : static_cast<double>(n.dim(a.q, 3).literal("the size of a head"));
-  s = n.call("aten::mul.Scalar", {s, a.scale ? *a.scale : 1 / std::sqrt(size)});
-  if (const Value more = addend(n, a)) s = n.call("aten::add.Tensor", {s, more});
-  *scores = s;
-  return n.call("aten::matmul", {n.call("aten::softmax.int", {s, -1}), a.v});
+  *scores = products(n, a);
+  if (const Value more = addend(n, a)) *scores = n.call("aten::add.Tensor", {*scores, more});
+  return weighted(n, a, n.call("aten::softmax.int", {*scores, -1}));
 }
 
 Value attend(Node& n, const Attention& a, Value* scores) {
   if (scores) return merge_heads(n, attend_by_steps(n, a, scores));
   const bool triangle = a.causal && !a.mask && !a.bias && !a.past_k;
-  const Value mask = triangle ? Value{} : addend(n, a);
-  Kwargs options;
-  if (a.scale) options.push_back({"scale", *a.scale});
-  const Value y =
-      n.call("aten::scaled_dot_product_attention", {a.q, a.k, a.v, mask, 0.0, triangle}, options);
-  return merge_heads(n, y);
+  return merge_heads(n, fused(n, a, triangle ? Value{} : addend(n, a), triangle));
 }
 
 }  // namespace contrib

@@ -4,30 +4,25 @@
 #define ONNX2FX_PLUGINS_COM_MICROSOFT_ATTENTION_CORE_HPP_
 
 #include <onnx2fx/plugin.hpp>
-#include <optional>
+
+#include "plugins/lowering/attention.hpp"
 
 namespace contrib {
 
 /// Queries, keys and values of all heads, (N, heads, length, head size), before the past is added.
-struct Attention {
+struct Attention : onnx2fx::attention::Heads {
   int64_t heads = 0;
-  onnx2fx::Value q, k, v;
   onnx2fx::Value past_k, past_v;
   onnx2fx::Value mask;  // which keys take part: lengths, or 0 and 1
   onnx2fx::Value bias;  // added to the scores
   bool causal = false;
   double masked = -10000;  // what a masked key's score is lowered by
-  std::optional<double> scale;
   int32_t dtype = 0;
   onnx2fx::Int batch, queries, keys;  // keys: with those of the past
 };
 
 /// num_heads, unidirectional, mask_filter_value and scale.
 void read_attributes(onnx2fx::Node& n, Attention& a);
-/// (N, L, heads * size) as (N, heads, L, size).
-onnx2fx::Value split_heads(onnx2fx::Node& n, onnx2fx::Value v, int64_t heads);
-/// (N, heads, L, size) as (N, L, heads * size).
-onnx2fx::Value merge_heads(onnx2fx::Node& n, onnx2fx::Value v);
 /// Puts the past before k and v.
 void add_past(onnx2fx::Node& n, Attention& a);
 /// (N, L, heads * size of v). `scores`, where given, gets what the softmax is taken of.

@@ -1,31 +1,28 @@
 // GroupQueryAttention: causal attention over a cache of keys and values, in which a head of keys
 // serves several heads of queries. seqlens_k says for each sample how many keys there are once the
 // new ones are in (less one); the new ones of a sample stand right before that.
-#include <cmath>
 #include <limits>
 
-#include "plugins/com.microsoft/attention_core.hpp"
 #include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
-#include "plugins/com.microsoft/rotary_embedding.hpp"
 #include "plugins/lowering/arange.hpp"
+#include "plugins/lowering/attention.hpp"
+#include "plugins/lowering/rotary.hpp"
 
 using namespace onnx2fx;
+using namespace onnx2fx::attention;
 using namespace contrib;
 
 namespace {
 
-struct Grouped {
-  int64_t heads, kv_heads;
-  Value q, k, v;  // (N, heads, L, size)
-  Value before;   // (N, 1): how many keys a sample had
-  Value places;   // (N, L): where the new keys stand
+struct Grouped : Heads {
+  int64_t heads = 0, kv_heads = 0;
+  Value before;  // (N, 1): how many keys a sample had
+  Value places;  // (N, L): where the new keys stand
   Value bias, sink;
-  bool causal, smooth;
-  int64_t window;
-  double softcap;
-  std::optional<double> scale;
-  int32_t dtype;
+  bool smooth = false;
+  Window window;
+  int32_t dtype = 0;
   Int batch, queries, total, size;
 };
 
@@ -43,8 +40,7 @@ void refuse_quantized(Node& n) {
 }
 
 Value heads_of(Node& n, const Grouped& g, Value v, int64_t heads) {
-  v = n.call("aten::reshape", {v, Ints{g.batch, g.queries, heads, g.size}});
-  v = n.call("aten::transpose.int", {v, 1, 2});
+  v = split_heads(n, v, Ints{g.batch, g.queries, heads, g.size});
   return typed(n, v, g.dtype, std::vector<Extent>{g.batch, heads, g.queries, g.size});
 }
 
@@ -91,7 +87,8 @@ void rotate(Node& n, Grouped& g) {
   const Value cos = n.maybe_input(7), sin = n.maybe_input(8), positions = n.maybe_input(9);
   if (!rotary) return;
   if (!cos || !sin) throw Invalid("inputs 'cos_cache', 'sin_cache': expected both with do_rotary");
-  const Rotation r{cos, sin, positions ? positions : g.places, interleaved};
+  const Rotation r{cos, sin, positions ? positions : g.places, interleaved,
+                   n.mul(n.dim(cos, 1), 2)};
   g.q = rotated(n, g.q, r), g.k = rotated(n, g.k, r);
 }
 
@@ -110,15 +107,12 @@ Value cached(Node& n, const Grouped& g, Value past, Value now) {
 // (N, 1, L, keys): which keys a query sees.
 Value seen_keys(Node& n, const Grouped& g) {
   const Value key = places(n, g.total, g.q, Ints{1, 1, 1, -1});
-  if (!g.causal) {
+  if (!g.window.causal) {
     const Value last = n.call("aten::reshape", {n.input(5), Ints{-1, 1, 1, 1}});
     return n.call("aten::le.Tensor", {key, last});
   }
   const Value query = n.call("aten::reshape", {g.places, Ints{g.batch, 1, g.queries, 1}});
-  const Value seen = n.call("aten::le.Tensor", {key, query});
-  if (g.window < 0) return seen;
-  const Value first = n.call("aten::sub.Scalar", {query, g.window});
-  return n.call("aten::logical_and", {seen, n.call("aten::gt.Tensor", {key, first})});
+  return seen(n, g.window, query, key);
 }
 
 Value mask_of(Node& n, const Grouped& g) {
@@ -140,42 +134,30 @@ Value softmax_with_sink(Node& n, const Grouped& g, Value scores) {
   return n.call("aten::slice.Tensor", {p, -1, 0, g.total});
 }
 
-Value attend_by_steps(Node& n, const Grouped& g, Value k, Value v) {
-  const int64_t times = g.heads / g.kv_heads;
-  const auto each = [&](Value x) {
-    return times == 1 ? x : n.call("aten::repeat_interleave.self_int", {x, times, 1});
-  };
-  Value s = n.call("aten::matmul", {g.q, n.call("aten::transpose.int", {each(k), -2, -1})});
-  const double size = g.scale ? 0 : static_cast<double>(g.size.literal("the size of a head"));
-  s = n.call("aten::mul.Scalar", {s, g.scale ? *g.scale : 1 / std::sqrt(size)});
-  if (g.softcap > 0)
-    s = n.call("aten::mul.Scalar",
-               {n.call("aten::tanh", {n.call("aten::mul.Scalar", {s, 1 / g.softcap})}), g.softcap});
+Value attend_by_steps(Node& n, const Grouped& g) {
+  Value s = capped(n, g, products(n, g));
   if (g.bias) s = n.call("aten::add.Tensor", {s, g.bias});
   s = n.call("aten::where.ScalarOther",
              {seen_keys(n, g), s, -std::numeric_limits<double>::infinity()});
   const bool sink = g.sink || g.smooth;
-  const Value p = sink ? softmax_with_sink(n, g, s) : n.call("aten::softmax.int", {s, -1});
-  return n.call("aten::matmul", {p, each(v)});
+  return weighted(n, g, sink ? softmax_with_sink(n, g, s) : n.call("aten::softmax.int", {s, -1}));
 }
 
-Value attend(Node& n, const Grouped& g, Value k, Value v, bool cache) {
-  if (g.softcap > 0 || g.sink || g.smooth) return attend_by_steps(n, g, k, v);
-  const bool triangle = !cache && g.causal && g.window < 0 && !g.bias;
-  Kwargs options;
-  if (g.scale) options.push_back({"scale", *g.scale});
-  if (g.heads != g.kv_heads) options.push_back({"enable_gqa", true});
-  return n.call("aten::scaled_dot_product_attention",
-                {g.q, k, v, triangle ? Value{} : mask_of(n, g), 0.0, triangle}, options);
+Value attend(Node& n, const Grouped& g, bool cache) {
+  if (g.softcap > 0 || g.sink || g.smooth) return attend_by_steps(n, g);
+  const bool triangle = !cache && g.window.causal && g.window.left < 0 && !g.bias;
+  return fused(n, g, triangle ? Value{} : mask_of(n, g), triangle);
 }
 
 Grouped read_attributes(Node& n) {
-  Grouped g{};
+  Grouped g;
   g.heads = n.integer("num_heads"), g.kv_heads = n.integer("kv_num_heads");
   if (g.heads < 1 || g.kv_heads < 1 || g.heads % g.kv_heads)
     throw Invalid("attribute 'num_heads': expected a multiple of kv_num_heads");
-  g.causal = n.flag("causal", true);
-  g.window = n.integer("local_window_size", -1);
+  g.grouped = g.heads != g.kv_heads;
+  const int64_t window = n.integer("local_window_size", -1);  // with the query's own place
+  if (window == 0) throw Invalid("attribute 'local_window_size': expected 1 or more, or -1, got 0");
+  g.window = {n.flag("causal", true), window < 0 ? -1 : window - 1};
   g.softcap = n.real("softcap", 0.0);
   g.smooth = n.integer("smooth_softmax", -1) > 0;
   if (const double scale = n.real("scale", 0.0); scale != 0) g.scale = scale;
@@ -198,7 +180,8 @@ void group_query_attention(Node& n) {
   const auto used = [&](Value x) {
     return past_key ? n.call("aten::slice.Tensor", {x, 2, 0, g.total}) : x;
   };
-  const Value y = merge_heads(n, attend(n, g, used(k), used(v), static_cast<bool>(past_key)));
+  g.k = used(k), g.v = used(v);
+  const Value y = merge_heads(n, attend(n, g, static_cast<bool>(past_key)));
   n.output(typed(
       n, y, g.dtype,
       std::vector<Extent>{extent_of(n, query, 0), extent_of(n, query, 1), n.mul(g.size, g.heads)}));

@@ -3,6 +3,7 @@
 #include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/conversion.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/scalar.hpp"
 
 namespace onnx2fx {
 
@@ -44,7 +45,7 @@ Value spread(Node& n, Value v, Value x, Value of, const Granularity& g) {
     return n.call("aten::slice.Tensor", {each, axis, 0, n.dim(x, axis)});
   }
   if (rank > 1) throw Invalid("input 1: expected rank 0 or 1, got " + std::to_string(rank));
-  if (n.rank(x) == 0) return n.call("aten::reshape", {v, Ints{}});
+  if (n.rank(x) == 0) return as_scalar(n, v);
   if (n.rank(x) == 1 || n.dim(of, 0).is(1)) return v;
   return along(n, v, Node::axis(g.axis, n.rank(x)), n.rank(x));
 }
@@ -56,7 +57,7 @@ Value by_channel(Node& n, Value v, Value parameter, size_t axes_after) {
 
 Value exact_convolution(Node& n, Value x, Value weight, Value x_zero, Value weight_zero,
                         const Windows& w) {
-  if (x_zero) x_zero = n.call("aten::reshape", {number_in(n, x_zero, kDouble), Ints{}});
+  if (x_zero) x_zero = number_in(n, as_scalar(n, x_zero), kDouble);
   weight_zero = by_channel(n, number_in(n, weight_zero, kDouble), weight_zero, w.axes + 1);
   Value input = centred(n, x, x_zero);
   const Value filter = centred(n, weight, weight_zero);

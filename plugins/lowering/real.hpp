@@ -1,10 +1,11 @@
-// Real numbers in lowerings: a literal where it is known, else a tensor (a scalar, or one number
-// per place), of doubles unless it is taken as it is. Formulas are written once and fold as far as
-// they can.
+// Real numbers in lowerings: a literal where it is known, a size as long as it meets tensors only,
+// else a tensor (a scalar, or one number per place), of doubles unless it is taken as it is.
+// Formulas are written once and fold as far as they can.
 #ifndef ONNX2FX_PLUGINS_LOWERING_REAL_HPP_
 #define ONNX2FX_PLUGINS_LOWERING_REAL_HPP_
 
 #include <onnx2fx/plugin.hpp>
+#include <optional>
 #include <string>
 
 namespace onnx2fx {
@@ -20,14 +21,18 @@ class Real {
       literal_ = static_cast<double>(i.literal());
     } else {
       n_ = &n;
-      tensor_ = n.call("aten::to.dtype", {n.int_tensor(i), Dtype{kDouble}});
+      size_ = i;
     }
   }
-  bool known() const { return !tensor_; }
+  bool known() const { return !n_; }
   bool is(double d) const { return known() && literal_ == d; }
   double literal() const { return literal_; }
   /// The tensor; only where not known().
-  Value tensor() const { return tensor_; }
+  Value tensor() const {
+    if (size_ && !tensor_)
+      tensor_ = n_->call("aten::to.dtype", {n_->int_tensor(*size_), Dtype{kDouble}});
+    return tensor_;
+  }
 
   friend Real operator+(const Real& a, const Real& b) {
     return a.is(0) ? b : binary("add", a, b, a.literal_ + b.literal_);
@@ -43,7 +48,7 @@ class Real {
   }
   /// Of a tensor: `aten::NAME(this, rest...)`.
   Real call(const std::string& target, const Args& rest = {}) const {
-    Args args{tensor_};
+    Args args{tensor()};
     args.insert(args.end(), rest.begin(), rest.end());
     return as_is(*n_, n_->call(target, args));
   }
@@ -54,16 +59,19 @@ class Real {
     if (a.known() && b.known()) return folded;
     const bool adds = name == "add" || name == "sub";
     if (b.is(adds ? 0 : 1)) return a;
-    if (b.known()) return a.call("aten::" + name + ".Scalar", {b.literal_});
-    if (!a.known()) return a.call("aten::" + name + ".Tensor", {b.tensor_});
-    if (name == "sub") return b.call("aten::rsub.Scalar", {a.literal_});
-    if (name == "div") return b.call("aten::reciprocal").call("aten::mul.Scalar", {a.literal_});
-    return b.call("aten::" + name + ".Scalar", {a.literal_});
+    if (b.is_number() && !a.known()) return a.call("aten::" + name + ".Scalar", {b.number()});
+    if (!a.is_number()) return a.call("aten::" + name + ".Tensor", {b.tensor()});
+    if (name == "sub") return b.call("aten::rsub.Scalar", {a.number()});
+    if (name == "div") return b.call("aten::reciprocal").call("aten::mul.Scalar", {a.number()});
+    return b.call("aten::" + name + ".Scalar", {a.number()});
   }
+  bool is_number() const { return known() || size_; }
+  Arg number() const { return size_ ? Arg(*size_) : Arg(literal_); }
 
-  Node* n_ = nullptr;
+  Node* n_ = nullptr;  // of what is not known
   double literal_ = 0;
-  Value tensor_;
+  std::optional<Int> size_;
+  mutable Value tensor_;  // of a size: once it is needed
 };
 
 }  // namespace onnx2fx

@@ -7,11 +7,6 @@ void require_no_options(const o2fx_weight_source& asked) {
     throw Invalid("options: expected none, got " + std::string(view(asked.options)));
 }
 
-void require_no_file(const o2fx_weight_source& asked) {
-  if (asked.file)
-    throw Invalid("location: expected none, got '" + std::string(view(asked.file->location)) + "'");
-}
-
 static std::unique_ptr<WeightSource> open(WeightsHost& host, const o2fx_weight_source& asked) {
   const std::string_view scheme = view(asked.scheme);
   if (scheme == "onnx") return open_onnx(host, asked);
@@ -22,7 +17,8 @@ static std::unique_ptr<WeightSource> open(WeightsHost& host, const o2fx_weight_s
 
 static constexpr o2fx_str kSafetensors[] = {str(".safetensors"), str(".safetensors.index.json")};
 static constexpr o2fx_weight_scheme kSchemes[] = {
-    scheme("onnx"), scheme("safetensors", kSafetensors, 2), scheme("meta"), scheme("random")};
+    scheme_without_file("onnx"), scheme("safetensors", kSafetensors, 2),
+    scheme_without_file("meta"), scheme_without_file("random")};
 static constexpr o2fx_weights_ext kWeights = weights<open>(kSchemes);
 
 }  // namespace onnx2fx::sources

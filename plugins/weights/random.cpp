@@ -209,7 +209,6 @@ class Random final : public WeightSource {
 }  // namespace
 
 std::unique_ptr<WeightSource> open_random(WeightsHost&, const o2fx_weight_source& asked) {
-  require_no_file(asked);
   Options options(view(asked.options));
   const uint64_t seed = options.seed(asked.seed);
   Choose choose = chosen(options);

@@ -7,7 +7,7 @@
 
 namespace onnx2fx::sources {
 
-/// The model itself: what is embedded in it, and its external data.
+/// The model itself.
 std::unique_ptr<WeightSource> open_onnx(WeightsHost& host, const o2fx_weight_source& asked);
 /// A safetensors file, or the index of a sharded one.
 std::unique_ptr<WeightSource> open_safetensors(WeightsHost& host, const o2fx_weight_source& asked);
@@ -18,7 +18,6 @@ std::unique_ptr<WeightSource> open_random(WeightsHost& host, const o2fx_weight_s
 
 /// Throws Invalid.
 void require_no_options(const o2fx_weight_source& asked);
-void require_no_file(const o2fx_weight_source& asked);
 
 }  // namespace onnx2fx::sources
 

@@ -1,22 +1,22 @@
 /* onnx2fx_describe LIBRARY OUT.onnx2fx.json [PROVIDES.json]
  *
  * Writes a plugin's descriptor from the tables in the library itself, so that the two cannot
- * drift. What a table does not say is taken from PROVIDES.json, one object per line:
+ * drift. What a table does not say is taken from PROVIDES.json: objects one after the other, or an
+ * array of them.
  *
  *     {"domain": "com.acme", "op": "Rope", "torch_targets": ["acme::rope"]}
  *     {"op": "Gelu", "override": true, "priority": 10}
+ *     {"plugin": {"license": "MIT"}}
  *
- * Each line is about the rows of one (domain, op); its keys besides domain and op are copied. A
- * line
- * {"plugin": {"license": "MIT"}} adds to the plugin's own keys. Runs at build time, on libc and
- * libdl alone. */
+ * An object with "op" is about the rows of one (domain, op); its keys besides these are copied. One
+ * with "plugin" adds to the plugin's own keys. Runs at build time, on libc and libdl alone. */
 #include <dlfcn.h>
 #include <onnx2fx/plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_LINES 4096
+#define MAX_EXTRAS 4096
 
 typedef struct {
   char *domain, *op; /* op NULL: about the plugin */
@@ -25,7 +25,7 @@ typedef struct {
   int used;
 } extra;
 
-static extra extras[MAX_LINES];
+static extra extras[MAX_EXTRAS];
 static int n_extras;
 
 static void fail(const char *where, const char *what) {
@@ -48,12 +48,24 @@ static void put_string(FILE *out, o2fx_str s) {
   fputc('"', out);
 }
 
+/* The PROVIDES file. */
+static char provides[1 << 20];
+static const char *provides_file;
+
+static void fail_at(const char *at, const char *what) {
+  const char *c;
+  int line = 1;
+  for (c = provides; c < at; c++) line += *c == '\n';
+  fprintf(stderr, "error: %s:%d: %s\n", provides_file, line, what);
+  exit(1);
+}
+
 static char *skip(char *at) {
-  while (*at == ' ' || *at == '\t' || *at == ',') at++;
+  while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r' || *at == ',') at++;
   return at;
 }
 
-/* The end of the JSON value that begins at `at`; NULL if there is none on this line. */
+/* The end of the JSON value that begins at `at`; NULL if there is none. */
 static char *value_end(char *at) {
   int depth = 0, quoted = 0;
   for (; *at; at++) {
@@ -92,63 +104,92 @@ static char *copy(const char *data, size_t n) {
 }
 
 /* "text" -> text, for names without escapes. */
-static char *unquoted(const char *begin, const char *end, const char *file) {
-  while (end > begin && (end[-1] == ' ' || end[-1] == '\t')) end--;
+static char *unquoted(const char *begin, const char *end) {
+  while (end > begin && strchr(" \t\r\n", end[-1])) end--;
   if (end - begin < 2 || *begin != '"' || end[-1] != '"')
-    fail(file, "expected domain and op to be strings");
+    fail_at(begin, "expected domain and op to be strings");
   return copy(begin + 1, (size_t)(end - begin - 2));
 }
 
-static void read_line(char *line, const char *file) {
-  char *at = skip(line), *rest;
+/* At most the bytes of the object that begins at `at`. */
+static size_t object_size(const char *at) {
+  const char *c;
+  int depth = 0, quoted = 0;
+  for (c = at; *c; c++) {
+    if (quoted && *c == '\\' && c[1])
+      c++;
+    else if (*c == '"')
+      quoted = !quoted;
+    else if (!quoted && (*c == '{' || *c == '['))
+      depth++;
+    else if (!quoted && (*c == '}' || *c == ']') && --depth == 0)
+      break;
+  }
+  return (size_t)(c - at);
+}
+
+/* Reads the object that begins at `at`; returns what is behind it. */
+static char *read_object(char *at) {
+  static const char kObject[] = "expected an object with keys in quotes, and its end";
+  char *const begin = at, *rest;
   extra *e = &extras[n_extras];
   size_t n = 0;
-  if (!*at || *at == '[' || *at == ']') return;
-  if (*at != '{') fail(file, "expected one JSON object per line");
-  if (n_extras + 1 == MAX_LINES) fail(file, "too many lines");
-  rest = take(strlen(line) + 2);
+  if (n_extras + 1 == MAX_EXTRAS) fail_at(at, "expected fewer objects");
+  rest = take(object_size(at) + 2);
   e->domain = copy("", 0);
   at = skip(at + 1);
   while (*at == '"') {
     char *key = at, *colon = strchr(at + 1, '"'), *value, *end;
     if (!colon || !(colon = strchr(colon, ':')) || !(end = value_end(value = skip(colon + 1))))
-      fail(file, "expected one JSON object per line");
+      fail_at(begin, kObject);
     if (!strncmp(key, "\"domain\"", 8)) {
-      e->domain = unquoted(value, end, file);
+      e->domain = unquoted(value, end);
     } else if (!strncmp(key, "\"op\"", 4)) {
-      e->op = unquoted(value, end, file);
+      e->op = unquoted(value, end);
     } else if (!strncmp(key, "\"plugin\"", 8)) {
-      if (*value != '{' || end[-1] != '}') fail(file, "expected \"plugin\" to be an object");
+      char *last = end;
+      while (last > value && strchr(" \t\r\n", last[-1])) last--;
+      if (*value != '{' || last[-1] != '}') fail_at(value, "expected \"plugin\" to be an object");
       e->rest = value + 1;
-      e->rest_len = (size_t)(end - value - 2);
+      e->rest_len = (size_t)(last - value - 2);
     } else {
-      memcpy(rest + n, ", ", 2);
-      memcpy(rest + n + (n ? 2 : 0), key, (size_t)(end - key));
-      n += (size_t)(end - key) + (n ? 2 : 0);
+      if (n) memcpy(rest + n, ", ", 2);
+      n += n ? 2 : 0;
+      memcpy(rest + n, key, (size_t)(end - key));
+      n += (size_t)(end - key);
     }
     at = skip(end);
   }
-  if (*at != '}') fail(file, "expected one JSON object per line");
+  if (*at != '}') fail_at(begin, kObject);
+  if (!e->op == !e->rest) fail_at(begin, "expected one of the keys \"op\" and \"plugin\"");
   if (!e->rest) {
     e->rest = rest;
     e->rest_len = n;
   }
   n_extras++;
+  return at + 1;
 }
 
 static void read_extras(const char *file) {
-  static char text[1 << 20];
   FILE *in = fopen(file, "rb");
   size_t n;
-  char *line, *next;
+  char *at;
+  int array;
+  provides_file = file;
   if (!in) fail(file, "cannot be read");
-  n = fread(text, 1, sizeof text - 1, in);
+  n = fread(provides, 1, sizeof provides - 1, in);
+  if (fgetc(in) != EOF) fail(file, "expected less than 1 MiB");
   fclose(in);
-  text[n] = 0;
-  for (line = text; line; line = next) {
-    if ((next = strchr(line, '\n'))) *next++ = 0;
-    read_line(line, file);
-  }
+  provides[n] = 0;
+  at = skip(provides);
+  array = *at == '[';
+  if (array) at = skip(at + 1);
+  while (*at == '{') at = skip(read_object(at));
+  if (array && *at == ']')
+    at = skip(at + 1);
+  else if (array)
+    fail_at(at, "expected objects, then ]");
+  if (*at) fail_at(at, "expected objects one after the other, or one array of them");
 }
 
 static int same(o2fx_str s, const char *text) {
@@ -173,7 +214,8 @@ static void put_row(FILE *out, const o2fx_op *op) {
 
 static void put_weights(FILE *out, const o2fx_plugin *p) {
   const o2fx_weights_ext *w = p->get_extension ? p->get_extension(O2FX_EXT_WEIGHTS) : NULL;
-  uint64_t i, k;
+  uint64_t i;
+  uint32_t k;
   if (!w) return;
   fprintf(out, ",\n    \"weights\": [");
   for (i = 0; i < w->n_schemes; i++) {
@@ -183,7 +225,9 @@ static void put_weights(FILE *out, const o2fx_plugin *p) {
       fprintf(out, k ? ", " : ", \"suffixes\": [");
       put_string(out, w->schemes[i].suffixes[k]);
     }
-    fprintf(out, k ? "]}" : "}");
+    fprintf(out, k ? "]" : "");
+    if (w->schemes[i].flags & O2FX_SCHEME_WITHOUT_FILE) fprintf(out, ", \"file\": false");
+    fprintf(out, "}");
   }
   fprintf(out, "\n    ]");
 }

@@ -2,7 +2,7 @@
 #
 # A plugin library NAME.so and its descriptor NAME.onnx2fx.json beside it, made from the op table in the
 # library. Exactly one symbol is exported. PROVIDES is for what a table cannot say (torch_targets, override,
-# priority): one JSON object per line, see describe.c. TARGET_MINOR: the oldest host minor it shall run on.
+# priority): JSON objects, see describe.c. TARGET_MINOR: the oldest host minor it shall run on.
 #
 # Stands alone: a pack may include() this file with no more than a compiler and the sdk folder at hand.
 include_guard(GLOBAL)

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/fx/nn_dialect.hpp"
+#include "core/fx/passes.hpp"
 #include "core/plugin/registry.hpp"
 #include "tests/cases/case.hpp"
 
@@ -72,20 +73,23 @@ TEST(Coverage, EveryPassHasACase) {
   std::set<std::string> passes;
   for (const Case& c : all_cases())
     if (c.name.starts_with("passes/")) passes.insert(c.name.substr(7, c.name.find('/', 7) - 7));
-  EXPECT_EQ(passes, (std::set<std::string>{"assign_paths", "drop_dead_nodes", "raise_modules",
-                                           "use_nn_names"}));
+  const std::vector<std::string> all = fx::pass_names();
+  EXPECT_EQ(passes, std::set<std::string>(all.begin(), all.end()));
 }
 
-TEST(Coverage, NamesOfTheNnDialect) {
+// Not one for each: some are of overloads that no plugin here writes.
+TEST(Coverage, MostNamesOfTheNnDialectHaveACase) {
   size_t count = 0;
+  std::string without;
   for (const fx::NnName& name : fx::nn_names()) {
     const bool has_case =
         shown().programs.find("[" + std::string(name.nn) + "]") != std::string::npos;
     count += has_case;
-    if (!has_case) std::cout << name.nn << ": no case\n";
+    if (!has_case) without += " " + std::string(name.aten);
   }
-  std::cout << count << " of " << fx::nn_names().size() << " names have a case\n";
-  EXPECT_GT(count, 0u);
+  std::cout << count << " of " << fx::nn_names().size() << " names have a case; not so:" << without
+            << "\n";
+  EXPECT_GE(4 * count, 3 * fx::nn_names().size()) << "without a case:" << without;
 }
 
 }  // namespace

@@ -56,11 +56,14 @@ def _text(item: Any) -> str:
 
 
 def difference(
-    got: Any, expected: Any, rtol: float, atol: float, where: str = "output"
+    got: Any, expected: Any, rtol: float, atol: float, where: str = "output", values: bool = True
 ) -> str | None:
-    """What differs, in one line; None when nothing does."""
+    """What differs, in one line; None when nothing does. values False: kinds, dtypes and shapes only."""
     if isinstance(expected, (list, tuple)):
-        return _list_difference(got, expected, rtol, atol, where)
+        return _list_difference(got, expected, rtol, atol, where, values)
+    if not values and isinstance(expected, Strings) and isinstance(got, Strings):
+        same = got.shape == expected.shape
+        return None if same else f"{where}: expected shape {list(expected.shape)}, got {list(got.shape)}"
     if expected is None or isinstance(expected, Strings):
         same = got is None if expected is None else got == expected
         return None if same else f"{where}: expected {expected}, got {_short(got)}"
@@ -70,16 +73,20 @@ def difference(
         return f"{where}: expected dtype {expected.dtype}, got {got.dtype}"
     if got.shape != expected.shape:
         return f"{where}: expected shape {list(expected.shape)}, got {list(got.shape)}"
+    if not values:
+        return None
     if expected.dtype == torch.bfloat16:
         rtol = max(rtol, 2**-6)  # two units in the last place, as in onnx's own runner
     return _tensor_difference(_numpy(got), _numpy(expected), rtol, atol, where)
 
 
-def _list_difference(got: Any, expected: Any, rtol: float, atol: float, where: str) -> str | None:
+def _list_difference(
+    got: Any, expected: Any, rtol: float, atol: float, where: str, values: bool
+) -> str | None:
     if not isinstance(got, (list, tuple)) or len(got) != len(expected):
         return f"{where}: expected a list of {len(expected)}, got {_short(got)}"
     for i, (g, e) in enumerate(zip(got, expected)):
-        text = difference(g, e, rtol, atol, f"{where}[{i}]")
+        text = difference(g, e, rtol, atol, f"{where}[{i}]", values)
         if text:
             return text
     return None

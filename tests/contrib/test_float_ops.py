@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from one_node import check, floats, node_model, run_module, scalar
+from onnx_to_fx import convert_onnx_to_fx, report
 
 
 class TestActivations:
@@ -212,3 +213,12 @@ class TestRotaryEmbedding:
         tables = [floats(10, 2, seed=1), floats(10, 2, seed=2)]
         check("RotaryEmbedding", [x, np.array([1]), *tables], interleaved=interleaved, num_heads=3,
               rotary_embedding_dim=4)
+
+    def test_scale_changes_nothing(self):
+        inputs = [floats(2, 5, 3 * 8), np.array([1]), floats(10, 4, seed=1), floats(10, 4, seed=2)]
+        check("RotaryEmbedding", inputs, scale=2.0)
+        model, _ = node_model("RotaryEmbedding", inputs, scale=2.0)
+        (node,) = report(convert_onnx_to_fx(model))["nodes"]
+        assert node["notes"] == [
+            {"warning": "attribute 'scale': expected 1; it changes nothing, as in ONNX Runtime"}
+        ]

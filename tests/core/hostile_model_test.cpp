@@ -100,7 +100,7 @@ std::string fault(const std::string& bytes, const std::string& folder) {
     read::ModelFile file =
         read::read_bytes(std::make_shared<const std::string>(bytes), "net.onnx", folder);
     prepare::prepare(file);
-    weights::Store store(file, weights::Mode::kReference, {});
+    weights::Store store(file);
     use(store, file.model.graph());
     for (const onnx::FunctionProto& f : file.model.functions())
       for (const onnx::NodeProto& n : f.node())

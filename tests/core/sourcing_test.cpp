@@ -46,6 +46,13 @@ class Nothing final : public Source {
   std::string read(const Want&) override { return ""; }
 };
 
+/// Keeps what the model says.
+class Own final : public Source {
+ public:
+  Got find(const Want&) override { return {Got::Kind::kOwn}; }
+  std::string read(const Want&) override { return ""; }
+};
+
 class SourcingTest : public testing::Test {
  protected:
   SourcingTest() {
@@ -53,7 +60,8 @@ class SourcingTest : public testing::Test {
     sourcing_.served = [](const std::string& location) { return Served{"", "", location}; };
     sourcing_.open = [this](const Opening& opening) -> std::unique_ptr<Source> {
       opened_.push_back(opening.scheme + " " + opening.location);
-      if (opening.scheme == "meta") return std::make_unique<Nothing>();
+      if (opening.scheme == "nothing") return std::make_unique<Nothing>();
+      if (opening.scheme == "own") return std::make_unique<Own>();
       return std::make_unique<Shelf>(shelf_, asked_);
     };
   }
@@ -76,15 +84,17 @@ class SourcingTest : public testing::Test {
     for (const int64_t d : dims) t.add_dims(d);
     t.set_raw_data(bytes);
   }
-  Store& store(Mode mode = Mode::kReference) {
+  Store& store() {
     file_ = test::read_proto(model_);
-    store_ = std::make_unique<Store>(file_, mode, roots_, sourcing_);
+    store_ = std::make_unique<Store>(file_, roots_, sourcing_);
     return *store_;
   }
   const TensorProto& weight(int index) const { return file_.model.graph().initializer(index); }
   /// "" stands for no bytes.
   std::string data(Store& s, int index) {
     const fx::TensorData d = s.data(weight(index));
+    if (const auto* range = std::get_if<fx::FileRange>(&d.where))
+      return text(s.source_bytes(range->source).subspan(range->offset, range->length));
     const auto* memory = std::get_if<std::shared_ptr<const std::string>>(&d.where);
     return memory ? **memory : "";
   }
@@ -105,7 +115,7 @@ TEST_F(SourcingTest, FirstRuleThatSelectsCounts) {
   add("c.w", {1}, floats({3}));
   shelf_ = {{"a.w", floats({10})}, {"b.w", floats({20})}};
   Rule& own = rule("a.*");
-  own.scheme = "onnx";
+  own.scheme = "own";
   own.location.clear();
   rule("[ab].*");
   Store& s = store();
@@ -113,7 +123,7 @@ TEST_F(SourcingTest, FirstRuleThatSelectsCounts) {
   EXPECT_EQ(data(s, 1), floats({20}));
   EXPECT_EQ(data(s, 2), floats({3}));
   EXPECT_EQ(asked_, (std::vector<std::string>{"b.w"}));
-  EXPECT_EQ(opened_, (std::vector<std::string>{"shelf s.shelf"}));
+  EXPECT_EQ(opened_, (std::vector<std::string>{"own ", "shelf s.shelf"}));
 }
 
 TEST_F(SourcingTest, RenamesInOrderAndNamesFirst) {
@@ -121,11 +131,45 @@ TEST_F(SourcingTest, RenamesInOrderAndNamesFirst) {
   add("odd", {1}, floats({1}));
   shelf_ = {{"model.enc.layer0.weight", floats({7})}, {"even", floats({8})}};
   Rule& r = rule("*");
-  r.rename = {{std::regex("\\.(\\d+)\\.w$"), ".layer$1.weight"}, {std::regex("^"), "model."}};
+  r.rename = {{"\\.(\\d+)\\.w$", ".layer$1.weight"}, {"^", "model."}};
   r.names = {{"odd", "even"}};
   Store& s = store();
   EXPECT_EQ(data(s, 0), floats({7}));
   EXPECT_EQ(data(s, 1), floats({8}));
+}
+
+TEST(Rename, EveryMatchIsReplaced) {
+  EXPECT_EQ(Rename("[./]", "_").of("a.b/c"), "a_b_c");
+  EXPECT_EQ(Rename("(\\w)(\\d)", "$2$1$$$&\\").of("a1"), "1a$a1\\");
+  EXPECT_EQ(Rename("x", "").of("y"), "y");
+  EXPECT_EQ(Rename("^.", "").of("\u00e9t\u00e9"), "t\u00e9");
+}
+
+TEST(Rename, LongNamesTakeNoStack) {
+  const std::string name(size_t{1} << 20, 'a');
+  EXPECT_EQ(Rename("^(a|b)*$", "short").of(name), "short");
+  EXPECT_EQ(Rename("(a*)*b", "").of(name), name);
+  EXPECT_EQ(Rename("a", "bb").of(name).size(), 2 * name.size());
+}
+
+TEST(Rename, Refused) {
+  const auto refusal = [](const std::string& match, const std::string& replacement) {
+    try {
+      Rename(match, replacement);
+    } catch (const std::invalid_argument& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refusal("(", ""),
+            "match: expected a regular expression of RE2, got \"(\": missing ): (");
+  EXPECT_EQ(refusal("(?=a)", ""),
+            "match: expected a regular expression of RE2, got \"(?=a)\": invalid perl operator: "
+            "(?=");
+  EXPECT_EQ(refusal("(a)", "$2"),
+            "replace: expected groups up to $1, as match has no more, got \"$2\"");
+  EXPECT_EQ(refusal("a", "$"),
+            "replace: expected $1 to $9, $& or $$ wherever a '$' stands, got \"$\"");
 }
 
 TEST_F(SourcingTest, TransposedIsTurnedToTheModelsLayout) {
@@ -189,14 +233,45 @@ TEST_F(SourcingTest, WhatIsNotRequiredOrDeclinedFallsThrough) {
   EXPECT_TRUE(s.settle().empty());
 }
 
-TEST_F(SourcingTest, RuleOverTheModeAndTheModeOverTheModel) {
+TEST_F(SourcingTest, LastRuleServesWhatIsLeft) {
   add("a", {1}, floats({1}));
-  add("b", {1}, floats({1}));
+  add("b", {1}, floats({2}));
+  add("c", {1}, floats({3}));
   shelf_ = {{"a", floats({5})}};
   rule("a");
-  Store& s = store(Mode::kMeta);
+  Rule& own = rule("c");
+  own.scheme = "own";
+  own.location.clear();
+  sourcing_.rules.push_back(last_rule("nothing"));
+  Store& s = store();
   EXPECT_EQ(data(s, 0), floats({5}));
   EXPECT_EQ(data(s, 1), "");
+  EXPECT_EQ(data(s, 2), floats({3}));
+  for (const Store::Rest rest : {Store::Rest::kOwn, Store::Rest::kCopied})
+    EXPECT_EQ(*std::get<std::shared_ptr<const std::string>>(s.data(weight(1), "b", rest).where),
+              floats({2}));
+  EXPECT_TRUE(s.settle().empty());
+}
+
+TEST_F(SourcingTest, LastRuleThatDeclinesLeavesTheModels) {
+  add("table", {1}, std::string(8, '\1'), TensorProto::INT64);
+  sourcing_.rules.push_back(last_rule("shelf"));
+  Store& s = store();
+  EXPECT_EQ(data(s, 0), std::string(8, '\1'));
+  EXPECT_TRUE(s.settle().empty());
+}
+
+TEST_F(SourcingTest, OwnBytesAreNotTransposed) {
+  add("w", {2, 3}, floats({0, 0, 0, 0, 0, 0}));
+  Rule& own = rule("*");
+  own.scheme = "own";
+  own.location.clear();
+  own.transposed = {"w"};
+  Store& s = store();
+  data(s, 0);
+  EXPECT_EQ(error_of([&] { s.settle(); }),
+            "error: net.onnx: weight 'w': own: transposed: expected bytes of a file, got the "
+            "model's own\n  note: asked for by m.json at /weights/sources/0");
 }
 
 TEST_F(SourcingTest, ValuesAgreeWithTheModule) {
@@ -205,7 +280,7 @@ TEST_F(SourcingTest, ValuesAgreeWithTheModule) {
   shelf_ = {{"a", floats({5})}};
   rule("a");
   Rule& meta = rule("b");
-  meta.scheme = "meta";
+  meta.scheme = "nothing";
   meta.location.clear();
   Store& s = store();
   EXPECT_EQ(text(s.bytes(weight(0))), floats({5}));

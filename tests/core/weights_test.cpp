@@ -49,12 +49,23 @@ void set_entry(TensorProto& t, const std::string& key, const std::string& value)
   entry->set_value(value);
 }
 
+/// Its only rule gives every tensor no bytes.
+Sourcing no_bytes() {
+  struct Nothing final : Source {
+    Got find(const Want&) override { return {Got::Kind::kMeta}; }
+    std::string read(const Want&) override { return ""; }
+  };
+  Sourcing s;
+  s.rules = {last_rule("nothing")};
+  s.open = [](const Opening&) { return std::make_unique<Nothing>(); };
+  return s;
+}
+
 /// A model whose one weight is `t`, and its store.
 struct Fixture {
   explicit Fixture(const TensorProto& t, const std::string& directory = "",
-                   Mode mode = Mode::kReference, std::vector<std::string> roots = {},
-                   Sourcing sourcing = {})
-      : file(read(t, directory)), store(file, mode, std::move(roots), std::move(sourcing)) {}
+                   const std::vector<std::string>& roots = {}, Sourcing sourcing = {})
+      : file(read(t, directory)), store(file, roots, std::move(sourcing)) {}
 
   static read::ModelFile read(const TensorProto& t, const std::string& directory) {
     onnx::ModelProto model;
@@ -70,9 +81,9 @@ struct Fixture {
 };
 
 std::string fault(const TensorProto& t, const std::string& directory = "",
-                  Mode mode = Mode::kReference, std::vector<std::string> roots = {}) {
+                  const std::vector<std::string>& roots = {}) {
   return error_of([&] {
-    Fixture f(t, directory, mode, roots);
+    Fixture f(t, directory, roots);
     f.store.data(f.weight());
   });
 }
@@ -252,7 +263,7 @@ TEST(Weights, PointingAtABigWeightDoesNotReadIt) {
   const std::string path = folder.write("big.onnx", model.SerializeAsString());
   const read::ModelFile file = read::read_file(path);
   const uint64_t before = test::resident_kib();
-  Store store(file, Mode::kReference, {});
+  Store store(file);
   const TensorProto& weight = file.model.graph().initializer(0);
   EXPECT_EQ(std::get<fx::FileRange>(store.data(weight).where).length, uint64_t{64} << 20);
   EXPECT_EQ(store.sources()[0].path, path);
@@ -290,10 +301,10 @@ TEST(Weights, BigFourBitPayloadIsUnpacked) {
   EXPECT_EQ(unpacked.substr(0, 2), bytes_of<uint8_t>({1, 2}));
 }
 
-TEST(Weights, MetaModeHasNoData) {
+TEST(Weights, SourceWithoutBytes) {
   TensorProto t = tensor(TensorProto::FLOAT, {1});
   t.add_float_data(1);
-  Fixture f(t, "", Mode::kMeta);
+  Fixture f(t, "", {}, no_bytes());
   EXPECT_TRUE(std::holds_alternative<std::monostate>(f.store.data(f.weight()).where));
   EXPECT_EQ(f.bytes(), bytes_of<float>({1}));
 }
@@ -323,14 +334,13 @@ TEST(External, AbsentFile) {
       "error: net.onnx: weight 'w': file 'w.bin' is missing\n"
       "  note: put the file beside the model, or convert with --weights meta";
   EXPECT_EQ(fault(t, folder.path()), wanted);
-  EXPECT_EQ(fault(t, folder.path(), Mode::kMeta), "");
-  Fixture meta(t, folder.path(), Mode::kMeta);
-  EXPECT_EQ(error_of([&] { meta.bytes(); }), wanted);
-  EXPECT_EQ(meta.store.absent_file(meta.weight(), "w"), "w.bin");
+  Fixture bare(t, folder.path(), {}, no_bytes());
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(bare.store.data(bare.weight()).where));
+  EXPECT_EQ(error_of([&] { bare.bytes(); }), wanted);
+  EXPECT_EQ(bare.store.absent_file(bare.weight(), "w"), "w.bin");
   folder.write("w.bin", bytes_of<float>({1, 2}));
   Fixture there(t, folder.path());
   EXPECT_EQ(there.store.absent_file(there.weight(), "w"), std::nullopt);
-  EXPECT_TRUE(std::holds_alternative<std::monostate>(meta.store.data(meta.weight()).where));
 }
 
 TEST(External, ModelFromMemoryHasNoFolder) {
@@ -395,8 +405,8 @@ TEST(External, SymlinksStayInsideOrNeedARoot) {
       "error: net.onnx: weight 'w': external data 'out.bin': leads out of the model's folder\n"
       "  note: if that file is meant, allow its folder with --weights-root, in Python with "
       "weight_roots");
-  EXPECT_EQ(fault(external("out.bin", {2}), home, Mode::kReference, {folder / "blobs"}), "");
-  EXPECT_EQ(fault(external("out.bin", {2}), home, Mode::kReference, {folder / "blob"}),
+  EXPECT_EQ(fault(external("out.bin", {2}), home, {folder / "blobs"}), "");
+  EXPECT_EQ(fault(external("out.bin", {2}), home, {folder / "blob"}),
             "error: weights root '" + folder / "blob" +
                 "': expected a folder, got No such file or directory");
 }
@@ -422,7 +432,7 @@ TEST(External, HardLinksNeedARoot) {
       "one with 2 hard links\n"
       "  note: if that file is meant, allow its folder with --weights-root, in Python with "
       "weight_roots");
-  EXPECT_EQ(fault(external("w.bin", {2}), home, Mode::kReference, {home}), "");
+  EXPECT_EQ(fault(external("w.bin", {2}), home, {home}), "");
 }
 
 TEST(External, FileCutShortIsNotRead) {

@@ -385,6 +385,12 @@ TEST_F(WriteTest, WeightlessPackageHasNoWeights) {
   EXPECT_FALSE(fs::exists(folder_ / "out" / "weights.safetensors"));
 }
 
+TEST_F(WriteTest, NoFolderIsRefused) {
+  EXPECT_EQ(message([&] { write_package(linear(), Mode::kCopy, in_memory, Json::object(), ""); }),
+            "error: expected the path of a folder, got none\n"
+            "  note: an absolute one needs no current folder");
+}
+
 TEST_F(WriteTest, ForeignFoldersAreRefused) {
   std::ofstream(folder_ / "notes.txt") << "mine";
   EXPECT_EQ(

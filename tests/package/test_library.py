@@ -140,9 +140,10 @@ def test_consumer_catches_what_the_library_throws(convert, tmp_path):
     assert run(convert, model, tmp_path / "out") == (1, "", "acme.Rope\nacme.Foo\n")
 
 
-def test_library_of_an_installation_needs_no_protobuf_of_the_system(prefix):
+@pytest.mark.parametrize("library", ["protobuf", "re2"])
+def test_library_of_an_installation_needs_none_of_the_system(prefix, library):
     out = succeed("ldd", prefix / "lib/libonnx2fx_core.so")
-    found = re.search(r"libprotobuf\.so\.\d+ => (\S+)", out)[1]
+    found = re.search(rf"lib{library}\.so\.\d+ => (\S+)", out)[1]
     assert pathlib.Path(found).parent.resolve() == (prefix / "lib/onnx2fx").resolve()
 
 

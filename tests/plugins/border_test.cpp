@@ -117,6 +117,19 @@ TEST(Border, UndeclaredTarget) {
           "operator, or one declared as torch_targets in the plugin's descriptor" +
           kFault);
 }
+TEST(Border, CallThatWrites) {
+  EXPECT_EQ(refusal("Mutates"), where("Mutates") +
+                                    "aten::add_.Tensor: it writes to its argument 'self': expected "
+                                    "aten::add.Tensor" +
+                                    kFault);
+}
+TEST(Border, CallThatActsOutsideTheProgram) {
+  EXPECT_EQ(refusal("ReadsAFile"),
+            where("ReadsAFile") +
+                "aten::from_file: it acts outside the program: expected an operator on tensors "
+                "alone" +
+                kFault);
+}
 TEST(Border, WrongArgument) {
   EXPECT_EQ(refusal("WrongArgument"),
             where("WrongArgument") +
@@ -147,11 +160,11 @@ TEST(Border, UnknownArgumentTag) {
 }
 TEST(Border, EndlesslyNestedList) {
   EXPECT_EQ(refusal("NestedLists"),
-            where("NestedLists") + "arguments: expected lists at most 8 deep" + kFault);
+            where("NestedLists") + "emit: args: expected lists at most 8 deep" + kFault);
 }
 TEST(Border, ListWithoutElements) {
   EXPECT_EQ(refusal("ListOfNothing"),
-            where("ListOfNothing") + "arguments: expected 3 elements of a list, got NULL" + kFault);
+            where("ListOfNothing") + "emit: args: expected 3 elements, got NULL" + kFault);
 }
 TEST(Border, ConstantOfNegativeDims) {
   EXPECT_EQ(refusal("NegativeDims"),
@@ -206,9 +219,8 @@ TEST(Border, PartThatLeadsNowhere) {
                                   "from the values named, got none");
 }
 TEST(Border, PartWithoutNames) {
-  EXPECT_EQ(
-      refusal("PartOfNothing"),
-      where("PartOfNothing") + "lower_between: expected names, values and room, got NULL" + kFault);
+  EXPECT_EQ(refusal("PartOfNothing"),
+            where("PartOfNothing") + "lower_between: from: expected 1 elements, got NULL" + kFault);
 }
 TEST(Border, OutputFromASubProgram) {
   EXPECT_EQ(refusal("ValueOfAProgram"),

@@ -11,9 +11,11 @@ namespace {
 
 Provider provider(const std::string& id, std::vector<DescribedOp> ops, bool builtin = false) {
   Provider p;
-  p.descriptor.id = id;
-  p.descriptor.file = "/" + id + ".onnx2fx.json";
-  p.descriptor.ops = std::move(ops);
+  Descriptor d;
+  d.id = id;
+  d.file = "/" + id + ".onnx2fx.json";
+  d.ops = std::move(ops);
+  p.descriptor = std::make_shared<const Descriptor>(std::move(d));
   p.builtin = builtin;
   p.status = "ok";
   return p;
@@ -44,7 +46,7 @@ struct Question {
       for (const Provider& p : providers) all.push_back(&p);
       std::vector<std::string> why_not;
       for (const Choice& choice : choose(all, c, "", "Gelu", opset, why_not))
-        said += (said.empty() ? "" : ", ") + choice.provider->descriptor.id + "@" +
+        said += (said.empty() ? "" : ", ") + choice.provider->descriptor->id + "@" +
                 std::to_string(choice.op->since);
       for (const std::string& line : why_not) said += "\n" + line;
     });
@@ -185,6 +187,26 @@ TEST(Choice, ExtendingTheStandardLimitsEveryOpSet) {
   EXPECT_EQ(q.answer(), "\nopset 20 is outside 1..19, set by DIR/manifest.json at /extends/0");
   q.op_set = R"("domains": {"ai.onnx": {"max": 20}})";
   EXPECT_EQ(q.answer(), "std@20");
+}
+TEST(Choice, InheritedLimitsAreJoinedOneByOne) {
+  Question q{{provider("std", {gelu(1)}, true)}};
+  q.top = R"(, "default_op_set": "prod")";
+  const auto at = [&q](int64_t opset) {
+    q.opset = opset;
+    return q.answer();
+  };
+  q.op_set = R"("domains": {"": {"max": 20}}, "inherits": ["base"]}, "base": {"domains":
+                {"": {"min": 13, "max": 23}, "com.acme": {"max": 1}}, "inherits": ["onnx-21"])";
+  EXPECT_EQ(at(12),
+            "\nopset 12 is outside 13..20, set by DIR/manifest.json at /op_sets/base/domains/");
+  EXPECT_EQ(at(13), "std@1");
+  EXPECT_EQ(at(20), "std@1");
+  EXPECT_EQ(at(21),
+            "\nopset 21 is outside 13..20, set by DIR/manifest.json at /op_sets/prod/domains/");
+  q.op_set = R"("domains": {"": {"min": 7}}, "inherits": ["onnx-19"])";
+  EXPECT_EQ(at(20), "\nopset 20 is outside 7..19, set by op set 'onnx-19'");
+  EXPECT_EQ(at(6),
+            "\nopset 6 is outside 7..19, set by DIR/manifest.json at /op_sets/prod/domains/");
 }
 TEST(Choice, ManifestsExtendEachOther) {
   Question q{{provider("com.a", {gelu(20)}), provider("com.b", {gelu(20)})}};

@@ -6,7 +6,7 @@
 
 namespace onnx2fx::plugin {
 
-static void judge(const char* file, const Json& schema, const char* version_key) {
+static void judge(const char* file, const Schema& schema, const char* version_key) {
   std::ifstream in(std::string(ONNX2FX_TEST_SOURCES) + "/corpus/" + file);
   const Json corpus = Json::parse(in);
   EXPECT_GT(corpus.size(), 60u);

@@ -1,5 +1,6 @@
 // What is refused in descriptors and manifests, and in which words.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "core/plugin/sha256.hpp"
 #include "core/plugin/version_range.hpp"
@@ -116,6 +117,30 @@ TEST(Json, Missing) {
   o.manifest = scene.path("none.json");
   EXPECT_EQ(refusal(scene, [&] { Registry r(o); }),
             "error: DIR/none.json: cannot be read: No such file or directory");
+}
+
+TEST(Json, PipeOrDeviceIsNotWaitedFor) {
+  const Scene scene;
+  std::filesystem::create_directory(scene.path("d"));
+  ASSERT_EQ(mkfifo(scene.path("d/p.onnx2fx.json").c_str(), 0600), 0);
+  const std::string fault = "cannot be read: expected a regular file, got a device or pipe";
+  Options o = scene.options();
+  o.manifest = scene.path("d/p.onnx2fx.json");
+  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }), "error: DIR/d/p.onnx2fx.json: " + fault);
+  o.manifest = "/dev/zero";
+  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }), "error: /dev/zero: " + fault);
+  o.manifest.clear();
+  o.descriptors = {scene.path("d/p.onnx2fx.json")};
+  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }), "error: DIR/d/p.onnx2fx.json: " + fault);
+  o.descriptors.clear();
+  o.directories = {scene.path("d")};
+  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }), "error: DIR/d/p.onnx2fx.json: " + fault);
+  std::filesystem::remove(scene.path("d/p.onnx2fx.json"));
+  std::filesystem::create_directory(scene.path("d/p.onnx2fx.json"));
+  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }), "");
+  o.manifest = scene.path("d");
+  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }),
+            "error: DIR/d: cannot be read: expected a regular file, got a folder");
 }
 
 TEST(Manifest, UnknownKey) {

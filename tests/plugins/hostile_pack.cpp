@@ -31,6 +31,11 @@ void ignored_attribute(Node& n) {
 
 void unknown_target(Node& n) { n.output(n.call("aten::no_such_operator", {n.input(0)})); }
 void undeclared_target(Node& n) { n.output(n.call("acme::undeclared", {n.input(0)})); }
+void mutates(Node& n) { n.output(n.call("aten::add_.Tensor", {n.input(0), n.input(0)})); }
+void reads_a_file(Node& n) {
+  n.input(0);
+  n.output(n.call("aten::from_file", {"/etc/passwd"}));
+}
 void wrong_argument(Node& n) { n.output(n.call("aten::relu", {1.5})); }
 void missing_argument(Node& n) { n.output(n.call("aten::mul.Tensor", {n.input(0)})); }
 void wrong_keyword(Node& n) { n.output(n.call("aten::relu", {n.input(0)}, {{"alpha", 1.0}})); }
@@ -188,6 +193,7 @@ constexpr o2fx_op kHostile[] = {
     row("KeepsTheCtx", lower<keeps_the_ctx>),
     row("ListOfNothing", lower<list_of_nothing>),
     row("MissingArgument", lower<missing_argument>),
+    row("Mutates", lower<mutates>),
     row("NegativeDims", lower<negative_dims>),
     row("NestedLists", lower<nested_lists>),
     row("NoOutput", lower<no_output>),
@@ -198,6 +204,7 @@ constexpr o2fx_op kHostile[] = {
     row("PartOfNothing", lower<part_of_nothing>),
     row("OutputTwice", lower<output_twice>),
     row("ProgramNotClosed", lower<program_not_closed>),
+    row("ReadsAFile", lower<reads_a_file>),
     row("Recovers", lower<recovers>),
     row("Silent", silent),
     row("ThrowsAString", lower<throws_a_string>),

@@ -2,6 +2,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
+#include <thread>
+
+#include "core/plugin/descriptor_cache.hpp"
+#include "core/plugin/library.hpp"
 #include "core/plugin/sha256.hpp"
 #include "tests/plugins/scene.hpp"
 
@@ -115,6 +120,99 @@ TEST(Discovery, DefaultsAndEnvironment) {
   EXPECT_EQ(statuses(Registry(o), scene), Lines{});
 }
 
+TEST(Discovery, RelativeFolderOfTheEnvironmentIsIgnored) {
+  const Scene scene;
+  scene.describe("d/a.onnx2fx.json", "com.acme.a", kThing);
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(scene.root());
+  Options o = scene.options();
+  o.default_plugins = true;
+  const Variable home("XDG_DATA_HOME", "d");
+  const Variable add("ONNX2FX_ADD_PLUGIN_PATH", "d:" + scene.path("d"));
+  const Registry r(o);
+  std::filesystem::current_path(before);
+  EXPECT_EQ(statuses(r, scene), (Lines{"com.acme.a: ok"}));
+  ASSERT_EQ(r.warnings().size(), 1u);
+  EXPECT_EQ(format(r.warnings()[0]),
+            "warning: ONNX2FX_ADD_PLUGIN_PATH: expected absolute paths, got 'd', which is ignored");
+}
+
+TEST(Discovery, BrokenDescriptorStopsOnlyWhereItWasNamed) {
+  const Scene scene;
+  scene.describe("d/a.onnx2fx.json", "com.acme.a", kThing);
+  scene.write("d/b.onnx2fx.json", "{");
+  scene.write("d/c.onnx2fx.json", R"({"plugin": {"id": "com.acme.c", "version": 1}})");
+  Options o = scene.options();
+  o.default_plugins = true;
+  const std::string syntax =
+      "line 1, column 2: syntax error while parsing object key - unexpected end of input; expected "
+      "string literal";
+  const Lines listed = {"com.acme.a: ok", ": refused: " + syntax,
+                        "com.acme.c: refused: /: expected the key 'manifest_version', got none "
+                        "(and 4 more)"};
+  {
+    const Variable path("ONNX2FX_PLUGIN_PATH", scene.path("d"));
+    const Registry found(o);
+    EXPECT_EQ(statuses(found, scene), listed);
+    ASSERT_EQ(found.warnings().size(), 2u);
+    EXPECT_EQ(format(found.warnings()[0]),
+              "warning: " + scene.path("d/b.onnx2fx.json") + ": refused: " + syntax);
+  }
+  o.default_plugins = false;
+  o.directories = {scene.path("d")};
+  EXPECT_EQ(
+      refusal(scene, [&] { Registry r(o); }),
+      "error: DIR/d/b.onnx2fx.json: " + syntax +
+          "\n"
+          "error: DIR/d/c.onnx2fx.json: /: expected the key 'manifest_version', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /: expected the key 'provides', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /plugin: expected the key 'library', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /plugin: expected the key 'abi', got none\n"
+          "error: DIR/d/c.onnx2fx.json: /plugin/version: expected a version MAJOR.MINOR.PATCH, got "
+          "1");
+  o.manifest = scene.write("manifest.json", "{");
+  const Registry listing(o, Registry::Faults::kKept);
+  EXPECT_EQ(statuses(listing, scene), listed);
+  EXPECT_EQ(listing.faults().size(), 7u);
+}
+
+TEST(Discovery, BrokenDescriptorShadowsNothing) {
+  const Scene scene;
+  scene.write("d/a.onnx2fx.json", R"({"plugin": {"id": "com.acme.a"}})");
+  scene.describe("d/b.onnx2fx.json", "com.acme.a", kThing);
+  Options o = scene.options();
+  o.default_plugins = true;
+  const Variable path("ONNX2FX_PLUGIN_PATH", scene.path("d"));
+  const Registry r(o);
+  EXPECT_EQ(statuses(r, scene),
+            (Lines{"com.acme.a: refused: /: expected the key 'manifest_version', got none (and 4 "
+                   "more)",
+                   "com.acme.a: ok"}));
+  EXPECT_EQ(r.ops().size(), 1u);
+}
+
+TEST(Discovery, IsReadAgainOnlyWhenItChanged) {
+  const Scene scene;
+  const std::string a = scene.describe("d/a.onnx2fx.json", "com.acme.a", kThing);
+  Options o = scene.options();
+  o.directories = {scene.path("d")};
+  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.a: ok"}));
+  // What was just written is read again, whatever the clock of the file system can tell.
+  scene.describe("d/a.onnx2fx.json", "com.acme.b", kThing);
+  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.b: ok"}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  const auto first = descriptor_file(a);
+  EXPECT_EQ(descriptor_file(a), first);
+  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.b: ok"}));
+  EXPECT_EQ(descriptor_file(a), first);
+  scene.describe("d/a.onnx2fx.json", "com.acme.c", kThing);  // of the same size
+  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.c: ok"}));
+  scene.describe("d/b.onnx2fx.json", "com.acme.d", kThing);
+  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.c: ok", "com.acme.d: ok"}));
+  std::filesystem::remove(a);
+  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.d: ok"}));
+}
+
 TEST(Discovery, DisabledAndEnabled) {
   const Scene scene;
   scene.describe("builtin/s.onnx2fx.json", "onnx2fx.std", kThing);
@@ -181,6 +279,25 @@ TEST(Security, WritableByOthers) {
   EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.a: ok"}));
 }
 
+TEST(Security, FolderAboveThatAllMayWriteTo) {
+  const Scene scene;
+  scene.describe("open/d/a.onnx2fx.json", "com.acme.a", kThing);
+  chmod(scene.path("open").c_str(), 0777);
+  Options o = scene.options();
+  o.default_plugins = true;
+  const Variable path("ONNX2FX_PLUGIN_PATH", scene.path("open/d"));
+  EXPECT_EQ(statuses(Registry(o), scene),
+            (Lines{"com.acme.a: refused: DIR/open: writable by others (mode 0777)"}));
+  chmod(scene.path("open").c_str(), 01777);  // nobody can put another folder in the place of d
+  EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.a: ok"}));
+  std::filesystem::create_directory(scene.path("links"));
+  std::filesystem::create_directory_symlink(scene.path("open/d"), scene.path("links/d"));
+  chmod(scene.path("links").c_str(), 0777);
+  const Variable link("ONNX2FX_PLUGIN_PATH", scene.path("links/d"));
+  EXPECT_EQ(statuses(Registry(o), scene),
+            (Lines{"com.acme.a: refused: DIR/links: writable by others (mode 0777)"}));
+}
+
 TEST(Security, LibraryWritableByOthersIsNotLoadedFromTheEnvironment) {
   const Scene scene;
   scene.describe("d/a.onnx2fx.json", "com.acme.a", kThing);
@@ -217,6 +334,69 @@ TEST(Security, Sha256IsChecked) {
                      std::string(64, 'a') + "\"}]}");
   EXPECT_EQ(refusal(scene, [&] { Registry(o).candidates("com.acme", "Rope", 1); }),
             "error: DIR/d/l.so: sha256: expected " + std::string(64, 'a') + ", got " + hash);
+}
+
+// ---- libraries that change while the process runs
+
+namespace {
+
+std::string hash_of(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  return sha256({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
+std::string id_of(const o2fx_plugin* table) { return {table->id.data, table->id.len}; }
+
+}  // namespace
+
+TEST(LoadedLibrary, SeveralWithAHashKeepApart) {
+  const Scene scene;
+  const std::string a = scene.copy("rope.so", "a.so"), b = scene.copy("xor.so", "b.so"),
+                    c = scene.copy("example_pack.so", "c.so");
+  EXPECT_EQ(id_of(load_library(a, hash_of(a))), "com.acme.rope-pack");
+  EXPECT_EQ(id_of(load_library(b, hash_of(b))), "com.acme.xor");
+  EXPECT_EQ(id_of(load_library(c, hash_of(c))), "com.example.pack");
+  EXPECT_EQ(load_library(a, hash_of(a)), load_library(a, ""));
+}
+
+TEST(LoadedLibrary, FileInItsPlaceIsLoadedAnew) {
+  const Scene scene;
+  for (const bool hashed : {false, true}) {
+    const std::string path = scene.path("l.so");
+    const auto load = [&] { return load_library(path, hashed ? hash_of(path) : ""); };
+    scene.copy("rope.so", "l.so");
+    const o2fx_plugin* before = load();
+    EXPECT_EQ(id_of(before), "com.acme.rope-pack");
+    EXPECT_EQ(load(), before);
+    std::filesystem::remove(path);
+    scene.copy("example_pack.so", "l.so");
+    EXPECT_EQ(id_of(load()), "com.example.pack");
+    std::filesystem::remove(path);
+    scene.copy("rope.so", "l.so");
+    EXPECT_EQ(id_of(load()), "com.acme.rope-pack");
+    EXPECT_NE(load(), before);
+    EXPECT_EQ(id_of(before), "com.acme.rope-pack");
+    std::filesystem::remove(path);
+  }
+}
+
+TEST(LoadedLibrary, FileThatWasWrittenIntoIsNeverSilentlyTheOldOne) {
+  const Scene scene;
+  const std::string path = scene.copy("hostile_no_deps.so", "l.so");
+  EXPECT_EQ(id_of(load_library(path, "")), "com.acme.table");
+  std::ofstream(path, std::ios::binary | std::ios::app) << "more";
+  EXPECT_EQ(refusal(scene, [&] { load_library(path, ""); }),
+            "error: DIR/l.so: expected the library that is in use, or another file in its place, "
+            "got the same file, written to since\n"
+            "  note: end this process; next time remove the file before it is written anew");
+  // One with a hash is mapped from a copy: what is written into the file does not matter to it.
+  const std::string hashed = scene.copy("hostile_no_deps.so", "h.so");
+  const o2fx_plugin* before = load_library(hashed, hash_of(hashed));
+  std::ofstream(hashed, std::ios::binary | std::ios::app) << "more";
+  const o2fx_plugin* after = load_library(hashed, hash_of(hashed));
+  EXPECT_NE(before, after);
+  EXPECT_EQ(id_of(after), "com.acme.table");
 }
 
 // ---- in process

@@ -91,7 +91,7 @@ TEST_F(Schemes, TheInstallationsAreTakenOverByALoaderOnly) {
 
 TEST_F(Schemes, LocationsOfAModel) {
   pack(".", "com.acme.npz", kNpz);
-  pack(".", "com.acme.usual", R"({"scheme": "meta"}, {"scheme": "random"}, {"scheme": "onnx"})");
+  pack(".", "com.acme.usual", R"({"scheme": "zeros", "file": false})");
   const auto served = [](const Registry& r, const std::string& location) {
     const weights::Served s = r.served(location);
     return s.scheme + "|" + s.location;
@@ -101,8 +101,7 @@ TEST_F(Schemes, LocationsOfAModel) {
   EXPECT_EQ(served(plain, "w.npz"), "|w.npz");
   EXPECT_EQ(served(plain, "zip:w.bin"), "|zip:w.bin");
   EXPECT_EQ(served(plain, ":w"), "|:w");
-  for (const char* fileless : {"meta:w", "random:w", "onnx:w"})
-    EXPECT_EQ(served(plain, fileless), "|" + std::string(fileless));
+  EXPECT_EQ(served(plain, "zeros:w"), "|zeros:w");
   const Registry loaded(options(R"({"loaders": {".npz": "com.acme.npz"}})"));
   EXPECT_EQ(served(loaded, "w.npz"), "npz|w.npz");
 }
@@ -115,10 +114,18 @@ TEST_F(Schemes, RulesThatCannotBeRead) {
   EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "location": "a.npz",
                       "rename": [{"match": "(", "replace": ""}]}]})"),
             "error: DIR/manifest.json: /weights/sources/0/rename/0/match: expected a regular "
-            "expression (ECMAScript), got \"(\"");
-  EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "from": "onnx", "location": "b.onnx"}]})"),
-            "error: DIR/manifest.json: /weights/sources/0/location: expected none, as \"onnx\" is "
-            "the model itself");
+            "expression of RE2, got \"(\": missing ): (");
+  EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "location": "a.npz",
+                      "rename": [{"match": "a", "replace": "b"}, {"match": "a", "replace": "$1"}]}]})"),
+            "error: DIR/manifest.json: /weights/sources/0/rename/1/replace: expected no group, as "
+            "match has none, got \"$1\"");
+  pack(".", "com.acme.zeros", R"({"scheme": "zeros", "file": false})");
+  EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "from": "zeros", "location": "b.onnx"}]})"),
+            "error: DIR/manifest.json at /weights/sources/0: location: expected none, as source "
+            "'zeros' reads no file, got 'b.onnx'");
+  EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "from": "npz"}]})"),
+            "error: DIR/manifest.json at /weights/sources/0: expected the key 'location', as "
+            "source 'npz' reads a file, got none");
 }
 
 TEST_F(Schemes, ExtendingManifestHasTheFirstWord) {

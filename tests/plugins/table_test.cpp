@@ -1,6 +1,8 @@
 // Libraries and tables that a host must refuse, each before it could do harm.
 #include <elf.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "tests/plugins/scene.hpp"
 
@@ -101,13 +103,14 @@ TEST(Table, BuiltNewerButContentWithOurMinor) {
 TEST(Table, ShortStruct) {
   Table t;
   t.table.struct_size = 8;
-  EXPECT_EQ(t.refused(), kWhere + "struct_size: expected at least 96 bytes, got 8");
+  EXPECT_EQ(t.refused(), kWhere + "struct_size: expected a multiple of 8 from 96 to 65536, got 8");
 }
 TEST(Table, HugeStruct) {
   Table t;
   t.table.struct_size = UINT64_MAX - 7;
-  EXPECT_EQ(t.refused(),
-            kWhere + "struct_size: expected at least 96 bytes, got 18446744073709551608");
+  EXPECT_EQ(
+      t.refused(),
+      kWhere + "struct_size: expected a multiple of 8 from 96 to 65536, got 18446744073709551608");
 }
 TEST(Table, NoRowsBehindACount) {
   Table t;
@@ -116,7 +119,7 @@ TEST(Table, NoRowsBehindACount) {
 TEST(Table, ShortRows) {
   Table t;
   t.table.op_size = 32;
-  EXPECT_EQ(t.refused(), kWhere + "op_size: expected at least 64 bytes, got 32");
+  EXPECT_EQ(t.refused(), kWhere + "op_size: expected a multiple of 8 from 64 to 65536, got 32");
 }
 TEST(Table, UnknownFlags) {
   Table t;
@@ -194,6 +197,22 @@ TEST(Library, EmptyFile) {
   scene.write("l.so", "");
   EXPECT_EQ(load_refusal(scene, described_library(scene)),
             "error: DIR/l.so: expected an ELF shared library, got an empty file");
+}
+TEST(Library, PipeOrDeviceIsNotWaitedFor) {
+  const std::string fault =
+      "error: DIR/l.so: cannot be opened: expected a regular file, got a device or pipe";
+  const Scene scene;
+  ASSERT_EQ(mkfifo(scene.path("l.so").c_str(), 0600), 0);
+  EXPECT_EQ(load_refusal(scene, described_library(scene)), fault);
+  std::filesystem::remove(scene.path("l.so"));
+  const int made = mknod(scene.path("l.so").c_str(), S_IFCHR | 0600, makedev(1, 5));  // zeros
+  if (made == 0) {
+    EXPECT_EQ(load_refusal(scene, described_library(scene)), fault);
+  }
+  std::filesystem::remove(scene.path("l.so"));
+  std::filesystem::create_directory(scene.path("l.so"));
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: cannot be opened: expected a regular file, got a folder");
 }
 TEST(Library, WindowsLibrary) {
   const Scene scene;

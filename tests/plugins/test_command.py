@@ -204,7 +204,6 @@ def test_check_finds_exports_stack_and_run_path(tmp_path):
     code, _, errors = onnx2fx("plugin", "check", library)
     assert code == 3
     assert errors.replace(str(library), "LIB") == (
-        "error: LIB: onnx2fx_plugin_entry_1: expected a table, got NULL\n"
         "error: LIB: expected onnx2fx_plugin_entry_1 to be the only exported symbol, got 1 others, among them 'another'\n"
         "error: LIB: run path 'lib': expected an absolute one, or $ORIGIN\n"
         "error: LIB: expected a stack that is not executable\n"
@@ -213,17 +212,84 @@ def test_check_finds_exports_stack_and_run_path(tmp_path):
 
 # ---- plugin new
 
+IDS = {  # id -> domain of its operators, library
+    "org.lab.my-ops": ("org.lab", "my_ops"),
+    "com.example.ops": ("com.example", "ops"),
+    "com.example.pack.more": ("com.example.pack", "more"),
+    "org.example.example-pack": ("org.example", "example_pack"),
+    "org.lab.test": ("org.lab", "lab_test"),  # a target that CMake has
+    "org.lab.onnx2fx-sdk": ("org.lab", "lab_onnx2fx_sdk"),
+    "org.4lab.3d": ("org.4lab", "_3d"),
+}
 
-@pytest.mark.parametrize("flags, ops", [([], ["Ramp", "Rope", "ScaledTanh"]), (["--c"], ["Halve"])])
-def test_new_pack_builds_and_is_found(tmp_path, flags, ops):
-    folder = tmp_path / "new"
-    assert onnx2fx("plugin", "new", "org.lab.my-ops", folder, *flags)[0] == 0
+
+def build_new(folder, name, *flags):
+    assert onnx2fx("plugin", "new", name, folder, *flags) == (0, f"{folder}\n", "")
     cmake = shutil.which("cmake", path=f"{ROOT}/.venv/bin{os.pathsep}{os.environ['PATH']}")
     for step in (["-S", folder, "-B", folder / "build", f"-DONNX2FX_SDK={ROOT}/sdk"], ["--build", folder / "build"]):
         subprocess.run([cmake, *map(str, step)], check=True, capture_output=True)
-    code, out, _ = onnx2fx("ops", "--json", "--no-default-plugins", "--plugin-dir", folder / "build")
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("flags, ops", [([], ["Ramp", "Rope", "ScaledTanh"]), (["--c"], ["Halve"])])
+def test_new_pack_builds_and_is_found(tmp_path, name, flags, ops):
+    domain, library = IDS[name]
+    build_new(tmp_path / "new", name, *flags)
+    code, out, _ = onnx2fx("ops", "--json", "--no-default-plugins", "--plugin-dir", tmp_path / "new" / "build")
     assert code == 0
-    assert [(op["domain"], op["op"], op["provider"]) for op in json.loads(out)["ops"]] == [("org.lab", op, "org.lab.my-ops") for op in ops]
+    assert [(op["domain"], op["op"], op["provider"]) for op in json.loads(out)["ops"]] == [(domain, op, name) for op in ops]
+    assert (tmp_path / "new" / "build" / f"{library}.so").exists()
+
+
+# ---- what a table cannot say
+
+ROW = '{"domain": "com.example", "op": "Rope", "torch_targets": ["example::rope"]}'
+PROVIDES = {
+    "one after the other": ROW + '\n{"plugin": {"license": "MIT"}}\n',
+    "an array on one line": "[" + ROW + ', {"plugin": {"license": "MIT"}}]',
+    "several on one line": ROW + '{"plugin": {"license": "MIT"}}',
+    "an array, indented": "[\n  " + ROW.replace(", ", ",\n   ") + ',\n  {"plugin":\n    {"license": "MIT"\n    }\n  }\n]\n',
+}
+BAD_PROVIDES = {
+    "no end": ("[" + ROW + "\n", "2: expected objects, then ]"),
+    "rest": (ROW + "\n\nRope", "3: expected objects one after the other, or one array of them"),
+    "no key": ('{"domain": "com.example", "license": "MIT"}', '1: expected one of the keys "op" and "plugin"'),
+    "both": ('\n{"op": "A", "plugin": {}}', '2: expected one of the keys "op" and "plugin"'),
+    "number": ('{"op": 1}', "1: expected domain and op to be strings"),
+    "cut off": ('{"op": "Rope"', "1: expected an object with keys in quotes, and its end"),
+    "unknown op": ('{"domain": "com.example", "op": "Rop"}', " expected ops of the plugin, got com.example::Rop"),
+}
+
+
+@pytest.fixture(scope="module")
+def describe(tmp_path_factory):
+    """Runs the tool that writes descriptors over the template's pack, with this PROVIDES text."""
+    folder = tmp_path_factory.mktemp("describe")
+    command = ["gcc", f"-I{ROOT}/sdk/include", str(ROOT / "sdk/cmake/describe.c"), "-o", str(folder / "describe"), "-ldl"]
+    subprocess.run(command, check=True)
+
+    def run(text):
+        (folder / "p.json").write_text(text)
+        out = folder / "out.onnx2fx.json"
+        done = subprocess.run([folder / "describe", LIBRARIES / "example_pack.so", out, folder / "p.json"], capture_output=True, text=True)
+        return done.returncode, done.stderr.replace(str(folder), "DIR"), json.loads(out.read_text()) if done.returncode == 0 else None
+
+    return run
+
+
+@pytest.mark.parametrize("kind", PROVIDES)
+def test_provides_may_be_laid_out_at_will(describe, kind):
+    code, errors, descriptor = describe(PROVIDES[kind])
+    assert (code, errors) == (0, "")
+    assert descriptor["plugin"]["license"] == "MIT"
+    rows = {op["op"]: op for op in descriptor["provides"]["ops"]}
+    assert rows["Rope"]["torch_targets"] == ["example::rope"] and "torch_targets" not in rows["Ramp"]
+
+
+@pytest.mark.parametrize("kind", BAD_PROVIDES)
+def test_provides_that_is_wrong(describe, kind):
+    text, message = BAD_PROVIDES[kind]
+    assert describe(text) == (1, f"error: DIR/p.json:{message}\n", None)
 
 
 def test_new_refuses_a_folder_with_content(tmp_path):

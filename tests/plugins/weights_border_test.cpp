@@ -48,7 +48,7 @@ o2fx_status sum(const o2fx_host_api* host, o2fx_ctx ctx, const void*) {
 constexpr o2fx_op kOps[] = {{O2FX_STR("x"), O2FX_STR("Sum"), 1, 0, 0, 0, sum, nullptr}};
 
 constexpr o2fx_str kSuffix[] = {O2FX_STR(".fake")};
-constexpr o2fx_weight_scheme kSchemes[] = {{O2FX_STR("fake"), kSuffix, 1}};
+constexpr o2fx_weight_scheme kSchemes[] = {{O2FX_STR("fake"), kSuffix, 1, 0}};
 const o2fx_weights_ext kWeights = {
     sizeof(o2fx_weights_ext),
     kSchemes,
@@ -191,12 +191,68 @@ TEST_F(WeightsBorder, LocationOfTheModel) {
       "<ir_version: 8, opset_import: [\"\": 17, \"x\": 1]> g (float[2] a) => (float[2] y) "
       "<float[2] w = [\"location\": \"fake:w.fake\", \"offset\": \"8\"]> { y = x.Sum(a, w) }";
   behaviour_.find = [](auto*, auto, const o2fx_weight* want, o2fx_weight_answer* out) {
-    EXPECT_EQ(want->stored, static_cast<uint32_t>(O2FX_STORED_HERE));
+    EXPECT_EQ(want->stated, static_cast<uint32_t>(O2FX_STATED_OFFSET));
+    EXPECT_EQ(want->length, 0u);
     *out = {sizeof *out, O2FX_WEIGHT_RANGE, 0, want->offset, want->size, 0, 0, nullptr};
     return O2FX_OK;
   };
   EXPECT_EQ(convert(R"({"tensors": "none", "location": "w.fake"})", model), "");
   EXPECT_EQ(bytes_, "abcdefgh");
+}
+
+/// A store of its own kind: the model states what lies there, in the store's terms, not in bytes of
+/// the tensor.
+TEST_F(WeightsBorder, CompressedOrByNameIsNotJudgedAsRawBytes) {
+  const auto model = [](const std::string& entries) {
+    return "<ir_version: 8, opset_import: [\"\": 17, \"x\": 1]> g (float[2] a) => (float[2] y) "
+           "<float[2] w = [\"location\": \"fake:w.fake\"" +
+           entries + "], float[2] v = [\"location\": \"fake:w.fake\"" + entries +
+           "]> { b = x.Sum(a, w) y = x.Sum(b, v) }";
+  };
+  const std::string rule = R"({"tensors": "none", "location": "w.fake"})";
+  std::vector<std::string> wanted;
+  behaviour_.find = [&](auto*, auto, const o2fx_weight* want, o2fx_weight_answer* out) {
+    wanted.push_back(std::string(want->name.data, want->name.len) + " " +
+                     std::to_string(want->stated) + " " + std::to_string(want->offset) + " " +
+                     std::to_string(want->length) + " " + std::to_string(want->size));
+    out->kind = O2FX_WEIGHT_READ;
+    return O2FX_OK;
+  };
+  behaviour_.read = [](auto*, auto, void* to) {
+    std::memcpy(to, "abcdefgh", 8);
+    return O2FX_OK;
+  };
+  EXPECT_EQ(convert(rule, model("")), "");
+  EXPECT_EQ(wanted, (std::vector<std::string>{"w 0 0 0 8", "v 0 0 0 8"}));
+  EXPECT_EQ(bytes_, "abcdefgh");
+  wanted.clear();
+  EXPECT_EQ(convert(rule, model(", \"offset\": \"0\", \"length\": \"4\"")), "");
+  EXPECT_EQ(wanted, (std::vector<std::string>{"w 3 0 4 8", "v 3 0 4 8"}));
+  wanted.clear();
+  EXPECT_EQ(convert(rule, model(", \"length\": \"3\"")), "");
+  EXPECT_EQ(wanted, (std::vector<std::string>{"w 2 0 3 8", "v 2 0 3 8"}));
+}
+
+TEST_F(WeightsBorder, ChecksumOfAServedFile) {
+  const std::string model =
+      "<ir_version: 8, opset_import: [\"\": 17, \"x\": 1]> g (float[2] a) => (float[2] y) "
+      "<float[2] w = [\"location\": \"fake:w.fake\", \"checksum\": "
+      "\"da39a3ee5e6b4b0d3255bfef95601890afd80709\"]> { y = x.Sum(a, w) }";
+  EXPECT_EQ(convert(R"({"tensors": "none", "location": "w.fake"})", model),
+            "error: net.onnx: weight 'w': file 'fake:w.fake': checksum: expected "
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709, got "
+            "4dd81435e3f2245786426430983468d4f4041297\n"
+            "  note: the file is not the one that the model was saved with");
+}
+
+TEST_F(WeightsBorder, ModelsOwn) {
+  behaviour_.find = [](auto*, auto, auto*, o2fx_weight_answer* out) {
+    out->kind = O2FX_WEIGHT_OWN;
+    return O2FX_OK;
+  };
+  EXPECT_EQ(convert(), "");
+  const std::array<float, 2> own = {1, 2};
+  EXPECT_EQ(bytes_, std::string(reinterpret_cast<const char*>(own.data()), sizeof own));
 }
 
 TEST_F(WeightsBorder, OpenThatFails) {
@@ -246,7 +302,7 @@ TEST_F(WeightsBorder, OddStatus) {
 }
 TEST_F(WeightsBorder, NoAnswer) {
   behaviour_.find = [](auto*, auto, auto*, auto*) { return O2FX_OK; };
-  EXPECT_EQ(convert(), fault("find: expected an answer of RANGE, READ or META, got 0"));
+  EXPECT_EQ(convert(), fault("find: expected an answer of RANGE, READ, META or OWN, got 0"));
 }
 TEST_F(WeightsBorder, RangeOutsideTheFile) {
   behaviour_.find = [](auto*, auto, auto*, o2fx_weight_answer* out) {
@@ -405,7 +461,7 @@ class WeightsTable : public testing::Test {
 TEST_F(WeightsTable, AcceptsAGoodOne) { EXPECT_EQ(refused(), ""); }
 TEST_F(WeightsTable, TooSmall) {
   table_.struct_size = 24;
-  EXPECT_EQ(refused(), where_ + "struct_size: expected at least 64 bytes, got 24");
+  EXPECT_EQ(refused(), where_ + "struct_size: expected a multiple of 8 from 64 to 65536, got 24");
 }
 TEST_F(WeightsTable, WithoutFunctions) {
   table_.find = nullptr;

@@ -438,17 +438,17 @@ def test_copies_do_not_need_the_file(tmp_path):
 
 @pytest.mark.parametrize("gap", [0, 3])
 def test_binding_takes_no_resident_memory(tmp_path, gap):
-    """64 MB of weights; what is not aligned is moved inside the kernel."""
+    """64 MB of weights as views; what is not aligned is moved inside the kernel."""
     path = bindings.external(models.mlp(2 << 20), tmp_path, gap)
-    module = meta(path)
+    module = meta(path, weights_layout="view")
     bind(module, path)  # what is loaded once
     before = resident()
-    bind(meta(path), path)
+    bind(meta(path, weights_layout="view"), path)
     assert resident() - before < 8 << 20
     embedded = tmp_path / "embedded.onnx"
     onnx.save(models.mlp(2 << 20), embedded)
     before = resident()
-    bind(meta(path), embedded)
+    bind(meta(path, weights_layout="view"), embedded)
     assert resident() - before < 8 << 20
 
 

@@ -272,11 +272,11 @@ def said(what, *args):
     return "nothing"
 
 
-def whole(path, mesh, weights="meta", first=()):
+def whole(path, mesh, weights="meta", first=(), layout="contiguous"):
     """The root sharded, after the modules at `first`."""
     from torch.distributed.fsdp import fully_shard
 
-    module = convert_onnx_to_fx(path, weights=weights)
+    module = convert_onnx_to_fx(path, weights=weights, weights_layout=layout)
     for child in first:
         fully_shard(module.get_submodule(child), mesh=mesh)
     fully_shard(module, mesh=mesh)
@@ -306,7 +306,8 @@ def other_things(rank, mesh, mlp, gpt2, odd):
     found["unequal"] = run(bind(module, odd), torch.ones(2, 4))[0].tolist()
 
     run_gpt2 = lambda module: run(bind(module, gpt2), *bindings.arguments("gpt2"))  # noqa: E731
-    found["with weights"] = said(whole, gpt2, mesh, "reference")
+    found["with weights"] = said(whole, gpt2, mesh, "reference", (), "view")
+    found["laid out"] = said(whole, gpt2, mesh, "reference")
     found["a container"] = said(run_gpt2, whole(gpt2, mesh, first=["h.0"]))
     found["half of a tie"] = said(run_gpt2, whole(gpt2, mesh, first=["lm_head"]))
     return found
@@ -351,6 +352,7 @@ def test_traps_that_the_documentation_names(others):
         assert found["with weights"].startswith(
             "NotImplementedError: FSDP does not support non-contiguous parameters yet"
         )
+        assert found["laid out"] == "nothing"
         assert "got mixed torch.Tensor and DTensor" in found["a container"]
         assert found["half of a tie"].startswith("BindError: ")
         assert "does not fit the module: 1 missing\n" in found["half of a tie"]

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any
+from typing import Any, Iterable, Iterator, Mapping, Optional
 
 import numpy as np
 import onnx
@@ -22,7 +22,8 @@ from onnx import numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance"))
 from cases import Case, compares_training, load_cases, runtime_inputs, with_initializers  # noqa: E402
-from run import judge, print_table, read_skips  # noqa: E402
+from run import print_table, report, write_json  # noqa: E402
+from skips import Check, Result, read_skips  # noqa: E402
 
 _SKIPS = pathlib.Path(__file__).resolve().parent.parent / "conformance" / "skips.txt"
 
@@ -147,6 +148,25 @@ def run_all(
     return results
 
 
+def jobs_of(case: Case, folders: list[pathlib.Path], check: Optional[Check]) -> Iterator[tuple[str, str, str]]:
+    """The case by its own rule, or by the check of its line in skips.txt."""
+    rtol, atol = check.tolerance(case.rtol, case.atol) if check else (case.rtol, case.atol)
+    values = "shape" if check and check.kind == "shape" else "values"
+    mode = "train" if compares_training(case.model()) else "eval"
+    for folder in folders:
+        yield case.name, str(folder), f"{folder}\t{rtol!r}\t{atol!r}\t{values}\t{mode}\n"
+
+
+def is_compared_again(reason: str, check: Optional[Check]) -> bool:
+    return bool(reason) and check is not None and check.error is None and not Result(reason).is_crash
+
+
+def result_of(reason: str, check: Optional[Check], again: Optional[str]) -> Result:
+    if check and check.error is not None:
+        return Result(reason, "" if reason == check.error else reason)
+    return Result(reason, again)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", help="the onnx2fx_conformance program")
@@ -163,25 +183,23 @@ def main() -> int:
     arguments = parse_arguments()
     start = time.monotonic()
     cases = [c for c in load_cases() if re.search(arguments.k, c.name)]
+    mode, label = ("libtorch-initializers", "libtorch, initializers") if arguments.initializers else ("libtorch", "libtorch")
+    skips = read_skips(str(_SKIPS), mode)
     with tempfile.TemporaryDirectory(prefix="onnx2fx-conformance-") as root:
-        jobs = []
-        for case in cases:
-            training = int(compares_training(case.model()))
-            for folder in write_case(case, pathlib.Path(root) / case.name, arguments.initializers):
-                line = f"{folder}\t{case.rtol!r}\t{case.atol!r}\t{training}\n"
-                jobs.append((case.name, str(folder), line))
-        command = [arguments.program, arguments.plugins]
-        results = run_all(jobs, command, arguments.jobs, arguments.seconds)
-    mode = "libtorch-initializers" if arguments.initializers else "libtorch"
+        folders = {c.name: write_case(c, pathlib.Path(root) / c.name, arguments.initializers) for c in cases}
+
+        def run(cases: Iterable[Case], checks: Mapping[str, Check]) -> dict[str, str]:
+            jobs = [job for c in cases for job in jobs_of(c, folders[c.name], checks.get(c.name))]
+            return run_all(jobs, [arguments.program, arguments.plugins], arguments.jobs, arguments.seconds)
+
+        reasons = run(cases, {})
+        again = run([c for c in cases if is_compared_again(reasons.get(c.name, ""), skips.get(c.name))], skips)
+    results = {name: result_of(reason, skips.get(name), again.get(name)) for name, reason in reasons.items()}
     if arguments.json:
-        pathlib.Path(arguments.json).write_text(json.dumps(results, indent=1, sort_keys=True), encoding="utf-8")
+        write_json(arguments.json, results)
     print_table(cases, results)
-    code = judge(results, read_skips(str(_SKIPS), mode))
-    passed = sum(not r for r in results.values())
-    label = "libtorch, initializers" if arguments.initializers else "libtorch"
     print(f"time: {time.monotonic() - start:.0f} s")
-    print(f"conformance: {passed} passed of {len(results)} ({label})")
-    return code
+    return report(cases, results, skips, label, whole=not arguments.k)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 //
 //     onnx2fx_conformance BUILTIN_PLUGIN_FOLDER < cases
 //
-// A case is a line "FOLDER<tab>RTOL<tab>ATOL<tab>TRAINING"; the folder holds model.onnx and
-// test_data_set_*, TRAINING is 1 where they are compared in train(). For each, one line
+// A case is a line "FOLDER<tab>RTOL<tab>ATOL<tab>values<tab>eval"; the folder holds model.onnx and
+// test_data_set_*. "shape" in place of "values" leaves the values alone, "train" in place of "eval"
+// compares in train(). For each, one line
 // {"case": FOLDER, "reason": ""} comes out at once, the reason saying why the case failed.
 #include <exception>
 #include <iostream>
@@ -39,7 +40,10 @@ int run(const std::string& plugins) {
     std::istringstream fields(line);
     std::string folder;
     std::getline(fields, folder, '\t');
-    fields >> options.tolerance.rtol >> options.tolerance.atol >> options.conversion.training;
+    std::string compared, mode;
+    fields >> options.tolerance.rtol >> options.tolerance.atol >> compared >> mode;
+    options.tolerance.values = compared != "shape";
+    options.conversion.training = mode == "train";
     options.model = folder + "/model.onnx";
     const nlohmann::ordered_json result = {{"case", folder}, {"reason", reason(options, registry)}};
     std::cout << result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)

@@ -23,6 +23,14 @@ onnx::TensorProto floats(std::initializer_list<float> values) {
   return tensor;
 }
 
+onnx::TensorProto longs(std::initializer_list<int64_t> values) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(onnx::TensorProto::INT64);
+  tensor.add_dims(static_cast<int64_t>(values.size()));
+  for (const int64_t value : values) tensor.add_int64_data(value);
+  return tensor;
+}
+
 void write(const fs::path& path, const google::protobuf::MessageLite& message) {
   std::ofstream(path, std::ios::binary) << message.SerializeAsString();
 }
@@ -72,6 +80,16 @@ TEST_F(Verify, ToleranceIsTheUsers) {
   write(folder_ / "test_data_set_0" / "output_0.pb", floats({0, 2.5}));
   options_.tolerance.atol = 0.5;
   output(0);
+}
+
+TEST_F(Verify, ValuesMayBeLeftAlone) {
+  options_.tolerance.values = false;
+  write(folder_ / "test_data_set_0" / "output_0.pb", floats({5, 6}));
+  output(0);
+  write(folder_ / "test_data_set_0" / "output_0.pb", floats({5, 6, 7}));
+  EXPECT_NE(output(1).find("DIFFERS: shape: expected [3], got [2]"), std::string::npos);
+  write(folder_ / "test_data_set_0" / "output_0.pb", longs({5, 6}));
+  EXPECT_NE(output(1).find("DIFFERS: dtype: expected int64, got float32"), std::string::npos);
 }
 
 TEST_F(Verify, JsonIsForMachines) {

@@ -98,6 +98,11 @@ def with_integer(d: Draw) -> Call:
     return Call([d.tensor([*INTS, "bool"]), d.choice([d.randint(0, 3), d.boolean()])])
 
 
+@call("add_.Scalar")
+def counted(d: Draw) -> Call:
+    return Call([d.tensor(INTS), d.randint(0, 3)])
+
+
 # torch's devices do not agree on powers of bool.
 NO_BOOL = [t for t in ANY if t != "bool"]
 
@@ -167,9 +172,9 @@ def lerp(d: Draw) -> Call:
     return Call([x, y, d.uniform(0, 1)], {}, loose)
 
 
-@call(*"""acos acosh asin asinh atan atanh cos cosh erf erfc exp exp2 expm1 log log10 log1p log2 reciprocal rsqrt sigmoid
-      sin sinh sqrt tan tanh isfinite isinf isnan isneginf isposinf signbit logical_not abs alias bernoulli bitwise_not
-      ceil clone contiguous detach floor frac nan_to_num neg relu relu6 resolve_conj round sgn sign tril triu
+@call(*"""acos acosh asin asinh atan atanh cos cosh erf erfc erfinv exp exp2 expm1 log log10 log1p log2 reciprocal rsqrt
+      sigmoid sin sinh sqrt tan tanh isfinite isinf isnan isneginf isposinf signbit logical_not abs alias bernoulli
+      bitwise_not ceil clone contiguous detach floor frac nan_to_num neg relu relu6 resolve_conj round sgn sign tril triu
       trunc""".split())
 def one(d: Draw) -> Call:
     return Call([d.tensor(ANY)])

@@ -6,13 +6,16 @@
 #include <string_view>
 #include <type_traits>
 
+#include "core/api/write_package.hpp"
 #include "core/fx/print.hpp"
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/include/onnx2fx/version.hpp"
+#include "core/plugin/breadcrumb.hpp"
 #include "core/prepare/prepare.hpp"
 #include "core/write/package.hpp"
 #include "tools/onnx2fx/inspect.hpp"
 #include "tools/onnx2fx/installation.hpp"
+#include "tools/onnx2fx/leave.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
 #include "tools/verify/verify.hpp"
 
@@ -62,13 +65,13 @@ void print_warnings(const Report& report) {
   }
 }
 
-int convert_command(const std::string& model, const std::string& out, const Options& options,
-                    bool debug) {
+int convert_command(const std::string& model, const write::PackageFolder& out,
+                    const Options& options) {
   write::check_folder(out);
   const Conversion c = convert(model, options);
   print_warnings(c.report);
-  if (debug) std::cerr << fx::print_program(c.module);
-  write_package(c, out);
+  if (options.debug) std::cerr << fx::print_program(c.module);
+  write_package_to(c, out);
   return kOk;
 }
 
@@ -102,6 +105,8 @@ int usage(const std::string& what) {
 int run(int argc, char** argv) {
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file that may not grow is an error of the write, with a message
+  const plugin::CrashReports reports;
+  plugin::report_exits();
   CLI::App app{"Converts ONNX models into torch.fx programs.", "onnx2fx"};
   app.set_version_flag("--version", std::string("onnx2fx ") + kVersion);
   app.require_subcommand(0, 1);
@@ -110,10 +115,9 @@ int run(int argc, char** argv) {
   Options options;
   options.plugins.builtin_directory = builtin_plugin_directory();
   std::string model, out;
-  bool debug = false, json = false;
+  bool json = false;
   app.add_option("model", model, "ONNX model")->type_name("MODEL.onnx");
   app.add_option("-o,--output", out, "Folder of the FX package to write")->type_name("DIR");
-  app.add_flag("--debug", debug, "Print the FX program");
   add_options(app, options);
 
   CLI::App* inspect =
@@ -177,11 +181,11 @@ int run(int argc, char** argv) {
                    (model.empty() ? "MODEL.onnx" : "-o DIR"));
     }
     const std::future<void> warm = prepare::warm_up();
-    return convert_command(model, out, options, debug);
+    return convert_command(model, out, options);
   });
 }
 
 }  // namespace
 }  // namespace onnx2fx::cli
 
-int main(int argc, char** argv) { return onnx2fx::cli::run(argc, argv); }
+int main(int argc, char** argv) { onnx2fx::cli::leave(onnx2fx::cli::run(argc, argv)); }

@@ -11,13 +11,9 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <span>
-#include <stdexcept>
 
-#include "core/plugin/elf_image.hpp"
 #include "core/plugin/library.hpp"
+#include "core/plugin/table.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
 
 namespace onnx2fx::cli {
@@ -33,19 +29,14 @@ void add(Faults& faults, const std::string& where, const std::string& what,
   faults.push_back({severity, where, what, {}});
 }
 
-/// From the bytes alone. False if they are no library at all.
+/// From the bytes alone. False if it may not be loaded: it is no library, or would have the loader
+/// take code from the current folder.
 bool check_image(const std::string& library, Faults& faults) {
-  std::ifstream in(library, std::ios::binary);
-  if (!in) {
-    add(faults, library, "cannot be read");
-    return false;
-  }
-  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
   plugin::ElfImage image;
   try {
-    image = plugin::read_elf({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-  } catch (const std::runtime_error& e) {
-    add(faults, library, e.what());
+    image = plugin::read_image(library);
+  } catch (const PluginError& e) {
+    faults.insert(faults.end(), e.diagnostics.begin(), e.diagnostics.end());
     return false;
   }
   std::erase(image.exports, "onnx2fx_plugin_entry_1");
@@ -54,9 +45,8 @@ bool check_image(const std::string& library, Faults& faults) {
         fmt::format("expected onnx2fx_plugin_entry_1 to be the only exported symbol, got {} "
                     "others, among them '{}'",
                     image.exports.size(), image.exports.front()));
-  for (const std::string& path : image.run_paths)
-    if (!path.starts_with("/") && !path.starts_with("$ORIGIN"))
-      add(faults, library, "run path '" + path + "': expected an absolute one, or $ORIGIN");
+  const std::vector<std::string> relative = plugin::relative_paths(image);
+  for (const std::string& what : relative) add(faults, library, what);
   if (image.executable_stack) add(faults, library, "expected a stack that is not executable");
   static constexpr std::array kPlatform = {
       "libc.so.",      "libm.so.",       "libstdc++.so.", "libgcc_s.so.", "libc++.so.",
@@ -68,7 +58,7 @@ bool check_image(const std::string& library, Faults& faults) {
           "needs " + needed +
               ": expected only the platform's own libraries, lest it clash with the host's",
           Severity::kWarning);
-  return true;
+  return relative.empty();
 }
 
 /// In the child: what it finds goes to `out`; the exit code is 0 or 3.

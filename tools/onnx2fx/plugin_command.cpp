@@ -9,9 +9,10 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <utility>
 #include <vector>
+
+#include "core/plugin/schema.hpp"
 
 namespace onnx2fx::cli {
 
@@ -23,7 +24,8 @@ static void print_warnings(const plugin::Registry& registry) {
 }
 
 int list_plugins(const plugin::Options& options, bool json) {
-  const plugin::Registry registry(options);
+  const plugin::Registry registry(options, plugin::Registry::Faults::kKept);
+  for (const Diagnostic& d : registry.faults()) fmt::print(stderr, "{}\n", format(d));
   print_warnings(registry);
   Json all = Json::array();
   for (const plugin::ListedPlugin& p : registry.plugins()) {
@@ -35,13 +37,15 @@ int list_plugins(const plugin::Options& options, bool json) {
                      {"status", p.status},
                      {"library", p.library},
                      {"descriptor", p.descriptor}});
+    else if (p.version.empty())
+      fmt::print("{}: {}\n  {}\n", p.id.empty() ? "?" : p.id, printable(p.status), p.descriptor);
     else
       fmt::print("{} {} ({} ops{}): {}\n  {}\n", p.id, p.version, p.n_ops,
                  p.schemes.empty() ? "" : fmt::format("; weights: {}", fmt::join(p.schemes, ", ")),
                  p.status, p.descriptor);
   }
   if (json) fmt::print("{}\n", Json{{"plugins", all}}.dump(2));
-  return 0;
+  return registry.faults().empty() ? 0 : 3;
 }
 
 int list_ops(const plugin::Options& options, bool json) {
@@ -71,16 +75,29 @@ namespace {
 
 using Replacements = std::vector<std::pair<std::string, std::string>>;
 
+/// Names that CMake, or the template itself, has given to targets already.
+bool is_taken(const std::string& target) {
+  static constexpr std::array kTaken = {
+      "all",           "ALL_BUILD", "clean",   "depend",         "edit_cache",
+      "help",          "install",   "package", "package_source", "preinstall",
+      "rebuild_cache", "sdk",       "test",    "RUN_TESTS",      "onnx2fx_describe",
+      "onnx2fx_sdk"};
+  return std::find(kTaken.begin(), kTaken.end(), target) != kTaken.end();
+}
+
+std::string identifier(std::string text) {
+  std::replace(text.begin(), text.end(), '-', '_');
+  return (text.front() >= '0' && text.front() <= '9' ? "_" : "") + text;
+}
+
 /// "com.acme.rope-pack" -> library rope_pack, domain com.acme, torch namespace acme.
 Replacements replacements(const std::string& id) {
   const size_t last = id.rfind('.');
   const std::string domain = id.substr(0, last);
-  std::string library = id.substr(last + 1), name = domain.substr(domain.rfind('.') + 1);
-  for (std::string* s : {&library, &name}) {
-    std::replace(s->begin(), s->end(), '-', '_');
-    if (s->front() >= '0' && s->front() <= '9') s->insert(0, "_");
-  }
-  // Longer names first: the domain is part of the id.
+  const std::string name = identifier(domain.substr(domain.rfind('.') + 1));
+  std::string library = identifier(id.substr(last + 1));
+  if (is_taken(library)) library = name + "_" + library;
+  // Of two that begin alike, the longer first.
   return {{"com.example.pack", id},
           {"com.example", domain},
           {"example_pack", library},
@@ -88,11 +105,17 @@ Replacements replacements(const std::string& id) {
           {"\"example\"", "\"" + name + "\""}};
 }
 
-std::string replaced(std::string text, const Replacements& all) {
-  for (const auto& [from, to] : all)
-    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-      text.replace(at, from.size(), to);
-  return text;
+/// All in one pass: what stands in for a name is no name of the template's, though it may read so.
+std::string replaced(const std::string& text, const Replacements& all) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& r) {
+      return text.compare(at, r.first.size(), r.first) == 0;
+    });
+    out += found == all.end() ? text.substr(at, 1) : found->second;
+    at += found == all.end() ? 1 : found->first.size();
+  }
+  return out;
 }
 
 std::string content(const fs::path& file) {
@@ -105,8 +128,7 @@ std::string content(const fs::path& file) {
 
 int new_plugin(const std::string& id, bool plain_c, const std::string& folder,
                const std::string& templates) {
-  static const std::regex kId("[a-z0-9]+(\\.[a-z0-9][a-z0-9-]*)+");
-  if (id.size() > 128 || !std::regex_match(id, kId))
+  if (!plugin::is_id(id))
     throw ConversionError("plugin new",
                           "expected an id such as com.acme.rope-pack, got '" + id + "'");
   std::error_code error;

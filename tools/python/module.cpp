@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
+#include "core/include/onnx2fx/glob.hpp"
 #include "core/include/onnx2fx/version.hpp"
+#include "core/plugin/breadcrumb.hpp"
 #include "core/weights/weights.hpp"
 #include "core/write/graph_json.hpp"
 #include "core/write/report_json.hpp"
@@ -46,6 +48,8 @@ class Result {
   }
 
   const Conversion& conversion() const { return *conversion_; }
+
+  nb::list warnings() const;
 
   /// Whether a manifest has rules, so that weights="meta" is not about every tensor.
   bool has_weight_rules() const { return conversion_->has_weight_rules; }
@@ -129,6 +133,15 @@ nb::list list_of(const std::vector<UnsupportedOperator>& all) {
   return list;
 }
 
+nb::list Result::warnings() const {
+  nb::list all;
+  for (Diagnostic d : conversion_->report.warnings) {
+    std::string text = format(d);
+    all.append(text_of(text.substr(text.find(": ") + 2)));  // without "warning: "
+  }
+  return all;
+}
+
 template <class... Arguments>
 [[noreturn]] void raise(const char* name, const Arguments&... arguments) {
   nb::object type = nb::module_::import_("onnx_to_fx").attr(name);
@@ -137,9 +150,18 @@ template <class... Arguments>
   throw nb::python_error();
 }
 
+// Has the user asked Python to say where it crashes?
+bool faulthandler_is_on() {
+  nb::dict modules = nb::cast<nb::dict>(nb::module_::import_("sys").attr("modules"));
+  return modules.contains("faulthandler") &&
+         nb::cast<bool>(modules["faulthandler"].attr("is_enabled")());
+}
+
 // Converts without the interpreter lock; failures become the exceptions of onnx_to_fx.
 template <class Convert>
 Result run(Convert&& convert) {
+  std::optional<plugin::CrashReports> reports;
+  if (faulthandler_is_on()) reports.emplace();
   try {
     nb::gil_scoped_release released;
     return Result(convert());
@@ -184,13 +206,18 @@ Result convert_bytes(const nb::bytes& model, const std::string& directory,
 NB_MODULE(_native, m) {
   using onnx2fx::Result;
   m.attr("version") = onnx2fx::kVersion;
+  onnx2fx::plugin::report_exits();
   nb::class_<Result>(m, "Result")
       .def("graph_json", &Result::graph_json)
       .def("report_json", &Result::report_json)
+      .def("warnings", &Result::warnings)
       .def("descriptors", &onnx2fx::descriptors)
       .def("has_weight_rules", &Result::has_weight_rules)
       .def("buffer", &Result::buffer)
       .def("source_bytes", &Result::source_bytes);
+  m.def("glob_matches", [](const std::string& pattern, const std::string& name) {
+    return onnx2fx::glob_matches(pattern, name);
+  });
   m.def("convert_file", &onnx2fx::convert_file);
   m.def("convert_bytes", &onnx2fx::convert_bytes);
 }

@@ -6,14 +6,15 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <set>
 #include <span>
+#include <stdexcept>
 #include <utility>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/read/model_file.hpp"
+#include "core/read/open_file.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::verify {
@@ -28,7 +29,7 @@ using runtime::HostValue;
 
 HostValue host_tensor(const onnx::TensorProto& tensor) {
   static const read::ModelFile no_model;
-  weights::Store store(no_model, weights::Mode::kCopy, {});
+  weights::Store store(no_model);
   std::vector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
   if (tensor.data_type() == onnx::TensorProto::STRING)
     return {HostStrings{std::move(dims), store.strings(tensor)}};
@@ -80,9 +81,14 @@ HostValue host_optional(const onnx::OptionalProto& optional) {
 
 template <class Proto>
 Proto parse(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
   Proto proto;
-  if (!file || !proto.ParseFromIstream(&file))
+  std::string bytes;
+  try {
+    bytes = read::read_regular(path.string(), size_t{1} << 31);
+  } catch (const std::runtime_error& e) {
+    throw ConversionError(path.string(), std::string("reference data: ") + e.what());
+  }
+  if (!proto.ParseFromString(bytes))
     throw ConversionError(path.string(), "reference data: expected a " +
                                              Proto::descriptor()->name() + ", got something else");
   return proto;

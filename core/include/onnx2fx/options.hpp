@@ -41,6 +41,9 @@ enum class Mode : uint8_t {
 };
 /// What the command, Python and graph.json call them, by mode.
 inline constexpr std::string_view kModeWords[] = {"reference", "copy", "meta", "random"};
+/// The scheme of the source that serves what no rule of the manifest selects, as a last rule;
+/// empty: the model itself does.
+inline constexpr std::string_view kModeSources[] = {"", "", "meta", "random"};
 
 }  // namespace weights
 
@@ -48,7 +51,8 @@ struct Options {
   plugin::Options plugins;
   weights::Mode weights = weights::Mode::kReference;
   std::vector<std::string>
-      weight_roots;   ///< folders besides the model's own that may hold external data
+      weight_roots;  ///< folders besides the model's own that may hold external data
+  fx::WeightsLayout weights_layout = fx::WeightsLayout::kContiguous;
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
   bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
@@ -56,8 +60,10 @@ struct Options {
   /// Times the usual budget of expanded bodies and of nodes, which is in proportion to the model's
   /// size and ends a conversion that would not end in reasonable time.
   uint32_t budget = 1;
-  bool allow_unresolved = false;               ///< accept torch ops that no descriptor declares
-  std::vector<std::string> trainable, frozen;  ///< globs on tensor names; they overrule every role
+  bool debug = false;             ///< faults of plugins say where in their source they were raised
+  bool allow_unresolved = false;  ///< accept torch ops that no descriptor declares
+  std::vector<std::string> trainable,
+      frozen;  ///< globs (glob.hpp) of tensor names; they overrule every role
 };
 
 // ---- the options outside C++: the command line and Python's convert_onnx_to_fx know these rows
@@ -98,6 +104,10 @@ void for_each_option(Options& o, Visit&& visit) {
                                  "Folder that the model's external data may lie in, too, through "
                                  "symbolic or hard links; may be repeated. Without it, nothing "
                                  "outside the model's folder is read"});
+  visit(o.weights_layout,
+        Spelling{"weights_layout", "--weights-layout", "LAYOUT",
+                 "Of weights that the file holds transposed: contiguous (default), or view, which "
+                 "takes no memory, and which FSDP2, safetensors, prune and others refuse"});
   visit(o.seed, Spelling{"seed", "--seed", "N", "Of random weights (default 0)"});
   visit(o.dialect, Spelling{"dialect", "--dialect", "DIALECT",
                             "nn: torch.nn modules (default); aten: ATen calls only"});
@@ -110,11 +120,16 @@ void for_each_option(Options& o, Visit&& visit) {
   visit(o.budget, Spelling{"budget", "--budget", "N",
                            "Times the usual budget of nodes and expanded bodies that a model of "
                            "its size has"});
+  visit(o.debug, Spelling{"debug", "--debug", "",
+                          "Print the FX program; a plugin's fault says where it was raised"});
   visit(o.allow_unresolved,
         Spelling{"", "--allow-unresolved", "", "Accept torch ops that no descriptor declares"});
 }
 /// The words of an option that is one of a few.
 constexpr std::span<const std::string_view> words_of(weights::Mode) { return weights::kModeWords; }
+constexpr std::span<const std::string_view> words_of(fx::WeightsLayout) {
+  return fx::kWeightsLayoutWords;
+}
 constexpr std::span<const std::string_view> words_of(fx::Dialect) { return fx::kDialectWords; }
 
 }  // namespace onnx2fx

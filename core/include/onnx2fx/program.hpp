@@ -197,8 +197,17 @@ enum class Dialect : uint8_t { kNn, kAten };
 /// By dialect.
 inline constexpr std::string_view kDialectWords[] = {"nn", "aten"};
 
+/// Of weights that the model stores transposed to how a module holds them, once it is loaded.
+enum class WeightsLayout : uint8_t {
+  kContiguous,  ///< laid out anew: memory of their size
+  kView         ///< `.t()` of what the file holds; not every tool takes such a parameter
+};
+/// By layout.
+inline constexpr std::string_view kWeightsLayoutWords[] = {"contiguous", "view"};
+
 struct Module {
   Dialect dialect = Dialect::kAten;
+  WeightsLayout weights_layout = WeightsLayout::kContiguous;
   std::vector<Program> programs;  ///< [0] is the root
   std::vector<Tensor> tensors;
   std::vector<Submodule> modules;

@@ -92,12 +92,6 @@ Returned map_rows(const TorchCall& c) {
   return {{map}, true};
 }
 
-Returned seeded(const TorchCall& c) { return tensor_of(c.dtype(0), c.integers("size")); }
-
-Returned seeded_dropout(const TorchCall& c) {
-  return Types{tensor_of(c.self().dtype, c.self().dims), tensor_of(D::BOOL, c.self().dims)};
-}
-
 constexpr TypeRule kRules[] = {
     {"strings", strings},
     {"strings_joined", strings_joined},
@@ -112,8 +106,6 @@ constexpr TypeRule kRules[] = {
     {"sequence", sequence},
     {"map_row", map_row},
     {"map_rows", map_rows},
-    {"seeded", seeded},
-    {"seeded_dropout", seeded_dropout},
 };
 
 }  // namespace

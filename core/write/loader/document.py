@@ -10,8 +10,10 @@ from torch import fx, nn
 
 from . import modules, targets, weightless
 from .errors import PackageError
+from .layout import contiguous_transpose
 from .program import ProgramBuilder
 from .targets import split_path
+from .vocabulary import WEIGHTS_LAYOUTS
 from .weights import Weights, transposed_tensors
 
 FORMAT, MAJOR = "onnx2fx.graph", 1
@@ -71,6 +73,7 @@ class DocumentBuilder:
             "metadata",
         )
         summary = {k: self.document[k] for k in keys}
+        summary["weights_layout"] = getattr(self.load, "layout", WEIGHTS_LAYOUTS[0])
         summary["tensors"] = [
             {"name": t["name"], "path": t["path"], "transposed": i in self.transposed}
             for i, t in enumerate(self.document["tensors"])
@@ -92,11 +95,12 @@ class DocumentBuilder:
         """The tensor as the graph sees it: a Parameter or not, the same object at every use."""
         if index not in self.tensors:
             entry = self.document["tensors"][index]
-            value = self.load(entry)
-            if index in self.transposed:
-                value = value.t()
-                if weightless.is_absent(value):
-                    value = value.contiguous()  # fully_shard takes no other
+            if index not in self.transposed:
+                value = self.load(entry)
+            elif isinstance(self.load, Weights):
+                value = self.load.transposed(entry)
+            else:
+                value = contiguous_transpose(self.load(entry))
             if entry["role"] == "parameter":
                 value = nn.Parameter(value, requires_grad=entry["requires_grad"])
             self.tensors[index] = value

@@ -48,5 +48,9 @@ class PluginError(ConversionError):
     """A plugin, its descriptor or the manifest is at fault."""
 
 
+class ConversionWarning(UserWarning):
+    """Of a conversion that went well: what a plugin says, a rule that selects nothing..."""
+
+
 class PackageError(ValueError):
     """A document or package that breaks FORMAT.md, or whose weights are not what it says."""

@@ -57,16 +57,17 @@ class File:
                 f"{self.name}: expected {length} bytes at {offset}, the file has {self.size}"
             )
 
-    def copy(self, offset: int, length: int) -> torch.Tensor:
+    def copy(self, offset: int, length: int, to: bytearray | None = None) -> torch.Tensor:
+        """The range, in memory of its own, or at the beginning of `to`."""
         self.check(offset, length)
-        buffer = bytearray(length)
-        done, view = 0, memoryview(buffer)
+        buffer = bytearray(length) if to is None else to
+        done, view = 0, memoryview(buffer)[:length]
         while done < length:  # one call moves 2 GiB at most
             n = os.preadv(self.handle.fileno(), [view[done:]], offset + done)
             if n == 0:
                 raise PackageError(f"{self.name}: the file became shorter")
             done += n
-        return torch.frombuffer(buffer, dtype=torch.uint8)
+        return torch.frombuffer(buffer, dtype=torch.uint8, count=length)
 
     def view(self, offset: int, length: int) -> torch.Tensor:
         self.check(offset, length)
@@ -81,10 +82,13 @@ class Memory:
     def __init__(self, view: Callable[[int, int], torch.Tensor]) -> None:
         self.view = view
 
+    def check(self, offset: int, length: int) -> None:
+        """`view` does."""
+
     def check_unchanged(self) -> None:
         pass
 
-    def copy(self, offset: int, length: int) -> torch.Tensor:
+    def copy(self, offset: int, length: int, to: bytearray | None = None) -> torch.Tensor:
         return self.view(offset, length).clone()
 
 

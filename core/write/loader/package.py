@@ -14,11 +14,22 @@ from .weights import Weights
 
 
 def load(
-    folder: str | os.PathLike[str], *, weights: str | None = None, training: bool = False
+    folder: str | os.PathLike[str],
+    *,
+    weights: str | None = None,
+    training: bool = False,
+    weights_layout: str | None = None,
 ) -> fx.GraphModule:
-    """The GraphModule of an FX package. `weights`: None (as stored), "meta", "fake", "random"."""
+    """The GraphModule of an FX package.
+
+    Args:
+      weights: None (as stored), "meta", "fake", "random".
+      weights_layout: None (as the package says), "contiguous", "view"; see Weights.
+    """
     document, files, stored = read_document(folder)
-    with Weights(document, files, safetensors=stored, mode=weights) as tensors:
+    with Weights(
+        document, files, safetensors=stored, mode=weights, layout=weights_layout
+    ) as tensors:
         return build(document, tensors, training=training)
 
 

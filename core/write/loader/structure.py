@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping
 
 from .errors import PackageError
+from .vocabulary import WEIGHTS_LAYOUTS
 
 Check = Callable[[Any, str], None]
 
@@ -181,6 +182,8 @@ def check_structure(document: Mapping[str, Any]) -> None:
         if key not in document:
             raise _refuse("the document", f"a key {key!r}", sorted(document))
         check(document[key], key)
+    if "weights_layout" in document:
+        _word(*WEIGHTS_LAYOUTS)(document["weights_layout"], "weights_layout")
     names = [p["name"] for p in document["programs"]]
     if not names or len(set(names)) != len(names):
         raise _refuse("programs", "at least one, each with a name of its own", names)

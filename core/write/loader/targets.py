@@ -11,27 +11,13 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
-from . import (
-    control_leaves,
-    image_leaves,
-    map_leaves,
-    random_leaves,
-    sequence_leaves,
-    string_leaves,
-)
+from . import control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves
 from .errors import PackageError
 from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_NAMES, NUMBER_OPERATORS
 
 _FAMILIES = {
     family.__name__.rpartition(".")[2]: family
-    for family in (
-        control_leaves,
-        image_leaves,
-        map_leaves,
-        random_leaves,
-        sequence_leaves,
-        string_leaves,
-    )
+    for family in (control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves)
 }
 _SPACES = {
     "math": math,

@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 import zlib
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import torch
 from torch import fx
@@ -16,8 +16,10 @@ from torch import fx
 from . import weightless
 from .errors import PackageError
 from .files import File, Memory, allow_files, move
+from .layout import Layouts
 from .safetensors import read_header
 from .targets import dtype_of
+from .vocabulary import WEIGHTS_LAYOUTS
 
 _SMALL = 64 * 1024
 
@@ -36,6 +38,9 @@ class Weights:
         length)``.
       mode: "meta", "fake" or "random": all weights so, whatever the document says.
       copy: no views; what the files hold later does not matter.
+      layout: of weights that the file holds transposed: "contiguous", or "view", which costs no
+        memory, and which FSDP2, safetensors, ``parameters_to_vector`` and ``prune`` refuse. None:
+        as the document says.
     """
 
     def __init__(
@@ -47,8 +52,16 @@ class Weights:
         safetensors: str | os.PathLike[str] | None = None,
         mode: str | None = None,
         copy: bool = False,
+        layout: str | None = None,
     ) -> None:
-        self._mode, self._copy = mode, copy
+        layout = layout or document.get("weights_layout", WEIGHTS_LAYOUTS[0])
+        if layout not in WEIGHTS_LAYOUTS:
+            expected = ", ".join(WEIGHTS_LAYOUTS)
+            raise ValueError(f"weights_layout: expected one of {expected}, got {layout!r}")
+        self._mode, self._copy, self.layout = mode, copy, layout
+        self._layouts = Layouts()
+        transposed = transposed_tensors(document) if layout == "contiguous" else set()
+        self._laid_out = {document["tensors"][i]["path"] for i in transposed}
         self._absent = "random" if "random" in (mode, document["weights"]) else "meta"
         self._fake_mode = weightless.new_fake_mode() if mode == "fake" else None
         no_weights = (mode or document["weights"]) in ("meta", "fake")
@@ -74,11 +87,7 @@ class Weights:
             flat = (
                 self._bytes(entry, dtype) if math.prod(shape) else torch.empty(0, dtype=torch.uint8)
             )
-            expected = math.prod(shape) * dtype.itemsize
-            if flat.numel() != expected:
-                raise PackageError(
-                    f"tensor {entry['path']!r}: expected {expected} bytes, got {flat.numel()}"
-                )
+            self._check_size(entry, flat.numel())
             value = flat.view(dtype).view(shape)
             if self._constants is None:
                 return value
@@ -91,6 +100,34 @@ class Weights:
         if (self._mode or self._absent) == "meta":
             return torch.empty(shape, dtype=dtype, device="meta")
         return _random(entry["path"], dtype, shape)
+
+    def transposed(self, entry: Mapping[str, Any]) -> torch.Tensor:
+        """``.t()`` of the tensor, laid out as `layout` says; without weights always contiguous."""
+        if entry["path"] not in self._laid_out or not self._is_read(entry) or self._constants is not None:
+            value = self(entry).t()
+            return value if self._is_read(entry) else value.contiguous()
+        dtype, (height, width) = dtype_of(entry["dtype"]), entry["shape"]
+        return self._layouts.transposed((height, width), dtype, self._rows_of(entry, dtype))
+
+    def _rows_of(
+        self, entry: Mapping[str, Any], dtype: torch.dtype
+    ) -> Callable[[int, int], torch.Tensor]:
+        data, width = entry["data"], entry["shape"][1]
+        size = width * dtype.itemsize
+        if "memory" in data:
+            whole = self._memory.buffer(data["memory"])
+            self._check_size(entry, whole.numel())
+            return lambda begin, end: whole[begin * size : end * size].view(dtype).view(-1, width)
+        file, offset, length = self._range(data)
+        self._check_size(entry, length)
+        file.check(offset, length)
+
+        def read(begin: int, end: int) -> torch.Tensor:
+            length = (end - begin) * size
+            block = file.copy(offset + begin * size, length, self._layouts.buffer(length))
+            return block.view(dtype).view(-1, width)
+
+        return read
 
     def part(
         self, entry: Mapping[str, Any], offsets: Sequence[int], shape: Sequence[int]
@@ -110,11 +147,7 @@ class Weights:
         else:
             file, offset, length = self._range(data)
             flat, place = file.view(offset, length), (id(file), offset, length)
-        expected = math.prod(full) * dtype.itemsize
-        if flat.numel() != expected:
-            raise PackageError(
-                f"tensor {entry['path']!r}: expected {expected} bytes, got {flat.numel()}"
-            )
+        self._check_size(entry, flat.numel())
         block = flat.view(*full[:-1], full[-1] * dtype.itemsize) if full else flat
         for dim, (start, size) in enumerate(zip(offsets, shape)):
             scale = dtype.itemsize if dim == len(full) - 1 else 1
@@ -132,6 +165,11 @@ class Weights:
             module.meta["onnx2fx"]["fake_mode"] = self._fake_mode
         if self._constants is not None:
             weightless.keep_constants(module, self._constants)
+
+    def _check_size(self, entry: Mapping[str, Any], got: int) -> None:
+        expected = math.prod(entry["shape"]) * dtype_of(entry["dtype"]).itemsize
+        if got != expected:
+            raise PackageError(f"tensor {entry['path']!r}: expected {expected} bytes, got {got}")
 
     def _is_read(self, entry: Mapping[str, Any]) -> bool:
         data = entry["data"]
@@ -190,6 +228,7 @@ class Weights:
 
         What was copied is of one state of its file.
         """
+        self._layouts.close(failure[0] is not None)
         if self._moving is not None:
             self._moving.shutdown(wait=True, cancel_futures=failure[0] is not None)
             for move in self._moves:
@@ -206,6 +245,8 @@ class Weights:
             if not self._is_read(entry) or "memory" in entry["data"]:
                 continue
             file, offset, length = self._range(entry["data"])
+            if entry["path"] in self._laid_out:
+                continue  # read in blocks, wherever it lies
             place = (id(file), offset, length)
             aligned = offset % dtype_of(entry["dtype"]).itemsize == 0
             if aligned or length < _SMALL or isinstance(file, Memory) or place in self._moved:

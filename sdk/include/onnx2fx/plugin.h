@@ -40,6 +40,10 @@
  *     did.
  * 10. dtype numbers are onnx.TensorProto.DataType, attribute types
  *     onnx.AttributeProto.AttributeType (stable wire numbers).
+ * 11. Bounds: what a plugin hands over is at most as long as O2FX_MAX_* says; beyond that, and for
+ *     NULL with a length, a host function answers O2FX_E_INVALID and reads nothing, and a table is
+ *     refused. What the host hands over is below 2^31 elements or bytes each, as all of ONNX is;
+ *     bytes of tensors and files are bounded by their size alone.
  */
 #ifndef ONNX2FX_PLUGIN_H_
 #define ONNX2FX_PLUGIN_H_
@@ -73,6 +77,21 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Bounds of what a plugin hands over (convention 11). */
+enum {
+  O2FX_MAX_TEXT = 1 << 20, /* bytes of a string: a target, hint, key, message, string argument */
+  O2FX_MAX_NAME = 4096, /* bytes of a name in a plugin's tables, of a tensor's name in list(), and
+                           of a location */
+  O2FX_MAX_LIST = 1 << 24, /* elements of a LIST */
+  O2FX_MAX_DEPTH = 8,      /* of LISTs in each other */
+  O2FX_MAX_ARGS = 4096,    /* n_args, n_kwargs and n_unpack of an emit; programs that are closed
+                              together; names of a lower_between */
+  O2FX_MAX_RANK = 1024,    /* dims of a tensor */
+  O2FX_MAX_OPS = 65536,    /* rows of a plugin */
+  O2FX_MAX_SCHEMES = 256,  /* of a plugin; suffixes of a scheme */
+  O2FX_MAX_STRUCT = 65536  /* a struct_size or op_size */
+};
 
 /* ---- status, strings, ids ---- */
 
@@ -125,7 +144,7 @@ enum {
                       through .to() */
   O2FX_T_LAYOUT,   /* u.s: "strided" */
   O2FX_T_MEMORY_FORMAT, /* u.s: "contiguous", "preserve", "channels_last", "channels_last_3d" */
-  O2FX_T_LIST,          /* u.list, len elements; nests at most 8 deep */
+  O2FX_T_LIST,          /* u.list, len elements */
   O2FX_T_TRAINING, /* "is the module in train()": where the schema says bool. The nn view makes a
                      module of it, the aten view bakes what the user chose. For dropout, batch_norm
                    */
@@ -224,16 +243,18 @@ typedef struct o2fx_graph_info {
 
 typedef struct o2fx_emit {
   uint64_t struct_size;
-  /* One of
-   *   aten::NAME[.OVERLOAD]        by name only, never guessed from the arguments; no OVERLOAD =
-   * "default" higher_order::cond (pred, then, else, [operands])          ::scan (step, [state],
-   * [slices], [operands]) higher_order::while_loop (condition, body, [state], [operands])
-   *   operator::{add,sub,mul,floordiv,mod,neg,lt,le,gt,ge,eq,ne,truediv} on Python numbers,
-   * operator::getitem, torch::sym_{max,min,not,ite}
-   *   onnx2fx::NAME   a leaf of the loader's runtime: loops that no higher-order operator can hold,
-   * strings; the list is core/fx/leaf_schemas.txt
-   *   NAMESPACE::NAME[.OVERLOAD]   a pack's own torch op, declared in its descriptor
-   * (torch_targets) */
+  /* One of these, which neither writes to its arguments nor returns nothing nor acts outside the
+   * program:
+   * - aten::NAME[.OVERLOAD], by name only, never guessed from the arguments; without OVERLOAD the
+   *   one that has no name;
+   * - higher_order::cond (pred, then, else, [operands]), ::scan (step, [state], [slices],
+   *   [operands]), ::while_loop (condition, body, [state], [operands]);
+   * - operator::{add,sub,mul,floordiv,mod,neg,lt,le,gt,ge,eq,ne,truediv} on Python numbers,
+   *   operator::getitem, torch::sym_{max,min,not,ite};
+   * - onnx2fx::NAME, a leaf of the loader's runtime: loops that no higher-order operator can hold,
+   *   strings; the list is core/fx/leaves.def;
+   * - NAMESPACE::NAME[.OVERLOAD], a pack's own torch op, declared in its descriptor
+   *   (torch_targets). */
   o2fx_str target;
   o2fx_str name_hint; /* empty: from the node's name; made unique and an identifier by the host */
   const o2fx_arg* args;
@@ -279,8 +300,8 @@ typedef struct o2fx_host_api {
    * status. [ctx] */
   o2fx_status(O2FX_CALL* set_error)(o2fx_ctx, o2fx_status status, const char* file, int32_t line,
                                     o2fx_str msg);
-  /* Memory until the callback returns; align is a power of two <= 64. NULL if there is none left.
-   * [ctx] */
+  /* Memory until the callback returns; align is a power of two <= 64. NULL if there is none left,
+   * or if size is above 2^40. [ctx] */
   void*(O2FX_CALL* scratch)(o2fx_ctx, uint64_t size, uint64_t align);
 
   /* ---- reading the node ---- */
@@ -494,33 +515,32 @@ typedef struct o2fx_weight_source {
   uint64_t struct_size;
   o2fx_str scheme;
   o2fx_str options;             /* of the manifest's rule: a JSON object, "{}" if it has none */
-  const o2fx_weight_file* file; /* index 0; NULL: none is named. Scheme "onnx": the model itself */
+  const o2fx_weight_file* file; /* index 0; NULL: none is named */
   uint64_t seed;                /* the user's, for whatever is random; else 0 */
 } o2fx_weight_source;
 
-/* Where the model itself says that the bytes of a tensor lie. */
-enum {
-  O2FX_STORED_NOWHERE = 0, /* it does not say, or a rule has asked for others */
-  O2FX_STORED_HERE = 1,    /* at `offset` of file 0 */
-  O2FX_STORED_BESIDE = 2   /* at `offset` of the file `location`, which open_file gives */
-};
+/* Which of offset and length the model's external data states. What is not stated is 0: a store
+ * that goes by names states neither. */
+enum { O2FX_STATED_OFFSET = 1, O2FX_STATED_LENGTH = 2 };
 /* A tensor: what the module wants, or what a source holds. */
 typedef struct o2fx_weight {
   uint64_t struct_size;
   o2fx_str name; /* its key in the source: renaming by a rule is done */
   int32_t dtype, rank;
-  const int64_t* dims; /* rank entries */
-  uint64_t size;       /* in bytes, ONNX raw_data packing: what a range or read() must give */
-  o2fx_str location;
-  uint64_t offset;
-  uint32_t stored; /* O2FX_STORED_*; list() leaves it and the two above zero */
+  const int64_t* dims;     /* rank entries */
+  uint64_t size;           /* in bytes, ONNX raw_data packing: what a range or read() must give */
+  uint64_t offset, length; /* of what is stored in file 0, as the model says; the source knows what
+                              they mean: of compressed bytes, length is not size */
+  uint32_t stated;         /* O2FX_STATED_*; none for a rule's source. list() leaves it and the two
+                              above zero */
   uint32_t reserved;
 } o2fx_weight;
 
 enum {
   O2FX_WEIGHT_RANGE = 1, /* length bytes at offset of file: nothing is copied */
   O2FX_WEIGHT_READ = 2,  /* read() gives them */
-  O2FX_WEIGHT_META = 3   /* there are none: the tensor is on torch's meta device */
+  O2FX_WEIGHT_META = 3,  /* there are none: the tensor is on torch's meta device */
+  O2FX_WEIGHT_OWN = 4    /* what the model itself says; no other rule is asked */
 };
 /* The host has zeroed it and set struct_size. */
 typedef struct o2fx_weight_answer {
@@ -546,11 +566,13 @@ typedef struct o2fx_weights_host {
   o2fx_status(O2FX_CALL* open_file)(o2fx_ctx, o2fx_str location, o2fx_weight_file* out);
 } o2fx_weights_host;
 
+/* A source that reads no file: a rule gives it no location, and a model cannot name it. */
+#define O2FX_SCHEME_WITHOUT_FILE 1u
 /* A scheme: lower case, digits, '+', '.', '-', a letter first. Frozen. */
 typedef struct o2fx_weight_scheme {
   o2fx_str name;
-  const o2fx_str* suffixes; /* of locations that mean this scheme where none is named: ".npz" */
-  uint64_t n_suffixes;
+  const o2fx_str* suffixes;   /* of locations that mean this scheme where none is named: ".npz" */
+  uint32_t n_suffixes, flags; /* O2FX_SCHEME_* */
 } o2fx_weight_scheme;
 
 /* Plugin to host. Append only. */
@@ -598,7 +620,7 @@ O2FX_SA(sizeof(o2fx_host_api) == 48 + 8 * 37, "minor 0 host table changed");
 O2FX_SA(offsetof(o2fx_plugin, ops) == 56 && offsetof(o2fx_plugin, get_extension) == 88,
         "minor 0 plugin table changed");
 O2FX_SA(sizeof(o2fx_weight_file) == 56 && sizeof(o2fx_weight_source) == 56, "weights/1 changed");
-O2FX_SA(sizeof(o2fx_weight) == 80 && sizeof(o2fx_weight_answer) == 48, "weights/1 changed");
+O2FX_SA(sizeof(o2fx_weight) == 72 && sizeof(o2fx_weight_answer) == 48, "weights/1 changed");
 O2FX_SA(sizeof(o2fx_weights_host) == 40 && sizeof(o2fx_weight_scheme) == 32, "weights/1 changed");
 O2FX_SA(sizeof(o2fx_weights_ext) == 64, "weights/1 changed");
 #endif

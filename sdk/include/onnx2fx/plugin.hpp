@@ -23,6 +23,7 @@
 #include <initializer_list>
 #include <new>
 #include <optional>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -38,20 +39,28 @@ struct Failed {
   o2fx_status status;
 };
 struct Error : std::runtime_error {
-  Error(o2fx_status s, const std::string& what) : std::runtime_error(what), status(s) {}
+  Error(o2fx_status s, const std::string& what, std::source_location where)
+      : std::runtime_error(what), status(s), place(where) {}
   o2fx_status status;
+  std::source_location place;  ///< shown with --debug
 };
 /// The model breaks the operator's contract.
 struct Invalid : Error {
-  explicit Invalid(const std::string& what) : Error(O2FX_E_MODEL, what) {}
+  explicit Invalid(const std::string& what,
+                   std::source_location place = std::source_location::current())
+      : Error(O2FX_E_MODEL, what, place) {}
 };
 /// The model is right, but this lowering cannot express it. Never return a wrong tensor instead.
 struct Unsupported : Error {
-  explicit Unsupported(const std::string& what) : Error(O2FX_E_UNSUPPORTED, what) {}
+  explicit Unsupported(const std::string& what,
+                       std::source_location place = std::source_location::current())
+      : Error(O2FX_E_UNSUPPORTED, what, place) {}
 };
 /// Not mine: the next provider is asked, in the end the operator's ONNX function body.
 struct Decline : Error {
-  explicit Decline(const std::string& why) : Error(O2FX_DECLINE, why) {}
+  explicit Decline(const std::string& why,
+                   std::source_location place = std::source_location::current())
+      : Error(O2FX_DECLINE, why, place) {}
 };
 
 constexpr o2fx_str str(std::string_view s) { return {s.data(), s.size()}; }
@@ -118,6 +127,7 @@ struct Int {
   explicit Int(const o2fx_arg& a) : arg(a) {}
   bool known() const { return arg.tag == O2FX_T_INT; }
   bool is(int64_t i) const { return known() && arg.u.i == i; }
+  /// Symbolic ones are equal if they are the same expression of the same sizes.
   bool operator==(const Int& o) const {
     return arg.tag == o.arg.tag && (known() ? arg.u.i == o.arg.u.i : arg.u.v == o.arg.u.v);
   }
@@ -700,7 +710,8 @@ o2fx_status trampoline(const o2fx_host_api* h, o2fx_ctx c, F f) noexcept {
   } catch (const Failed& e) {
     return e.status;
   } catch (const Error& e) {
-    return h->set_error(c, e.status, nullptr, 0, str(e.what()));
+    return h->set_error(c, e.status, e.place.file_name(), static_cast<int32_t>(e.place.line()),
+                        str(e.what()));
   } catch (const std::bad_alloc&) {
     return h->set_error(c, O2FX_E_NOMEM, nullptr, 0, str("out of memory"));
   } catch (const std::exception& e) {

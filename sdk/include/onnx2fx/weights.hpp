@@ -39,8 +39,9 @@ class WeightsHost {
     return status == O2FX_OK ? std::optional(file) : std::nullopt;
   }
   void warn(std::string_view text) { host_->log(ctx_, 1, str(text)); }
-  o2fx_status fail(o2fx_status status, std::string_view text) {
-    return host_->set_error(ctx_, status, nullptr, 0, str(text));
+  o2fx_status fail(o2fx_status status, std::string_view text, const char* file = nullptr,
+                   uint32_t line = 0) {
+    return host_->set_error(ctx_, status, file, static_cast<int32_t>(line), str(text));
   }
 
  private:
@@ -58,6 +59,8 @@ struct Found {
   /// Nothing for tensors of this kind.
   static Found declined() { return {O2FX_DECLINE, {}}; }
   static Found meta() { return of_kind(O2FX_WEIGHT_META); }
+  /// The model's own.
+  static Found own() { return of_kind(O2FX_WEIGHT_OWN); }
   /// read() gives the bytes.
   static Found to_read() { return of_kind(O2FX_WEIGHT_READ); }
   static Found range(uint32_t file, uint64_t offset, uint64_t length) {
@@ -112,7 +115,7 @@ o2fx_status weights_trampoline(const o2fx_weights_host* h, o2fx_ctx c, F f) noex
   } catch (const Failed& e) {
     return e.status;
   } catch (const Error& e) {
-    return host.fail(e.status, e.what());
+    return host.fail(e.status, e.what(), e.place.file_name(), e.place.line());
   } catch (const std::bad_alloc&) {
     return host.fail(O2FX_E_NOMEM, "out of memory");
   } catch (const std::exception& e) {
@@ -123,8 +126,12 @@ o2fx_status weights_trampoline(const o2fx_weights_host* h, o2fx_ctx c, F f) noex
 }
 
 constexpr o2fx_weight_scheme scheme(std::string_view name, const o2fx_str* suffixes = nullptr,
-                                    size_t n_suffixes = 0) {
-  return {str(name), suffixes, n_suffixes};
+                                    uint32_t n_suffixes = 0) {
+  return {str(name), suffixes, n_suffixes, 0};
+}
+/// One that reads no file.
+constexpr o2fx_weight_scheme scheme_without_file(std::string_view name) {
+  return {str(name), nullptr, 0, O2FX_SCHEME_WITHOUT_FILE};
 }
 
 template <OpenWeights Open, size_t N>

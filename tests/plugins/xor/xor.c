@@ -83,7 +83,7 @@ static o2fx_status find(const o2fx_weights_host* host, o2fx_ctx ctx, void* sourc
                         const o2fx_weight* want, o2fx_weight_answer* out) {
   const store* s = source;
   const entry* e;
-  if (want->stored == O2FX_STORED_HERE) {
+  if (want->stated & O2FX_STATED_OFFSET) {
     if (want->offset > s->file.size || want->size > s->file.size - want->offset)
       return fail(host, ctx, "expected a tensor inside the file, got one outside");
   } else {
@@ -101,7 +101,7 @@ static o2fx_status read_tensor(const o2fx_weights_host* host, o2fx_ctx ctx, void
   const store* s = source;
   const unsigned char* from = s->file.data;
   uint64_t i;
-  if (want->stored == O2FX_STORED_HERE) {
+  if (want->stated & O2FX_STATED_OFFSET) {
     from += want->offset;
   } else {
     const entry* e = entry_of(s, want);
@@ -114,7 +114,7 @@ static o2fx_status read_tensor(const o2fx_weights_host* host, o2fx_ctx ctx, void
 }
 
 static const o2fx_str kSuffixes[] = {O2FX_STR(".xorstore")};
-static const o2fx_weight_scheme kSchemes[] = {{O2FX_STR("xor"), kSuffixes, 1}};
+static const o2fx_weight_scheme kSchemes[] = {{O2FX_STR("xor"), kSuffixes, 1, 0}};
 static const o2fx_weights_ext kWeights = {sizeof kWeights, kSchemes, 1,    open_store,
                                           close_store,     list,     find, read_tensor};
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
 from torch import fx
@@ -18,6 +19,7 @@ from . import loader as _loader
 from .binding import BindError, bind
 from .loader.errors import (
     ConversionError,
+    ConversionWarning,
     Diagnostic,
     PackageError,
     PluginError,
@@ -25,7 +27,7 @@ from .loader.errors import (
     UnsupportedOperatorError,
 )
 from .loader.strings import Strings
-from .loader.vocabulary import DIALECTS, WEIGHT_MODES
+from .loader.vocabulary import DIALECTS, WEIGHT_MODES, WEIGHTS_LAYOUTS
 from .loader.weightless import (
     chosen_weights,
     dynamic_shapes,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BindError",
     "ConversionError",
+    "ConversionWarning",
     "Diagnostic",
     "PackageError",
     "PluginError",
@@ -63,16 +66,17 @@ def convert_onnx_to_fx(
     model: onnx.ModelProto | str | os.PathLike[str] | bytes,
     debug: bool = False,
     *,
-    plugin_dirs: Iterable[str | os.PathLike[str]] = (),
+    plugin_dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     manifest: str | os.PathLike[str] | None = None,
     op_set: str | None = None,
     weights: str | None = None,
-    weight_roots: Iterable[str | os.PathLike[str]] = (),
+    weight_roots: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    weights_layout: str = "contiguous",
     directory: str | os.PathLike[str] | None = None,
     seed: int = 0,
     dialect: str = "nn",
-    trainable: Iterable[str] = (),
-    frozen: Iterable[str] = (),
+    trainable: str | Iterable[str] = (),
+    frozen: str | Iterable[str] = (),
     keep_going: bool = False,
     budget: int = 1,
     training: bool = False,
@@ -81,8 +85,8 @@ def convert_onnx_to_fx(
 
     Args:
       model: a file (its weights are mapped, not read), or a model in memory.
-      debug: prints the graph.
-      plugin_dirs: folders of plugins beside the standard ones.
+      debug: prints the graph; a fault of a plugin says where in its source it was raised.
+      plugin_dirs: a folder of plugins beside the standard ones, or several.
       manifest: file that says which plugin lowers what; op_set: the op set to take from it.
       weights: "reference" (views of the mapped model file, the default), "copy" (in memory,
         independent of it), "random"; or none at all, see bind: "meta" (on the meta device), "fake"
@@ -92,6 +96,10 @@ def convert_onnx_to_fx(
       weight_roots: folders outside the model's own that its external data may lie in, where
         symbolic links lead there (a Hugging Face cache: "snapshots/..." to "blobs"), or as hard
         links. Without them nothing outside the model's folder is read.
+      weights_layout: of weights that the file holds transposed (MatMul's are [in, out]):
+        "contiguous", laid out while the module is built, in memory of their size; or "view", which
+        costs none, and which FSDP2, ``safetensors.torch.save``, ``parameters_to_vector`` and
+        ``prune`` refuse. All other weights stay mapped.
       directory: the folder that external data of a model in memory lies in.
       seed: of random weights; equal seeds and tensor names give equal numbers.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
@@ -111,21 +119,25 @@ def convert_onnx_to_fx(
     weights = chosen_weights(weights)
     _one_of("weights", weights, (*WEIGHT_MODES, "fake"))
     options = dict(
-        plugin_dirs=[os.fspath(d) for d in plugin_dirs],
+        plugin_dirs=[os.fspath(d) for d in _several(plugin_dirs)],
         builtin_directory=_builtin_plugins(),
         manifest=os.fspath(manifest) if manifest is not None else "",
         op_set=op_set or "",
         weights="meta" if weights == "fake" else weights,
-        weight_roots=[os.fspath(d) for d in weight_roots],
+        weight_roots=[os.fspath(d) for d in _several(weight_roots)],
+        weights_layout=_one_of("weights_layout", weights_layout, WEIGHTS_LAYOUTS),
         dialect=_one_of("dialect", dialect, DIALECTS),
-        trainable=list(trainable),
-        frozen=list(frozen),
+        trainable=_several(trainable),
+        frozen=_several(frozen),
         keep_going=keep_going,
         training=training,
         seed=seed,
         budget=budget,
+        debug=debug,
     )
     conversion = _convert(_native, model, directory, options)
+    for text in conversion.warnings():
+        warnings.warn(text, ConversionWarning, stacklevel=2)
     document = json.loads(conversion.graph_json())
     weightless = weights == "fake" or (weights == "meta" and not conversion.has_weight_rules())
     with _loader.Weights(
@@ -158,6 +170,11 @@ def _convert(native: Any, model: Any, directory: Any, options: dict[str, Any]) -
     return native.convert_bytes(bytes(model), os.fspath(directory or ""), **options)
 
 
+def _several(value: Any) -> list[Any]:
+    """One path or glob is a list of one: a text is not taken for its letters."""
+    return [value] if isinstance(value, (str, bytes, os.PathLike)) else list(value)
+
+
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"{what}: expected one of {', '.join(allowed)}, got {value!r}")
@@ -181,10 +198,21 @@ def print_graph(module: fx.GraphModule) -> None:
 
 
 def load(
-    folder: str | os.PathLike[str], *, weights: str | None = None, training: bool = False
+    folder: str | os.PathLike[str],
+    *,
+    weights: str | None = None,
+    training: bool = False,
+    weights_layout: str | None = None,
 ) -> fx.GraphModule:
-    """The GraphModule of an FX package. `weights`: "meta", "fake", "random" for others than stored."""
-    module = _loader.load(folder, weights=weights, training=training)
+    """The GraphModule of an FX package.
+
+    Args:
+      weights: "meta", "fake", "random" for others than stored.
+      weights_layout: "contiguous", "view"; None: as the package says. See convert_onnx_to_fx.
+    """
+    module = _loader.load(
+        folder, weights=weights, training=training, weights_layout=weights_layout
+    )
     path = os.path.join(os.fspath(folder), "report.json")
     if os.path.exists(path):
         with open(path, "rb") as f:

@@ -10,7 +10,9 @@ from torch import fx, nn
 
 from . import matching, sharding, sources
 from .loader import weightless
+from .loader.layout import contiguous_transpose
 from .matching import BindError, Target, is_empty
+from .notes import notes_of
 from .sources import Stored
 
 Initialise = Callable[[str, torch.Tensor], "torch.Tensor | None"]
@@ -79,7 +81,8 @@ def bind(
                 targets, stored, chosen, label=opened.label, strict=strict, cast=cast
             )
             values = _apart(targets, _read(opened, found, copy))
-        new = [(target, _like(target.value, value, place)) for target, value in values]
+        view = notes_of(module).get("weights_layout") == "view"
+        new = [(target, _like(target.value, value, place, view)) for target, value in values]
         for target, value in new:
             _assign(target, value)
         weightless.restore_constants(module)
@@ -192,11 +195,15 @@ def _result_fault(value: torch.Tensor, result: torch.Tensor) -> str:
 # ---- assigning
 
 
-def _like(old: torch.Tensor, value: torch.Tensor, device: torch.device) -> torch.Tensor:
+def _like(
+    old: torch.Tensor, value: torch.Tensor, device: torch.device, view: bool
+) -> torch.Tensor:
     """What takes the place of a tensor without values; else the values to copy."""
     if not is_empty(old):
         return value
     new = value.to(device, old.dtype)
+    if not view and new.dim() == 2 and not new.is_contiguous():
+        new = contiguous_transpose(new.t()) if new.t().is_contiguous() else new.contiguous()
     if sharding.is_sharded(old):
         new = sharding.with_local(old, new.contiguous())
     if isinstance(old, nn.Parameter):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import fnmatch
 from typing import Any, Callable, Iterable, Mapping, Sequence, Union
 
 import torch
@@ -108,6 +107,9 @@ class Globs:
     """What `only` says; None: everything."""
 
     def __init__(self, only: str | Iterable[str] | None, targets: Sequence[Target]) -> None:
+        from ._native import glob_matches
+
+        self._matches = glob_matches
         self._globs = [only] if isinstance(only, str) else None if only is None else list(only)
         for glob in self._globs or ():
             if not any(self._fits(name, glob) for t in targets for name in (*t.paths, t.name)):
@@ -120,9 +122,8 @@ class Globs:
             return True
         return any(self._fits(name, glob) for name in names for glob in self._globs)
 
-    @staticmethod
-    def _fits(name: str | None, glob: str) -> bool:
-        return name is not None and fnmatch.fnmatchcase(name, glob)
+    def _fits(self, name: str | None, glob: str) -> bool:
+        return name is not None and self._matches(glob, name)
 
 
 def is_empty(tensor: torch.Tensor) -> bool:

@@ -8,8 +8,8 @@ Convert without weights, shard, bind; each process reads its own shards from the
 
 What to know of ``fully_shard`` on a module that onnx_to_fx made (torch 2.13):
 
-* The order is convert, shard, bind, optimizer. Shard a weightless module: one that has its weights
-  is refused where nn.Linear holds the view of a transposed MatMul weight ("does not support
+* The order is convert, shard, bind, optimizer: no process reads more than its shards. A module that
+  has its weights can be sharded, too, but for one of ``weights_layout="view"`` ("does not support
   non-contiguous parameters").
 * Only what the graph calls runs FSDP's hooks: the root and the nn modules (nn.Linear, ...). The
   plain containers between them, such as ``layers.0``, are never called: ``fully_shard`` on one

@@ -119,7 +119,12 @@ class _Document:
             "tensors": [self._entry(s) for s in whole],
         }
         with weights.Weights(
-            document, self._files, self._memory, safetensors=self._safetensors, copy=copy
+            document,
+            self._files,
+            self._memory,
+            safetensors=self._safetensors,
+            copy=copy,
+            layout="view",
         ) as values:
             yield lambda stored, block: (
                 values(self._entry(stored))

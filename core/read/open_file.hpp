@@ -1,0 +1,40 @@
+// Opening a file that somebody named, which may turn out to be a pipe that nobody writes to, or a
+// device: nothing is waited for, and no device is touched.
+#ifndef ONNX2FX_CORE_READ_OPEN_FILE_HPP_
+#define ONNX2FX_CORE_READ_OPEN_FILE_HPP_
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <string>
+
+namespace onnx2fx::read {
+
+/// A descriptor for reading; of what is no regular file, one that can be looked at and no more. -1
+/// and errno: there is nothing that may be opened.
+int open_to_read(const std::string& path);
+
+/// "expected a regular file, got a folder"; "" for a regular file.
+std::string irregularity(const struct stat& status);
+
+/// All of a regular file, but at most `most` bytes; `status` gets what the open file says of
+/// itself. Throws std::runtime_error: "No such file or directory", "expected a regular file, got a
+/// device or pipe".
+std::string read_regular(const std::string& path, size_t most, struct stat* status = nullptr);
+
+/// Which file it is and in which state: equal ones have equal bytes, unless somebody wrote to it
+/// twice within a tick of the file system's clock.
+struct FileIdentity {
+  explicit FileIdentity(const struct stat& status);
+  bool operator==(const FileIdentity&) const = default;
+  bool is_same_file(const FileIdentity& o) const { return device == o.device && inode == o.inode; }
+  /// Has the file lain unchanged for so long that a later change shows?
+  bool is_settled() const;
+
+  uint64_t device, inode;
+  int64_t size, written_ns, changed_ns;
+};
+
+}  // namespace onnx2fx::read
+
+#endif

@@ -1,0 +1,18 @@
+// A tensor of one element as a scalar, which ATen broadcasts against everything.
+#ifndef ONNX2FX_PLUGINS_LOWERING_SCALAR_HPP_
+#define ONNX2FX_PLUGINS_LOWERING_SCALAR_HPP_
+
+#include <onnx2fx/plugin.hpp>
+
+namespace onnx2fx {
+
+/// v with rank 0, as it is if it has that already.
+inline Value as_scalar(Node& n, Value v) {
+  const o2fx_value_info i = n.info(v).raw;
+  if (i.rank == 0) return v;
+  return n.state(n.call("aten::reshape", {v, Ints{}}), Info::tensor(i.dtype, 0));
+}
+
+}  // namespace onnx2fx
+
+#endif
