@@ -43,6 +43,7 @@ ARGUMENTS = {  # of overloads that random tensors alone do not suit
     "aten::cumsum": (X, 1),
     "aten::dropout": (X, 0.3, False),
     "aten::elu": (X, 0.5),
+    "aten::fake_quantize_per_tensor_affine": (X, 0.1, 3, -8, 7),
     "aten::flatten.using_ints": (X, 1, 2),
     "aten::flip": (X, [0, 2]),
     "aten::gather": (X, 1, torch.zeros(2, 1, 4, dtype=torch.int64)),
