@@ -10,7 +10,7 @@ torch.manual_seed(0)
 T = torch.randn
 X = T(2, 3, 4)
 P = X.abs() + 0.1
-I = torch.tensor([3, 1, 2])
+IDS = torch.tensor([3, 1, 2])
 VOLUME = T(1, 2, 6, 6, 6)
 ARGUMENTS = {  # of overloads that random tensors alone do not suit
     "aten::_local_scalar_dense": (T(1),),
@@ -36,14 +36,14 @@ ARGUMENTS = {  # of overloads that random tensors alone do not suit
     "aten::avg_pool2d": (VOLUME[0], [2, 2], [], [1, 1], True, False, 3),
     "aten::avg_pool3d": (VOLUME, [2, 2, 2]),
     "aten::baddbmm": (T(5), T(2, 3, 4), T(2, 4, 5)),
-    "aten::bitwise_and.Scalar": (I, 3),
-    "aten::bitwise_and.Tensor": (I, I),
-    "aten::bitwise_left_shift.Tensor": (I, I),
-    "aten::bitwise_not": (I,),
-    "aten::bitwise_or.Tensor": (I, I),
-    "aten::bitwise_right_shift.Tensor": (I, I),
-    "aten::bitwise_right_shift.Tensor_Scalar": (I, 1),
-    "aten::bitwise_xor.Tensor": (I, I),
+    "aten::bitwise_and.Scalar": (IDS, 3),
+    "aten::bitwise_and.Tensor": (IDS, IDS),
+    "aten::bitwise_left_shift.Tensor": (IDS, IDS),
+    "aten::bitwise_not": (IDS,),
+    "aten::bitwise_or.Tensor": (IDS, IDS),
+    "aten::bitwise_right_shift.Tensor": (IDS, IDS),
+    "aten::bitwise_right_shift.Tensor_Scalar": (IDS, 1),
+    "aten::bitwise_xor.Tensor": (IDS, IDS),
     "aten::bmm": (T(2, 3, 4), T(2, 4, 5)),
     "aten::broadcast_to": (T(4), [2, 4]),
     "aten::cat": ([X, X], 1),
@@ -63,7 +63,7 @@ ARGUMENTS = {  # of overloads that random tensors alone do not suit
     "aten::div.Tensor_mode": (X, P),
     "aten::dropout": (X, 0.3, False),
     "aten::elu": (X, 0.5),
-    "aten::embedding": (T(5, 2), I),
+    "aten::embedding": (T(5, 2), IDS),
     "aten::erfinv": (X.clamp(-0.9, 0.9),),
     "aten::expand": (T(4), [3, 4]),
     "aten::expand_as": (T(4), X),
@@ -118,7 +118,7 @@ ARGUMENTS = {  # of overloads that random tensors alone do not suit
     "aten::sum.dim_IntList": (X, [1, 2], True),
     "aten::sym_size.int": (X, 1),
     "aten::t": (T(2, 3),),
-    "aten::take": (X, I),
+    "aten::take": (X, IDS),
     "aten::take_along_dim": (X, torch.zeros(2, 1, 4, dtype=torch.int64), 1),
     "aten::threshold": (X, 0.5, 0.25),
     "aten::tile": (X, [2, 1]),
