@@ -133,10 +133,10 @@ def test_context_manager_holds_in_its_own_thread():
 
 
 def norm() -> onnx.ModelProto:
-    """A BatchNorm, a constant of one element and a counter of batches."""
+    """A BatchNorm, a constant that torch.maximum takes as a tensor, and a counter of batches."""
     nodes = [
         helper.make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["n"]),
-        helper.make_node("Add", ["n", "eps"], ["y"]),
+        helper.make_node("Max", ["n", "eps"], ["y"]),
     ]
     weights = {n: models.floats(4, seed=i) for i, n in enumerate("sbm")}
     weights |= {"v": np.abs(models.floats(4)) + 1, "eps": np.float32([0.25])}
