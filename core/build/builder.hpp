@@ -78,11 +78,11 @@ struct TensorEntry {
   const onnx::SparseTensorProto* sparse = nullptr;  ///< of the model; `bytes` once they are needed
   std::shared_ptr<const std::string> bytes;         ///< else made by a lowering; ONNX packing
   int32_t role = O2FX_ROLE_DEFAULT;                 ///< strongest claim so far
-  std::string identity;  ///< of one made by a lowering: equal ones of one identity are one
-  std::string part_of;   ///< of a parameter made by a lowering: the tensor that it is cut out of
-  bool in_node = false;                             ///< of the model, in an attribute of a node
-  std::string mutated_by;                           ///< node that claimed MUTATED
-  int uses = 0;                                     ///< in the model, by name
+  std::string identity;    ///< of one made by a lowering: equal ones of one identity are one
+  std::string part_of;     ///< of a parameter made by a lowering: the tensor that it is cut out of
+  bool in_node = false;    ///< of the model, in an attribute of a node
+  std::string mutated_by;  ///< node that claimed MUTATED
+  int uses = 0;            ///< in the model, by name
 
   int64_t count() const {
     int64_t n = 1;
@@ -231,6 +231,8 @@ class Builder {
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);
   std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
+  bool is_state(const o2fx_arg& a);
+  bool writes_state_alone(const fx::Schema& schema, const o2fx_emit& call);
   const fx::Schema* check_target(const std::string& target, const o2fx_emit& call);
   std::optional<ValueId> fold(const std::string& target, const o2fx_emit& call);
   uint32_t append_call(const std::string& target, const o2fx_emit& call);

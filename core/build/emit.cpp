@@ -243,6 +243,22 @@ std::optional<ValueId> Builder::fold_number(const std::string& target, const o2f
   return r ? std::optional(add_number(*r)) : std::nullopt;
 }
 
+// A tensor that somebody gave the role MUTATED is state, and meant to be written.
+bool Builder::is_state(const o2fx_arg& a) {
+  if (a.tag != O2FX_T_VALUE || value(a.u.v).source != ValueSource::kTensor) return false;
+  return tensors_[value(a.u.v).tensor].role == O2FX_ROLE_MUTATED;
+}
+
+bool Builder::writes_state_alone(const fx::Schema& schema, const o2fx_emit& call) {
+  size_t written = 0;
+  for (size_t i = 0; i < schema.arguments.size(); i++) {
+    if (!schema.arguments[i].mutated) continue;
+    if (i >= call.n_args || !is_state(call.args[i])) return false;
+    written++;
+  }
+  return written > 0;
+}
+
 // Null: no schema is known, the target is allowed all the same.
 const fx::Schema* Builder::check_target(const std::string& target, const o2fx_emit& call) {
   if (find(kHigherOrder, target)) {
@@ -251,7 +267,8 @@ const fx::Schema* Builder::check_target(const std::string& target, const o2fx_em
   }
   if (is_number_target(target)) return nullptr;
   if (const fx::Schema* schema = fx::find_schema(target)) {
-    if (const std::string why = fx::impurity(*schema); !why.empty())
+    const std::string why = fx::impurity(*schema);
+    if (!why.empty() && !writes_state_alone(*schema, call))
       throw HostError(O2FX_E_SCHEMA, target + ": " + why);
     check_arguments(*schema, call);
     return schema;

@@ -111,8 +111,8 @@ class Judge {
   }
 
   /// Tensors that the exporter's optimiser made of parameters: read by a node whose FX text
-  /// mentions parameters that are gone. Of more tensors than parameters, those that the plugin
-  /// claims, then the largest.
+  /// mentions parameters that are gone. Of more tensors than parameters, those that a lowering cut
+  /// out of one, then the largest.
   void find_computed() {
     std::map<std::string, std::vector<uint32_t>> groups;
     for (uint32_t i = 0; i < entries_.size(); i++) {
@@ -130,7 +130,7 @@ class Judge {
       const auto gone = signature_.computed(text);
       std::stable_sort(group.begin(), group.end(), [&](uint32_t a, uint32_t b) {
         const auto rank = [&](uint32_t i) {
-          return std::pair(entries_[i]->role == O2FX_ROLE_PARAMETER, entries_[i]->count());
+          return std::pair(!entries_[i]->part_of.empty(), entries_[i]->count());
         };
         return rank(a) > rank(b);
       });

@@ -18,12 +18,21 @@ static_assert(std::is_sorted(kNames.begin(), kNames.end(),
 
 using Kind = SchemaType::Kind;
 
+bool may_be_a_tensor(const Schema& schema, const std::string& argument) {
+  const std::string base = schema.name.substr(0, schema.name.find('.'));
+  return std::ranges::any_of(find_overloads(base), [&](const Schema* s) {
+    const auto i = s->find(argument);
+    return i && s->arguments[*i].type.kind == Kind::kTensor;
+  });
+}
+
 // torch's own functions choose the overload by the values: a tensor must be one, a number a
-// literal.
-bool chooses_same(const SchemaArgument& argument, const Argument& value) {
+// literal where another overload takes a tensor.
+bool chooses_same(const Schema& schema, const SchemaArgument& argument, const Argument& value) {
   if (argument.type.list) return true;
   if (argument.type.kind == Kind::kTensor) return value.is_none() || value.as<NodeRef>();
-  if (argument.type.kind == Kind::kNumber) return !value.as<NodeRef>();
+  if (argument.type.kind == Kind::kNumber)
+    return !value.as<NodeRef>() || !may_be_a_tensor(schema, argument.name);
   return true;
 }
 
@@ -32,11 +41,11 @@ bool is_same_call(const NnName& name, const Node& call) {
   if (!schema || call.args.size() > schema->arguments.size()) return false;
   if (name.max_args && (call.args.size() > name.max_args || !call.kwargs.empty())) return false;
   for (size_t i = 0; i < call.args.size(); ++i) {
-    if (!chooses_same(schema->arguments[i], call.args[i])) return false;
+    if (!chooses_same(*schema, schema->arguments[i], call.args[i])) return false;
   }
   return std::all_of(call.kwargs.begin(), call.kwargs.end(), [&](const NamedArgument& a) {
     std::optional<size_t> i = schema->find(a.first);
-    return i && a.first != "self" && chooses_same(schema->arguments[*i], a.second);
+    return i && a.first != "self" && chooses_same(*schema, schema->arguments[*i], a.second);
   });
 }
 

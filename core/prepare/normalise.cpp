@@ -70,8 +70,6 @@ template <class Nodes>
 void normalise_nodes(Nodes& nodes) {
   for (onnx::NodeProto& node : nodes) {
     normalise_domain(*node.mutable_domain());
-    while (node.input_size() > 0 && node.input(node.input_size() - 1).empty())
-      node.mutable_input()->RemoveLast();
     for (AttributeProto& attribute : *node.mutable_attribute()) {
       if (attribute.type() == AttributeProto::UNDEFINED) attribute.set_type(filled_type(attribute));
       if (attribute.has_g()) normalise_graph(*attribute.mutable_g());

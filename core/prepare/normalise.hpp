@@ -8,7 +8,7 @@ namespace onnx2fx::prepare {
 
 /// Everywhere in the model: domain "ai.onnx" becomes ""; dims "?", "" and below zero become unknown
 /// (two "?" would be taken for one symbol); attributes without a type (IR 1) get the type of the
-/// one field that they fill; a node's last inputs that have no name go.
+/// one field that they fill.
 void normalise(onnx::ModelProto& model);
 
 }  // namespace onnx2fx::prepare

@@ -142,6 +142,8 @@ class Walk {
     } else if (opset) {
       check_node(node, *opset, place, findings_);
     }
+    while (node.input_size() > 0 && node.input(node.input_size() - 1).empty())
+      node.mutable_input()->RemoveLast();  // left out in one way from here on
     for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
       this->attribute(attribute, context, place);
       subgraphs(attribute, scope, context, subgraph_place(owner, node, index, attribute.name()));

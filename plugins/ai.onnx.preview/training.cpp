@@ -135,10 +135,8 @@ void gradient(Node& n) {
   const auto border = in.begin() + static_cast<std::ptrdiff_t>(xs.size());
   Values operands(border, in.end());
   for (const Value v : n.close({function})) operands.push_back(v);
-  const Values derivatives =
-      n.calls(xs.size(), "onnx2fx::gradient", {function, Values(in.begin(), border), operands});
-  for (size_t i = 0; i < xs.size(); i++) n.state(derivatives[i], n.info(in[i]));
-  n.outputs(derivatives);
+  n.outputs(
+      n.calls(xs.size(), "onnx2fx::gradient", {function, Values(in.begin(), border), operands}));
 }
 
 constexpr o2fx_op kOps[] = {

@@ -183,7 +183,7 @@ void lower_attention(Node& n) {
 
 void rotary_embedding(Node& n) {
   Value x = n.input(0);
-  const Info whole = n.info(x);
+  const Int batch = n.dim(x, 0), length = n.dim(x, 1);
   const int64_t heads = n.integer("num_heads", 0), part = n.integer("rotary_embedding_dim", 0);
   const bool flat = n.rank(x, 3) == 3;
   if (flat && heads < 1)
@@ -192,7 +192,7 @@ void rotary_embedding(Node& n) {
   if (part > 0) r.width = part;
   if (flat) x = split_heads(n, x, heads);
   const Value y = rotated(n, x, r);
-  n.output(n.state(flat ? merge_heads(n, y) : y, whole));
+  n.output(flat ? merge_heads(n, y, batch, length) : y);
 }
 
 constexpr o2fx_op kOps[] = {

@@ -38,7 +38,7 @@ static Value repeated(Node& n, Value one, Value shape) {
   if (const auto sizes = n.maybe_ints(shape))
     return sizes->empty() ? n.call("aten::reshape", {one, Ints{}})
                           : n.call("aten::repeat", {one, *sizes});
-  const Value count = n.state(n.call("aten::prod", {shape}), Info::tensor(kInt64, 0));
+  const Value count = n.call("aten::prod", {shape});
   const Value flat = n.call("aten::repeat", {one, Ints{n.integer_of(count)}});
   return n.call("aten::_reshape_from_tensor", {flat, shape});  // of a rank known only at run time
 }

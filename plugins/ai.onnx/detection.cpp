@@ -110,10 +110,10 @@ void non_max_suppression(Node& n) {
       n.call("aten::take_along_dim", {n.call("aten::unsqueeze", {boxes, 1}), index, 2});
   const Value alive = least ? n.call("aten::gt.Tensor", {sorted[0], as_scalar(n, least)})
                             : n.call("aten::ones_like", {order}, {{"dtype", Dtype{kBool}}});
-  const Suppression s{
-      n.state(best_first, Info::tensor(kFloat, 4)), scalar_or_zero(n, n.maybe_input(3), kFloat),
-      scalar_or_zero(n, n.maybe_input(2), kInt64), count, n.flag("center_point_box")};
-  const Value selected = selected_of(n, s, n.state(alive, mask()));
+  const Suppression s{best_first, scalar_or_zero(n, n.maybe_input(3), kFloat),
+                      scalar_or_zero(n, n.maybe_input(2), kInt64), count,
+                      n.flag("center_point_box")};
+  const Value selected = selected_of(n, s, alive);
   const Value at = n.call("aten::nonzero", {selected});
   const Value box = n.call("aten::index.Tensor", {order, n.calls(3, "aten::unbind.int", {at, 1})});
   n.output(n.call("aten::cat", {Values{n.call("aten::slice.Tensor", {at, 1, 0, 2}),

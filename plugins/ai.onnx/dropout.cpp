@@ -47,7 +47,6 @@ Value scaled(Node& n, Value kept, const Arg& ratio) {
 
 // Nothing is drawn where nothing is dropped: a branch. The result, and the mask of what stays.
 Values seeded(Node& n, Value x, const Mode& m) {
-  const Info of_x = n.info(x);
   n.begin("drop");
   const Value u = uniform(n, *m.seed, n.dims(x), kDouble);
   const Value mask = n.call("aten::ge.Scalar", {u, m.ratio});
@@ -56,8 +55,7 @@ Values seeded(Node& n, Value x, const Mode& m) {
   n.begin("keep");
   const Program keep = n.end(Values{x, n.call("aten::ones_like", {x}, {{"dtype", Dtype{kBool}}})});
   const Values operands = n.close({drop, keep});
-  const Values r = n.calls(2, "onnx2fx::cond", {m.active, drop, keep, operands});
-  return {n.state(r[0], of_x), n.state(r[1], Info::tensor(kBool, of_x.raw.rank))};
+  return n.calls(2, "onnx2fx::cond", {m.active, drop, keep, operands});
 }
 
 void drop(Node& n, const Mode& m, bool boolean_mask) {

@@ -43,6 +43,10 @@ static Value gathered(Node& n, Value x) {
   const int64_t front = axis < 0 ? Node::axis(axis, n.rank(x)) : axis;
   if (is_embedding(n, x, index, front)) {
     n.role(x, O2FX_ROLE_PARAMETER);
+    if (!constant_integers(n, index))
+      n.annotate("ids",
+                 "negative ones count from the end, unless they are an input of the model: "
+                 "of those none is expected to be negative");
     return n.call("aten::embedding", {x, indices::from_front(n, index, n.dim(x, 0))});
   }
   if (n.info(index).raw.rank == 0)

@@ -74,8 +74,7 @@ class Loop {
   // Bodies may declare the step and the condition as tensors of one element.
   bool in_a_list(size_t formal) { return n_.formal(body_, false, formal).raw.rank == 1; }
   Value declared(Value v, size_t formal) {
-    if (!in_a_list(formal)) return v;
-    return n_.state(n_.call("aten::reshape", {v, Ints{1}}), Info::tensor(n_.dtype(v), 1));
+    return in_a_list(formal) ? n_.call("aten::reshape", {v, Ints{1}}) : v;
   }
   Value yes() {
     const std::vector<int64_t> dims(in_a_list(1) ? 1 : 0, 1);
@@ -195,11 +194,9 @@ class Loop {
     }
     for (Value& x : initial) {
       if (!zero || !is_float(x)) continue;
-      const Type type(n_.info(x));
-      const Value typed = dtype == type.raw().dtype
-                              ? zero
-                              : n_.call("aten::to.dtype", {zero, Dtype{type.raw().dtype}});
-      x = n_.state(n_.call("aten::add.Tensor", {x, typed}), type.info());
+      const int32_t own = n_.dtype(x);
+      const Value typed = dtype == own ? zero : n_.call("aten::to.dtype", {zero, Dtype{own}});
+      x = n_.call("aten::add.Tensor", {x, typed});
     }
   }
 
@@ -243,7 +240,7 @@ class Loop {
     const std::optional<Program> body = while_body(types);
     if (!body) return false;
     const Value alive = starts_ ? scalar(*starts_, kBool) : as_scalar(n_, condition_);
-    Values initial{scalar(0, kInt64), n_.state(alive, Info::tensor(kBool, 0))};
+    Values initial{scalar(0, kInt64), alive};
     initial.insert(initial.end(), initial_.begin(), initial_.end());
     const Values captures = n_.close({condition, *body});
     if (!are_operands(n_, captures)) return false;

@@ -137,10 +137,8 @@ Ints shape_of_rank(Node& n, Value shape, size_t rank) {
     return *known;
   }
   Ints r;
-  for (size_t i = 0; i < rank; i++) {
-    const Value extent = n.call("aten::select.int", {shape, 0, static_cast<int64_t>(i)});
-    r.push_back(n.integer_of(n.state(extent, Info::tensor(kInt64, 0))));
-  }
+  for (size_t i = 0; i < rank; i++)
+    r.push_back(n.integer_of(n.call("aten::select.int", {shape, 0, static_cast<int64_t>(i)})));
   return r;
 }
 

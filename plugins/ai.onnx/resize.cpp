@@ -73,8 +73,7 @@ Reals read_reals(Node& n, Value v, const char* name, size_t axes, size_t from, s
 
 Int as_int(Node& n, Real r) {
   if (r.known()) return static_cast<int64_t>(r.literal());
-  const Value v = r.call("aten::to.dtype", {Dtype{kInt64}}).tensor();
-  return n.integer_of(n.state(v, Info::tensor(kInt64, 0)));
+  return n.integer_of(r.call("aten::to.dtype", {Dtype{kInt64}}).tensor());
 }
 
 // Whether floor(n * scale) is floor(n * p / q) at every extent that comes up, though the product is
@@ -209,8 +208,8 @@ Value interpolated(Node& n, const Resizing& r, const ResizedAxis& a, Value x, co
   shape.resize(static_cast<size_t>(n.rank(x) - a.axis) + 1, 1);
   const Value factors =
       n.call("aten::reshape", {n.call("aten::to.other", {weight.tensor(), x}), shape});
-  y = n.call("aten::sum.dim_IntList", {n.call("aten::mul.Tensor", {y, factors}), Ints{a.axis + 1}});
-  return n.state(y, Info::tensor(n.dtype(x), n.rank(x)));
+  return n.call("aten::sum.dim_IntList",
+                {n.call("aten::mul.Tensor", {y, factors}), Ints{a.axis + 1}});
 }
 
 Real nearest_of(Node& n, const Resizing& r, const ResizedAxis& a, const Real& source) {
@@ -228,9 +227,8 @@ Real nearest_of(Node& n, const Resizing& r, const ResizedAxis& a, const Real& so
 
 Value picked(Node& n, const Resizing& r, const ResizedAxis& a, Value x, const Real& source) {
   const Real at = nearest_of(n, r, a, source).call("aten::clamp", {0, n.sub(a.in, 1)});
-  const Value y = n.call("aten::index_select",
-                         {x, a.axis, n.call("aten::to.dtype", {at.tensor(), Dtype{kInt64}})});
-  return n.state(y, Info::tensor(n.info(x).raw.dtype, n.rank(x)));
+  return n.call("aten::index_select",
+                {x, a.axis, n.call("aten::to.dtype", {at.tensor(), Dtype{kInt64}})});
 }
 
 Value along(Node& n, const Resizing& r, const ResizedAxis& a, Value x) {
@@ -246,7 +244,7 @@ Value extrapolated(Node& n, const Resizing& r, const ResizedAxis& a, Value x) {
   Ints shape{a.out};
   shape.resize(static_cast<size_t>(n.rank(x) - a.axis), 1);
   out = n.call("aten::reshape", {out, shape});
-  return n.state(n.call("aten::masked_fill.Scalar", {x, out, r.extrapolation}), n.info(x));
+  return n.call("aten::masked_fill.Scalar", {x, out, r.extrapolation});
 }
 
 // ---- all axes ----
@@ -277,9 +275,7 @@ Value weighted(Node& n, const Resizing& r, Value x) {
     throw Unsupported("attribute 'mode': expected 'nearest' for elements of this type");
   if (dtype == kFloat || dtype == kDouble) return along_all(n, r, x);
   const bool wide = is_integer(dtype) && bits_in(dtype) > 16;
-  const Info as{Info::tensor(wide ? kDouble : kFloat, n.rank(x))};
-  Value y = n.call("aten::to.dtype", {x, Dtype{as.raw.dtype}});
-  y = along_all(n, r, n.state(y, as));
+  Value y = along_all(n, r, n.call("aten::to.dtype", {x, Dtype{wide ? kDouble : kFloat}}));
   if (is_integer(dtype)) {
     const IntegerRange range =
         bits_in(dtype) > 32

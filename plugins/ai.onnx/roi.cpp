@@ -48,8 +48,7 @@ Int samples_of(Node& n, const Aligned& a, const Real& per_bin) {
   if (a.ratio > 0) return a.ratio;
   const Value one = n.call("aten::new_ones", {a.rois, Ints{1}});
   const Value most = n.call("aten::amax", {n.call("aten::cat", {Values{per_bin.tensor(), one}})});
-  const Value whole = n.call("aten::to.dtype", {most, Dtype{kInt64}});
-  return n.integer_of(n.state(whole, Info::tensor(kInt64, 0)));
+  return n.integer_of(n.call("aten::to.dtype", {most, Dtype{kInt64}}));
 }
 
 Samples sampled(Node& n, const Aligned& a, int64_t start, int64_t bins, const Int& extent) {

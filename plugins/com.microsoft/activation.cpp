@@ -1,6 +1,5 @@
 // Activations, some of them with the bias that stands before them: BiasGelu, FastGelu, Gelu,
 // QuickGelu, BiasSoftmax, BiasSplitGelu, BiasAdd.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/fused_activation.hpp"
 #include "plugins/lowering/functions.hpp"
@@ -18,28 +17,26 @@ Value biased(Node& n, Value x, Value bias) {
 void gelu(Node& n, const char* approximate) {
   const Value x = n.input(0);
   const Value in = biased(n, x, n.n_inputs() > 1 ? n.maybe_input(1) : Value{});
-  n.output(like(n, n.call("aten::gelu", {in}, {{"approximate", approximate}}), x));
+  n.output(n.call("aten::gelu", {in}, {{"approximate", approximate}}));
 }
 
 void quick_gelu(Node& n) {
   const Value x = n.input(0);
   const Value steep = n.call("aten::mul.Scalar", {x, n.real("alpha", 1.702)});
-  n.output(like(n, n.call("aten::mul.Tensor", {x, n.call("aten::sigmoid", {steep})}), x));
+  n.output(n.call("aten::mul.Tensor", {x, n.call("aten::sigmoid", {steep})}));
 }
 
 void bias_split_gelu(Node& n) {
   const Value x = n.input(0);
   const Values halves = n.calls(2, "aten::chunk", {biased(n, x, n.input(1)), 2, -1});
   const Value gate = n.call("aten::gelu", {halves[1]});
-  Extents extents = extents_of(n, x);
-  if (extents) extents->back() = n.floordiv(n.dim(x, -1), 2);
-  n.output(typed(n, n.call("aten::mul.Tensor", {halves[0], gate}), n.dtype(x), extents));
+  n.output(n.call("aten::mul.Tensor", {halves[0], gate}));
 }
 
 void bias_add(Node& n) {
   const Value x = n.input(0);
   const Value y = n.call("aten::add.Tensor", {biased(n, x, n.input(1)), n.input(2)});
-  n.output(like(n, y, x));
+  n.output(n.state(y, n.info(x)));
 }
 
 // The axes from `axis` on count as one. Either way of repeating the bias (over the axes before
@@ -50,11 +47,11 @@ void bias_softmax(Node& n) {
   if (n.flag("is_inner_broadcast", false) && n.rank(bias) != rank)
     throw Unsupported("input 1: expected rank " + std::to_string(rank) +
                       " with is_inner_broadcast, got " + std::to_string(n.rank(bias)));
-  const Value sum = like(n, n.call("aten::add.Tensor", {x, bias}), x);
+  const Value sum = n.state(n.call("aten::add.Tensor", {x, bias}), n.info(x));
   const Value y = over_axes_from(n, sum, axis, [&](Value v, int64_t a) {
     return n.call("aten::softmax.int", {v, a});
   });
-  n.output(like(n, y, x));
+  n.output(y);
 }
 
 constexpr o2fx_op kOps[] = {

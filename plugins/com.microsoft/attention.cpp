@@ -1,7 +1,6 @@
 // Attention (which projects its input itself), QAttention (from quantized tensors) and
 // MultiHeadAttention.
 #include "plugins/com.microsoft/attention_core.hpp"
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 
@@ -39,17 +38,10 @@ void split_projection(Node& n, Attention& a, Value projected, const Ints& sizes)
   a.v = split_heads(n, parts[2], a.heads);
 }
 
-Extents stacked_extents(Node& n, const Attention& a, Value x, const Ints& sizes) {
-  return std::vector<Extent>{2, extent_of(n, x, 0), a.heads, a.keys, n.floordiv(sizes[2], a.heads)};
-}
-
-void finish_projected(Node& n, Attention& a, Value x, const Ints& sizes) {
+void finish_projected(Node& n, Attention& a) {
   add_past(n, a);
-  const Extents extents = std::vector<Extent>{extent_of(n, x, 0), extent_of(n, x, 1), sizes[2]};
-  n.output(typed(n, attend(n, a), a.dtype, extents));
-  if (!n.wanted(1)) return;
-  const Value present = n.call("aten::stack", {Values{a.k, a.v}});
-  n.output(typed(n, present, a.dtype, stacked_extents(n, a, x, sizes)), 1);
+  n.output(attend(n, a));
+  if (n.wanted(1)) n.output(n.call("aten::stack", {Values{a.k, a.v}}), 1);
 }
 
 void read_input(Node& n, Attention& a, Value x) {
@@ -75,7 +67,7 @@ void lower_attention(Node& n) {
   Value projected = n.call("aten::matmul", {x, weight});
   if (bias) projected = n.call("aten::add.Tensor", {projected, n.role(bias, O2FX_ROLE_PARAMETER)});
   split_projection(n, a, projected, sizes);
-  finish_projected(n, a, x, sizes);
+  finish_projected(n, a);
 }
 
 void q_attention(Node& n) {
@@ -93,7 +85,7 @@ void q_attention(Node& n) {
   projected = n.call("aten::add.Tensor", {projected, bias});
   const Ints sizes = Ints(3, n.floordiv(n.dim(weight, 1), 3));
   split_projection(n, a, projected, sizes);
-  finish_projected(n, a, x, sizes);
+  finish_projected(n, a);
 }
 
 // ---- MultiHeadAttention ----
@@ -119,18 +111,14 @@ void add_bias(Node& n, Attention& a, Value bias) {
   }
 }
 
-Int head_size(Node& n, const Attention& a, Value flat) {
-  return n.floordiv(n.dim(flat, 2), a.heads);
-}
-
-// Fills q, k and v; returns the size of a head of v.
-Int read_operands(Node& n, Attention& a, Value query, Value key, Value value) {
+// Fills q, k and v.
+void read_operands(Node& n, Attention& a, Value query, Value key, Value value) {
   a.batch = n.dim(query, 0);
   a.queries = a.keys = n.dim(query, 1);
   if (n.rank(query, 3) == 5) {
     const Values parts = unpacked(n, query, 3);
     a.q = parts[0], a.k = parts[1], a.v = parts[2];
-    return n.dim(query, 4);
+    return;
   }
   a.q = split_heads(n, query, a.heads);
   if (!key) throw Invalid("input 'key': expected a value with a query of rank 3, got none");
@@ -138,23 +126,12 @@ Int read_operands(Node& n, Attention& a, Value query, Value key, Value value) {
   if (n.rank(key) == 5) {
     const Values parts = unpacked(n, key, 2);
     a.k = parts[0], a.v = parts[1];
-    return n.dim(key, 4);
+    return;
   }
   if (!value) throw Invalid("input 'value': expected a value, got none");
-  if (n.rank(key) == 4) {
-    a.k = key, a.v = value;
-    return n.dim(value, 3);
-  }
-  a.k = split_heads(n, key, a.heads);
-  a.v = split_heads(n, value, a.heads);
-  return head_size(n, a, value);
-}
-
-void state_head_size(Node& n, const Attention& a, Value query) {
-  if (n.rank(query) != 3) return;
-  typed(n, a.q, a.dtype,
-        std::vector<Extent>{extent_of(n, query, 0), a.heads, extent_of(n, query, 1),
-                            head_size(n, a, query)});
+  const bool flat = n.rank(key) != 4;
+  a.k = flat ? split_heads(n, key, a.heads) : key;
+  a.v = flat ? split_heads(n, value, a.heads) : value;
 }
 
 void multi_head_attention(Node& n) {
@@ -164,8 +141,7 @@ void multi_head_attention(Node& n) {
   if (n.maybe_input(8)) throw Unsupported("input 'past_sequence_length': expected none");
   if (n.maybe_input(9)) throw Unsupported("input 'cache_indirection': expected none");
   a.dtype = n.dtype(query);
-  const Int size = read_operands(n, a, query, key, n.maybe_input(2));
-  state_head_size(n, a, query);
+  read_operands(n, a, query, key, n.maybe_input(2));
   if (bias && key && n.rank(key) == 4)
     throw Unsupported("input 'bias': expected none with a key of rank 4");
   if (bias) add_bias(n, a, bias);
@@ -177,17 +153,10 @@ void multi_head_attention(Node& n) {
   add_past(n, a);
   Value scores;
   const Value y = attend(n, a, n.wanted(3) ? &scores : nullptr);
-  const Extent batch = extent_of(n, query, 0), queries = extent_of(n, query, 1);
-  n.output(typed(n, y, a.dtype, std::vector<Extent>{batch, queries, n.mul(size, a.heads)}));
-  const std::vector<Extent> cache{batch, a.heads, a.keys, size};
-  if (n.wanted(1)) {
-    std::vector<Extent> keys = cache;
-    keys[3] = n.dim(a.q, 3);
-    n.output(typed(n, a.k, a.dtype, keys), 1);
-  }
-  if (n.wanted(2)) n.output(typed(n, a.v, a.dtype, cache), 2);
-  if (n.wanted(3))
-    n.output(typed(n, scores, a.dtype, std::vector<Extent>{batch, a.heads, queries, a.keys}), 3);
+  n.output(y);
+  if (n.wanted(1)) n.output(a.k, 1);
+  if (n.wanted(2)) n.output(a.v, 2);
+  if (n.wanted(3)) n.output(scores, 3);
 }
 
 constexpr o2fx_op kOps[] = {

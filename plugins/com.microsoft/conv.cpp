@@ -1,6 +1,5 @@
 // Convolutions with what is fused to them: FusedConv, and with the channels last: NhwcConv,
 // NhwcFusedConv.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/fused_activation.hpp"
 #include "plugins/lowering/windows.hpp"
@@ -10,27 +9,16 @@ using namespace contrib;
 
 namespace {
 
-struct Convolution {
-  Value y;
-  Extents extents;
-};
-
 // x with its channels at axis 1.
-Convolution convolve(Node& n, Value x, Value weight) {
+Value convolve(Node& n, Value x, Value weight) {
   static constexpr const char* kTargets[] = {"aten::conv1d", "aten::conv2d", "aten::conv3d"};
   n.role(n.input(1), O2FX_ROLE_PARAMETER);
   const Value bias = n.maybe_input(2);
   if (bias) n.role(bias, O2FX_ROLE_PARAMETER);
   const Windows w = read_windows(n, x, kernel_of(n, weight));
-  std::vector<Extent> extents{extent_of(n, x, 0), extent_of(n, weight, 0)};
-  for (size_t i = 0; i < w.axes; i++) {
-    const Int padded = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], w.end[i]));
-    extents.push_back(n.add(n.floordiv(n.sub(padded, w.reach(n, i)), w.strides[i]), 1));
-  }
   const Ints padding = even_padding(n, x, w);
-  const Value y = n.call(kTargets[w.axes - 1],
-                         {x, weight, bias, w.strides, padding, w.dilations, n.integer("group", 1)});
-  return {y, extents};
+  return n.call(kTargets[w.axes - 1],
+                {x, weight, bias, w.strides, padding, w.dilations, n.integer("group", 1)});
 }
 
 Value finish(Node& n, Value y) {
@@ -40,33 +28,14 @@ Value finish(Node& n, Value y) {
   return activated(n, y, name, n.reals("activation_params"));
 }
 
-void fused_conv(Node& n) {
-  const Value x = n.input(0);
-  const Convolution c = convolve(n, x, n.input(1));
-  n.output(typed(n, finish(n, c.y), n.dtype(x), c.extents));
-}
+void fused_conv(Node& n) { n.output(finish(n, convolve(n, n.input(0), n.input(1)))); }
 
-Value channels_first(Node& n, Value x) {
-  const Value moved = n.call("aten::movedim.int", {x, -1, 1});
-  Extents e = extents_of(n, x);
-  if (e) {
-    e->insert(e->begin() + 1, e->back());
-    e->pop_back();
-  }
-  return typed(n, moved, n.dtype(x), e);
-}
-
-void channels_last_output(Node& n, const Convolution& c, bool fused) {
-  std::vector<Extent> e = *c.extents;
-  e.push_back(e[1]);
-  e.erase(e.begin() + 1);
-  const Value y = n.call("aten::movedim.int", {c.y, 1, -1});
-  n.output(typed(n, fused ? finish(n, y) : y, n.dtype(n.input(0)), e));
-}
+Value channels_first(Node& n, Value x) { return n.call("aten::movedim.int", {x, -1, 1}); }
+Value channels_last(Node& n, Value y) { return n.call("aten::movedim.int", {y, 1, -1}); }
 
 void nhwc_fused_conv(Node& n) {
   const Value x = channels_first(n, n.input(0));
-  channels_last_output(n, convolve(n, x, n.input(1)), true);
+  n.output(finish(n, channels_last(n, convolve(n, x, n.input(1)))));
 }
 
 // The weight of NhwcConv is said to be (M, C / group, kernel...), and written by ONNX Runtime's own
@@ -82,7 +51,7 @@ Value filter_of(Node& n, Value weight) {
 
 void nhwc_conv(Node& n) {
   const Value x = channels_first(n, n.input(0));
-  channels_last_output(n, convolve(n, x, filter_of(n, n.input(1))), false);
+  n.output(channels_last(n, convolve(n, x, filter_of(n, n.input(1)))));
 }
 
 constexpr o2fx_op kOps[] = {

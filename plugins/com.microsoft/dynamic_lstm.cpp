@@ -1,7 +1,6 @@
 // DynamicQuantizeLSTM: an LSTM with 8-bit weights, whose input (all steps as one) and whose hidden
 // state (at each step) are quantized by their own ranges. One step is arithmetic; the steps are
 // unrolled if they are few, else a scan.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 
@@ -154,12 +153,9 @@ void dynamic_quantize_lstm(Node& n) {
     const Values r = run_direction(n, l, d, initial);
     for (size_t i = 0; i < 3; i++) parts[i].push_back(r[i]);
   }
-  const std::vector<Extent> last{state[0], extent_of(n, l.x, 1), l.hidden};
-  std::vector<Extent> all = last;
-  all.insert(all.begin(), extent_of(n, l.x, 0));
-  if (n.wanted(0)) n.output(typed(n, n.call("aten::stack", {parts[2], 1}), kFloat, all));
+  if (n.wanted(0)) n.output(n.call("aten::stack", {parts[2], 1}));
   for (size_t i = 0; i < 2; i++)
-    if (n.wanted(i + 1)) n.output(typed(n, n.call("aten::stack", {parts[i]}), kFloat, last), i + 1);
+    if (n.wanted(i + 1)) n.output(n.call("aten::stack", {parts[i]}), i + 1);
 }
 
 constexpr o2fx_op kOps[] = {row("DynamicQuantizeLSTM", lower<dynamic_quantize_lstm>)};

@@ -3,7 +3,6 @@
 // new ones are in (less one); the new ones of a sample stand right before that.
 #include <limits>
 
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/attention.hpp"
@@ -40,8 +39,7 @@ void refuse_quantized(Node& n) {
 }
 
 Value heads_of(Node& n, const Grouped& g, Value v, int64_t heads) {
-  v = split_heads(n, v, Ints{g.batch, g.queries, heads, g.size});
-  return typed(n, v, g.dtype, std::vector<Extent>{g.batch, heads, g.queries, g.size});
+  return split_heads(n, v, Ints{g.batch, g.queries, heads, g.size});
 }
 
 void read_operands(Node& n, Grouped& g) {
@@ -69,7 +67,7 @@ void normalize_heads(Node& n, Grouped& g) {
   if (!q) return;
   const auto normal = [&](Value v, Value weight) {
     n.role(weight, O2FX_ROLE_PARAMETER);
-    return like(n, n.call("aten::rms_norm", {v, Ints{g.size}, weight, epsilon}), v);
+    return n.call("aten::rms_norm", {v, Ints{g.size}, weight, epsilon});
   };
   g.q = normal(g.q, q), g.k = normal(g.k, k);
 }
@@ -100,8 +98,7 @@ Value cached(Node& n, const Grouped& g, Value past, Value now) {
       n.call("aten::constant_pad_nd", {past, Ints{0, 0, 0, n.sub(length, n.dim(past, 2))}, 0});
   Value at = n.call("aten::reshape", {g.places, Ints{g.batch, 1, g.queries, 1}});
   at = n.call("aten::expand", {at, Ints{g.batch, g.kv_heads, g.queries, g.size}});
-  const Value y = n.call("aten::scatter.src", {room, 2, at, now});
-  return typed(n, y, g.dtype, std::vector<Extent>{g.batch, g.kv_heads, length, g.size});
+  return n.call("aten::scatter.src", {room, 2, at, now});
 }
 
 // (N, 1, L, keys): which keys a query sees.
@@ -168,7 +165,7 @@ Grouped read_attributes(Node& n) {
 void group_query_attention(Node& n) {
   refuse_quantized(n);
   Grouped g = read_attributes(n);
-  const Value past_key = n.maybe_input(3), past_value = n.maybe_input(4), query = n.input(0);
+  const Value past_key = n.maybe_input(3), past_value = n.maybe_input(4);
   if (!past_key != !past_value)
     throw Invalid("inputs 'past_key' and 'past_value': expected both or none");
   read_operands(n, g);
@@ -181,13 +178,9 @@ void group_query_attention(Node& n) {
     return past_key ? n.call("aten::slice.Tensor", {x, 2, 0, g.total}) : x;
   };
   g.k = used(k), g.v = used(v);
-  const Value y = merge_heads(n, attend(n, g, static_cast<bool>(past_key)));
-  n.output(typed(
-      n, y, g.dtype,
-      std::vector<Extent>{extent_of(n, query, 0), extent_of(n, query, 1), n.mul(g.size, g.heads)}));
-  const std::vector<Extent> cache{extent_of(n, query, 0), g.kv_heads, n.dim(k, 2), g.size};
-  if (n.wanted(1)) n.output(typed(n, k, g.dtype, cache), 1);
-  if (n.wanted(2)) n.output(typed(n, v, g.dtype, cache), 2);
+  n.output(merge_heads(n, attend(n, g, static_cast<bool>(past_key))));
+  if (n.wanted(1)) n.output(k, 1);
+  if (n.wanted(2)) n.output(v, 2);
 }
 
 constexpr o2fx_op kOps[] = {row("GroupQueryAttention", lower<group_query_attention>)};

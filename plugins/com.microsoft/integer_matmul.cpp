@@ -1,5 +1,4 @@
 // Products of matrices of 8-bit integers: QGemm, MatMulIntegerToFloat, DynamicQuantizeMatMul.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 
@@ -24,11 +23,10 @@ void matmul_integer_to_float(Node& n) {
   for (const Value v : {a_scale, a_zero})
     if (v && n.rank(v) > 0 && !n.dim(v, 0).is(1))
       throw Unsupported("inputs 'a_scale', 'a_zero_point': expected one element");
-  const int32_t dtype = n.dtype(a_scale);
-  if (dtype != kFloat) throw Unsupported("input 'a_scale': expected float");
+  if (n.dtype(a_scale) != kFloat) throw Unsupported("input 'a_scale': expected float");
   const Value sum = exact_product(n, a, a_zero, b, buffer(n, 5));
   const Value y = with_bias(n, scaled(n, sum, a_scale, b_scale), n.maybe_input(6));
-  n.output(typed(n, y, dtype, matmul_extents(n, a, b)));
+  n.output(y);
 }
 
 void dynamic_quantize_matmul(Node& n) {
@@ -38,15 +36,13 @@ void dynamic_quantize_matmul(Node& n) {
   const Value sum =
       n.call("aten::matmul", {q.centred, centred(n, b, number_in(n, b_zero, kDouble))});
   const Value y = with_bias(n, scaled(n, sum, q.scale, b_scale), n.maybe_input(4));
-  n.output(typed(n, y, n.dtype(a), matmul_extents(n, a, b)));
+  n.output(y);
 }
 
 // C is a sum of products itself: int32 in the scale of the product.
 void q_gemm(Node& n) {
   const Value a = n.input(0), b = n.role(n.input(3), O2FX_ROLE_BUFFER), c = buffer(n, 6);
   const bool transpose_a = n.flag("transA", false), transpose_b = n.flag("transB", false);
-  const Extents extents = std::vector<Extent>{extent_of(n, a, transpose_a ? 1 : 0),
-                                              extent_of(n, b, transpose_b ? 0 : 1)};
   Value x = centred(n, a, number_in(n, buffer(n, 2), kDouble)), y = number_in(n, b, kDouble);
   if (transpose_a) x = n.call("aten::t", {x});
   if (transpose_b) y = n.call("aten::t", {y});
@@ -57,9 +53,9 @@ void q_gemm(Node& n) {
   const double alpha = n.real("alpha", 1.0);
   if (alpha != 1) real = n.call("aten::mul.Scalar", {real, alpha});
   const Value scale = buffer(n, 7), zero = buffer(n, 8);
-  if (!scale) return n.output(typed(n, real, kFloat, extents));
+  if (!scale) return n.output(real);
   const int32_t to = zero ? n.dtype(zero) : n.dtype(a);
-  n.output(typed(n, quantized(n, real, scale, zero, to), to, extents));
+  n.output(quantized(n, real, scale, zero, to));
 }
 
 constexpr o2fx_op kOps[] = {

@@ -1,6 +1,5 @@
 // Products of matrices with what is fused to them: FusedMatMul (also TransposeMatMul),
 // FusedMatMulActivation, FusedGemm, GemmFastGelu.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/fused_activation.hpp"
 
@@ -31,18 +30,8 @@ Value operand(Node& n, Value v, bool transposed, bool batch) {
   if (!transposed && !batch) return v;
   const int64_t rank = n.rank(v, 1);
   if (rank == 1) return v;
-  Extents e = extents_of(n, v);
-  if (batch) {
-    v = n.call("aten::movedim.int", {v, 0, rank - 2});
-    const Extent rows = e->front();
-    e->erase(e->begin());
-    e->insert(e->end() - 1, rows);
-  }
-  if (transposed) {
-    v = n.call("aten::transpose.int", {v, -2, -1});
-    std::swap((*e)[e->size() - 1], (*e)[e->size() - 2]);
-  }
-  return typed(n, v, n.info(n.input(0)).raw.dtype, e);
+  if (batch) v = n.call("aten::movedim.int", {v, 0, rank - 2});
+  return transposed ? n.call("aten::transpose.int", {v, -2, -1}) : v;
 }
 
 Value product(Node& n) {
@@ -53,7 +42,7 @@ Value product(Node& n) {
   const double alpha = n.real("alpha", 1.0);
   Value y = n.call("aten::matmul", {a, b});
   if (alpha != 1) y = n.call("aten::mul.Scalar", {y, alpha});
-  return typed(n, y, n.dtype(n.input(0)), matmul_extents(n, a, b));
+  return y;
 }
 
 void fused_matmul(Node& n) { n.output(product(n)); }
@@ -62,19 +51,15 @@ void fused_matmul_activation(Node& n) {
   if (n.text("activation") == "Softmax")
     throw Unsupported("attribute 'activation': expected a function of one element, got 'Softmax'");
   n.ignore("activation_axis");  // of Softmax
-  const Value y = product(n);
-  n.output(like(n, fused_activation(n, y), y));
+  n.output(fused_activation(n, product(n)));
 }
 
 void fused_gemm(Node& n) {
   Value a = n.input(0), b = n.role(n.input(1), O2FX_ROLE_PARAMETER);
   const Value c = n.maybe_input(2);
   if (c) n.role(c, O2FX_ROLE_PARAMETER);
-  const int32_t dtype = n.dtype(a);
   const bool transpose_a = n.flag("transA", false), transpose_b = n.flag("transB", false);
   const double alpha = n.real("alpha", 1.0), beta = n.real("beta", 1.0);
-  const Extents extents = std::vector<Extent>{extent_of(n, a, transpose_a ? 1 : 0),
-                                              extent_of(n, b, transpose_b ? 0 : 1)};
   if (transpose_a) a = n.call("aten::t", {a});
   const bool linear = alpha == 1 && (!c || (beta == 1 && n.rank(c) == 1));
   Value y;
@@ -85,7 +70,7 @@ void fused_gemm(Node& n) {
     y = c ? n.call("aten::addmm", {c, a, b}, {{"beta", beta}, {"alpha", alpha}})
           : n.call("aten::mul.Scalar", {n.call("aten::mm", {a, b}), alpha});
   }
-  n.output(typed(n, fused_activation(n, y), dtype, extents));
+  n.output(fused_activation(n, y));
 }
 
 void gemm_fast_gelu(Node& n) {
@@ -94,7 +79,7 @@ void gemm_fast_gelu(Node& n) {
   Value y = n.call("aten::matmul", {a, b});
   if (bias) y = n.call("aten::add.Tensor", {y, n.role(bias, O2FX_ROLE_PARAMETER)});
   y = n.call("aten::gelu", {y}, {{"approximate", "tanh"}});
-  n.output(typed(n, y, n.dtype(a), matmul_extents(n, a, b)));
+  n.output(y);
 }
 
 constexpr o2fx_op kOps[] = {

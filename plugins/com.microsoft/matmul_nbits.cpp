@@ -1,6 +1,5 @@
 // MatMulNBits: a product with a weight of few bits, packed into bytes. The weight stays packed in
 // the module and is unpacked where it is used.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 
@@ -74,9 +73,7 @@ void matmul_nbits(Node& n) {
   weight = n.call("aten::mul.Tensor", {weight, for_columns(n, scale, p, groups)});
   const Value bias = n.maybe_input(5);
   if (bias) n.role(bias, O2FX_ROLE_PARAMETER);
-  Extents extents = extents_of(n, a);
-  if (extents) extents->back() = p.rows;
-  n.output(typed(n, n.call("aten::linear", {a, weight, bias}), p.dtype, extents));
+  n.output(n.call("aten::linear", {a, weight, bias}));
 }
 
 constexpr o2fx_op kOps[] = {row("MatMulNBits", lower<matmul_nbits>)};

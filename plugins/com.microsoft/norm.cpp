@@ -2,7 +2,6 @@
 // SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, EmbedLayerNormalization. ONNX
 // Runtime writes SimplifiedLayerNormalization, and LayerNormalization where the model is older than
 // opset 17, in the default domain.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 
 using namespace onnx2fx;
@@ -18,30 +17,20 @@ Ints axes_from(Node& n, Value x, int64_t axis) {
   return shape;
 }
 
-// Shape of a statistic: the normalized axes have become 1.
-Extents statistic_extents(Node& n, Value x, size_t normalized) {
-  Extents e = extents_of(n, x);
-  for (size_t i = e->size() - normalized; i < e->size(); i++) (*e)[i] = 1;
-  return e;
-}
-
 Value summed(Node& n, Value x, Value bias) {
   Value sum = n.call("aten::add.Tensor", {x, n.input(1)});
   if (bias) sum = n.call("aten::add.Tensor", {sum, learnt(n, bias)});
-  return like(n, sum, x);
+  return n.state(sum, n.info(x));
 }
 
 // Outputs 0 to 2 of a layer normalization of v.
 void normalize(Node& n, Value v, const Ints& shape, Value scale, Value bias, double epsilon) {
   if (!n.wanted(1) && !n.wanted(2))
-    return n.output(like(n, n.call("aten::layer_norm", {v, shape, scale, bias, epsilon}), v));
+    return n.output(n.call("aten::layer_norm", {v, shape, scale, bias, epsilon}));
   const Values r = n.calls(3, "aten::native_layer_norm", {v, shape, scale, bias, epsilon});
-  n.output(like(n, r[0], v));
+  n.output(r[0]);
   for (size_t i = 1; i < 3; i++)
-    if (n.wanted(i)) {
-      const Value statistic = n.call("aten::to.dtype", {r[i], Dtype{kFloat}});
-      n.output(typed(n, statistic, kFloat, statistic_extents(n, v, shape.size())), i);
-    }
+    if (n.wanted(i)) n.output(n.call("aten::to.dtype", {r[i], Dtype{kFloat}}), i);
 }
 
 // Output 0 of an RMS normalization of v; inverse deviations as output `at`.
@@ -50,7 +39,7 @@ void normalize_rms(Node& n, Value v, const Ints& shape, Value scale, double epsi
   Value y = n.call("aten::rms_norm", {v, shape, dtype == result ? scale : Value{}, epsilon});
   if (dtype != result)
     y = n.call("aten::mul.Tensor", {n.call("aten::to.dtype", {y, Dtype{result}}), scale});
-  n.output(like(n, y, v, result));
+  n.output(y);
   if (!n.wanted(at)) return;
   const Value wide = n.cast(v, kFloat);
   Ints axes;
@@ -58,7 +47,7 @@ void normalize_rms(Node& n, Value v, const Ints& shape, Value scale, double epsi
   const Value square = n.call("aten::mul.Tensor", {wide, wide});
   const Value mean = n.call("aten::mean.dim", {square, axes, true});
   const Value inverse = n.call("aten::rsqrt", {n.call("aten::add.Scalar", {mean, epsilon})});
-  n.output(typed(n, inverse, kFloat, statistic_extents(n, v, shape.size())), at);
+  n.output(inverse, at);
 }
 
 void layer_norm(Node& n) {
@@ -108,22 +97,19 @@ Value mask_index(Node& n, Value ids) {
   Value count = n.call("aten::new_zeros", {ids, Ints{n.dim(ids, 0)}});
   if (mask)
     count = n.call("aten::sum.dim_IntList", {n.call("aten::eq.Scalar", {mask, 1}), Ints{1}});
-  count = n.call("aten::to.dtype", {count, Dtype{kInt32}});
-  return typed(n, count, kInt32, std::vector<Extent>{extent_of(n, ids, 0)});
+  return n.call("aten::to.dtype", {count, Dtype{kInt32}});
 }
 
 void embed_layer_norm(Node& n) {
   const Value ids = n.input(0), segments = n.maybe_input(1), segment_table = n.maybe_input(4);
   n.ignore("mask_index_type");  // the outputs that are asked for tell it
-  const Value words = n.input(2);
-  Value sum = n.call("aten::add.Tensor", {looked_up(n, 2, ids), position_embedding(n, ids)});
+  const Value words = n.input(2), embedded = looked_up(n, 2, ids);
+  Value sum = n.call("aten::add.Tensor", {embedded, position_embedding(n, ids)});
   if (segments && segment_table) sum = n.call("aten::add.Tensor", {sum, looked_up(n, 4, segments)});
-  Extents extents = extents_of(n, ids);
-  if (extents) extents->push_back(extent_of(n, words, 1));
-  typed(n, sum, n.dtype(words), extents);
+  n.state(sum, n.info(embedded));
   const Value y = n.call("aten::layer_norm", {sum, Ints{n.dim(words, 1)}, learnt(n, n.input(5)),
                                               learnt(n, n.input(6)), n.real("epsilon", 1e-12)});
-  n.output(like(n, y, sum));
+  n.output(y);
   if (n.wanted(1)) {
     n.output(mask_index(n, ids), 1);
   } else {

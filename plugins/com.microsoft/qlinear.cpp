@@ -3,7 +3,6 @@
 // Runtime does; where it sums in another order its results may be a step away.
 #include <algorithm>
 
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 #include "plugins/lowering/dtype.hpp"
@@ -26,20 +25,19 @@ Value as_quantized(Node& n, Value v, size_t i, Value x) {
 }
 
 void binary(Node& n, const char* target) {
-  const Value a = n.input(0), b = n.input(3);
+  const Value a = n.input(0);
   const Value y = n.call(target, {real_input(n, 0), real_input(n, 3)});
-  const Extents extents = broadcast(extents_of(n, a), extents_of(n, b));
-  n.output(typed(n, as_quantized(n, y, 6, a), n.dtype(a), extents));
+  n.output(as_quantized(n, y, 6, a));
 }
 
 void sigmoid(Node& n) {
   const Value y = n.call("aten::sigmoid", {real_input(n, 0)});
-  n.output(like(n, as_quantized(n, y, 3, n.input(0)), n.input(0)));
+  n.output(as_quantized(n, y, 3, n.input(0)));
 }
 
 void leaky_relu(Node& n) {
   const Value y = n.call("aten::leaky_relu", {real_input(n, 0), n.real("alpha", 0.01)});
-  n.output(like(n, as_quantized(n, y, 3, n.input(0)), n.input(0)));
+  n.output(as_quantized(n, y, 3, n.input(0)));
 }
 
 // Before opset 13 of the softmax it was made of, the axes from `axis` on count as one.
@@ -48,9 +46,9 @@ void softmax(Node& n) {
   const int64_t opset = n.integer("opset");
   const int64_t axis = Node::axis(n.integer("axis", -1), n.rank(x, 1));
   const auto softmax = [&](Value v, int64_t a) { return n.call("aten::softmax.int", {v, a}); };
-  const Value real = like(n, real_input(n, 0), x, kFloat);
+  const Value real = real_input(n, 0);
   const Value y = opset >= 13 ? softmax(real, axis) : over_axes_from(n, real, axis, softmax);
-  n.output(like(n, as_quantized(n, y, 3, x), x));
+  n.output(as_quantized(n, y, 3, x));
 }
 
 void concat(Node& n) {
@@ -60,24 +58,16 @@ void concat(Node& n) {
   const Value zero = buffer(n, 1), first = n.input(2);
   const int64_t axis = Node::axis(n.integer("axis"), n.rank(first, 1));
   Values parts;
-  Extents extents = extents_of(n, first);
-  Int size = 0;
-  for (size_t i = 2; i < n.n_inputs(); i += 3) {
-    parts.push_back(real_input(n, i));
-    size = n.add(size, n.dim(n.input(i), axis));
-  }
-  (*extents)[static_cast<size_t>(axis)] = size;
+  for (size_t i = 2; i < n.n_inputs(); i += 3) parts.push_back(real_input(n, i));
   const int32_t dtype = n.dtype(zero);
   const Value y = quantized(n, n.call("aten::cat", {parts, axis}), buffer(n, 0), zero, dtype);
-  n.output(typed(n, y, dtype, extents));
+  n.output(y);
 }
 
 void where(Node& n) {
   const Value condition = n.input(0), x = n.input(1);
   const Value y = n.call("aten::where.self", {condition, real_input(n, 1), real_input(n, 4)});
-  const Extents extents =
-      broadcast(extents_of(n, condition), broadcast(extents_of(n, x), extents_of(n, n.input(4))));
-  n.output(typed(n, as_quantized(n, y, 7, x), n.dtype(x), extents));
+  n.output(as_quantized(n, y, 7, x));
 }
 
 void reduce_mean(Node& n) {
@@ -85,73 +75,40 @@ void reduce_mean(Node& n) {
   const std::vector<int64_t> axes = n.integers("axes");
   const bool keep = n.flag("keepdims", true);
   const Value y = n.call("aten::mean.dim", {real_input(n, 0), axes, keep});
-  std::vector<Extent> left;
-  const Extents all = extents_of(n, x);
-  for (int64_t i = 0; i < n.rank(x); i++) {
-    const bool reduced = axes.empty() || std::any_of(axes.begin(), axes.end(), [&](int64_t a) {
-                           return Node::axis(a, n.rank(x)) == i;
-                         });
-    if (!reduced) left.push_back((*all)[static_cast<size_t>(i)]);
-    if (reduced && keep) left.push_back(1);
-  }
-  n.output(typed(n, as_quantized(n, y, 3, x), n.dtype(x), left));
+  n.output(as_quantized(n, y, 3, x));
 }
 
 // ---- pools and convolution, perhaps with the channels last
 
-Value channels_first(Node& n, Value v, Value like_shape) {
-  Extents e = extents_of(n, like_shape);
-  if (e) std::rotate(e->begin() + 1, e->end() - 1, e->end());
-  return typed(n, n.call("aten::movedim.int", {v, -1, 1}), n.info(v).raw.dtype, e);
-}
+Value channels_first(Node& n, Value v) { return n.call("aten::movedim.int", {v, -1, 1}); }
 
-// y has its channels at axis 1; `extents` too.
-void output_where_channels_are(Node& n, Value y, int32_t dtype, std::vector<Extent> extents,
-                               bool last) {
-  if (last) {
-    y = n.call("aten::movedim.int", {y, 1, -1});
-    std::rotate(extents.begin() + 1, extents.begin() + 2, extents.end());
-  }
-  n.output(typed(n, y, dtype, extents));
+// y has its channels at axis 1.
+void output_where_channels_are(Node& n, Value y, bool last) {
+  n.output(last ? n.call("aten::movedim.int", {y, 1, -1}) : y);
 }
 
 void global_average_pool(Node& n) {
   const Value x = n.input(0);
   const bool last = n.flag("channels_last", false);
   const int64_t rank = n.rank(x, 3);
-  std::vector<Extent> extents = *extents_of(n, x);
   Ints axes;
-  for (int64_t i = last ? 1 : 2; i < (last ? rank - 1 : rank); i++) {
-    axes.push_back(i);
-    extents[static_cast<size_t>(i)] = 1;
-  }
+  for (int64_t i = last ? 1 : 2; i < (last ? rank - 1 : rank); i++) axes.push_back(i);
   const Value y = n.call("aten::mean.dim", {real_input(n, 0), axes, true});
-  n.output(typed(n, as_quantized(n, y, 3, x), n.dtype(x), extents));
-}
-
-std::vector<Extent> window_extents(Node& n, Value x, Extent channels, const Windows& w,
-                                   const Ints& end) {
-  std::vector<Extent> r{extent_of(n, x, 0), channels};
-  for (size_t i = 0; i < w.axes; i++) {
-    const Int padded = n.add(n.dim(x, static_cast<int64_t>(i) + 2), n.add(w.begin[i], end[i]));
-    r.push_back(n.add(n.floordiv(n.sub(padded, w.reach(n, i)), w.strides[i]), 1));
-  }
-  return r;
+  n.output(as_quantized(n, y, 3, x));
 }
 
 void average_pool(Node& n) {
   const bool last = n.flag("channels_last", false);
-  const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
-  const Value real = like(n, dequantized(n, x, buffer(n, 1), buffer(n, 2)), x, kFloat);
+  const Value x = last ? channels_first(n, n.input(0)) : n.input(0);
+  const Value real = dequantized(n, x, buffer(n, 1), buffer(n, 2));
   const Pool p = read_pool(n, real);
   const Value y = averaged(n, p, n.flag("count_include_pad", false));
-  output_where_channels_are(n, as_quantized(n, y, 3, n.input(0)), n.dtype(n.input(0)),
-                            window_extents(n, x, extent_of(n, x, 1), p.w, whole_end(n, p)), last);
+  output_where_channels_are(n, as_quantized(n, y, 3, n.input(0)), last);
 }
 
 void conv(Node& n) {
   const bool last = n.flag("channels_last", false);
-  const Value x = last ? channels_first(n, n.input(0), n.input(0)) : n.input(0);
+  const Value x = last ? channels_first(n, n.input(0)) : n.input(0);
   const Value weight = n.role(n.input(3), O2FX_ROLE_BUFFER), bias = buffer(n, 8);
   const Windows w = read_windows(n, x, kernel_of(n, weight));
   Value y = exact_convolution(n, x, weight, buffer(n, 2), buffer(n, 5), w);
@@ -163,8 +120,7 @@ void conv(Node& n) {
   factor = n.call("aten::div.Tensor", {factor, buffer(n, 6)});
   y = n.call("aten::mul.Tensor", {y, factor});
   const int32_t dtype = n.dtype(n.input(7));
-  output_where_channels_are(n, rounded(n, y, number_in(n, buffer(n, 7), kFloat), dtype), dtype,
-                            window_extents(n, x, extent_of(n, weight, 0), w, w.end), last);
+  output_where_channels_are(n, rounded(n, y, number_in(n, buffer(n, 7), kFloat), dtype), last);
 }
 
 // ---- QuantizeLinear, DequantizeLinear
@@ -175,8 +131,7 @@ void quantize_linear(Node& n) {
   const int32_t to = zero ? n.dtype(zero) : static_cast<int32_t>(kUint8);
   if (!is_integer(to)) throw Unsupported("input 2: expected an integer type");
   const Value offset = zero ? spread(n, zero, x, zero, g) : zero;
-  n.output(
-      like(n, quantized(n, n.cast(x, kFloat), spread(n, scale, x, scale, g), offset, to), x, to));
+  n.output(quantized(n, n.cast(x, kFloat), spread(n, scale, x, scale, g), offset, to));
 }
 
 void dequantize_linear(Node& n) {
@@ -185,7 +140,7 @@ void dequantize_linear(Node& n) {
   const int32_t to = n.dtype(scale);
   const Value y =
       dequantized(n, x, spread(n, scale, x, scale, g), zero ? spread(n, zero, x, zero, g) : zero);
-  n.output(like(n, to == kFloat ? y : to_dtype(n, y, to), x, to));
+  n.output(to == kFloat ? y : to_dtype(n, y, to));
 }
 
 constexpr o2fx_op kOps[] = {

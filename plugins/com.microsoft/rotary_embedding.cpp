@@ -1,5 +1,4 @@
 // RotaryEmbedding.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/lowering/arange.hpp"
 #include "plugins/lowering/attention.hpp"
@@ -33,12 +32,10 @@ void rotary_embedding(Node& n) {
     throw Invalid("attribute 'num_heads': expected a positive value with rotary_embedding_dim");
   const Value positions = read_positions(n, n.input(1), x, flat ? 1 : 2);
   const Rotation r{cos, sin, positions, n.flag("interleaved", false), n.mul(n.dim(cos, 1), 2)};
-  if (!flat) return n.output(like(n, rotated(n, x, r), x));
+  if (!flat) return n.output(rotated(n, x, r));
   const Int heads = part > 0 ? Int(stated) : n.floordiv(n.dim(x, 2), *r.width);
   const Ints shape{n.dim(x, 0), n.dim(x, 1), heads, n.floordiv(n.dim(x, 2), heads)};
-  const Value y = split_heads(n, x, shape);
-  typed(n, y, n.dtype(x), std::vector<Extent>{shape[0], shape[2], shape[1], shape[3]});
-  n.output(like(n, merge_heads(n, rotated(n, y, r)), x));
+  n.output(merge_heads(n, rotated(n, split_heads(n, x, shape), r)));
 }
 
 constexpr o2fx_op kOps[] = {row("RotaryEmbedding", lower<rotary_embedding>)};

@@ -1,6 +1,5 @@
 // Ops on tensors that are older than, or the same as, those of the default domain: ExpandDims,
 // Inverse, Pad, Trilu.
-#include "plugins/com.microsoft/extents.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/lowering/choices.hpp"
 #include "plugins/lowering/padding.hpp"
@@ -12,23 +11,21 @@ namespace {
 
 void inverse(Node& n) {
   const Value x = n.input(0);
-  n.output(like(n, n.call("aten::linalg_inv", {x}), x));
+  n.output(n.call("aten::linalg_inv", {x}));
 }
 
 void trilu(Node& n) {
   const Value x = n.input(0), k = n.n_inputs() > 1 ? n.maybe_input(1) : Value{};
   const Int diagonal = k ? n.integer_of(k) : Int(0);
   const char* target = n.flag("upper", true) ? "aten::triu" : "aten::tril";
-  n.output(like(n, n.call(target, {x, diagonal}), x));
+  n.output(n.call(target, {x, diagonal}));
 }
 
 void expand_dims(Node& n) {
   const Value x = n.input(0);
   const int64_t rank = n.rank(x) + 1;
   const int64_t axis = Node::axis(n.integer_of(n.input(1)).literal("the axis"), rank);
-  Extents extents = extents_of(n, x);
-  extents->insert(extents->begin() + axis, Extent(1));
-  n.output(typed(n, n.call("aten::unsqueeze", {x, axis}), n.dtype(x), extents));
+  n.output(n.call("aten::unsqueeze", {x, axis}));
 }
 
 void pad(Node& n) {
@@ -44,12 +41,8 @@ void pad(Node& n) {
                   std::to_string(all.size()));
   const auto middle = all.begin() + static_cast<int64_t>(rank);
   const Padding p{Ints(all.begin(), middle), Ints(middle, all.end())};
-  std::vector<Extent> extents;
-  for (size_t i = 0; i < rank; i++)
-    extents.push_back(n.add(n.dim(x, static_cast<int64_t>(i)), n.add(p.before[i], p.after[i])));
-  const Value y = mode != "constant" ? padded_by_itself(n, x, p, mode)
-                                     : padded(n, x, p, fill ? n.number(fill) : Arg(0));
-  n.output(y == x ? y : typed(n, y, n.dtype(x), extents));
+  n.output(mode != "constant" ? padded_by_itself(n, x, p, mode)
+                              : padded(n, x, p, fill ? n.number(fill) : Arg(0)));
 }
 
 constexpr o2fx_op kOps[] = {

@@ -29,6 +29,11 @@ Value merge_heads(Node& n, Value v) {
   return n.call("aten::flatten.using_ints", {n.call("aten::transpose.int", {v, 1, 2}), 2, 3});
 }
 
+Value merge_heads(Node& n, Value v, const Int& batch, const Int& length) {
+  return n.call("aten::reshape",
+                {n.call("aten::transpose.int", {v, 1, 2}), Ints{batch, length, -1}});
+}
+
 Value fused(Node& n, const Heads& h, Value mask, bool triangle) {
   Kwargs options;
   if (h.scale) options.push_back({"scale", *h.scale});

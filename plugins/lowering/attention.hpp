@@ -14,6 +14,8 @@ Value split_heads(Node& n, Value v, int64_t heads);
 Value split_heads(Node& n, Value v, const Ints& sizes);
 /// (N, heads, L, size) as (N, L, heads * size).
 Value merge_heads(Node& n, Value v);
+/// The same by N and L, where v does not tell them.
+Value merge_heads(Node& n, Value v, const Int& batch, const Int& length);
 
 struct Heads {
   Value q, k, v;

@@ -21,17 +21,9 @@ constexpr int32_t signed_twin(int32_t dtype) {
 enum class Elements { kPlain, kBits };
 
 namespace movement {
-inline void restate(Node& n, Value like, Value v, int32_t dtype) {
-  Info i = n.info(like);
-  i.raw.kind = O2FX_KIND_TENSOR;
-  i.raw.dtype = dtype;
-  n.state(v, i);
-}
-
 template <class F>
 Values strings(Node& n, const Values& xs, F f) {
   const Values at = n.calls(xs.size(), "onnx2fx::strings_positions", {xs});
-  for (size_t i = 0; i < xs.size(); i++) restate(n, xs[i], at[i], kInt64);
   Values r = f(at);
   for (Value& y : r) y = n.call("onnx2fx::strings_take", {xs, y});
   return r;
@@ -40,10 +32,8 @@ Values strings(Node& n, const Values& xs, F f) {
 template <class F>
 Values bits(Node& n, const Values& xs, int32_t dtype, F f) {
   Values views;
-  for (const Value x : xs) {
+  for (const Value x : xs)
     views.push_back(n.call("aten::view.dtype", {x, Dtype{signed_twin(dtype)}}));
-    restate(n, x, views.back(), signed_twin(dtype));
-  }
   Values r = f(views);
   for (Value& y : r) y = n.call("aten::view.dtype", {y, Dtype{dtype}});
   return r;

@@ -8,9 +8,7 @@ namespace onnx2fx {
 
 /// v with rank 0, as it is if it has that already.
 inline Value as_scalar(Node& n, Value v) {
-  const o2fx_value_info i = n.info(v).raw;
-  if (i.rank == 0) return v;
-  return n.state(n.call("aten::reshape", {v, Ints{}}), Info::tensor(i.dtype, 0));
+  return n.info(v).raw.rank == 0 ? v : n.call("aten::reshape", {v, Ints{}});
 }
 
 }  // namespace onnx2fx

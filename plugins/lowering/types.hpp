@@ -97,8 +97,7 @@ inline Values distinct(Node& n, Values operands, const Values& others) {
     if (std::find(seen.begin(), seen.end(), v) == seen.end()) {
       seen.push_back(v);
     } else if (n.info(v).is_tensor()) {
-      const Type type(n.info(v));
-      v = n.state(n.call("aten::clone", {v}), type.info());
+      v = n.call("aten::clone", {v});
     }
   }
   return operands;

@@ -349,7 +349,7 @@ std::string tracked(const std::string& text, std::vector<Entry> operands, int64_
   Given given(syms, std::move(operands));
   try {
     std::vector<Type> types = infer(given, view, nullptr);
-    const auto known = track(given, view, types);
+    const auto known = tracked_elements(given, view, types);
     if (!known[0]) return "nothing";
     EXPECT_EQ(types[0].count(), static_cast<int64_t>(known[0]->size())) << text;
     std::string s;

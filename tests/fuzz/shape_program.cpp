@@ -72,7 +72,7 @@ Var Body::constant(int32_t dtype, int rank) {
     const int64_t x = bytes_.integer();
     if (dtype == kInt64) t.add_int64_data(x);
     if (dtype == kInt32) t.add_int32_data(static_cast<int32_t>(x));
-    if (dtype == kBool) t.add_int32_data(x & 1);
+    if (dtype == kBool) t.add_int32_data(static_cast<int32_t>(x & 1));
     if (dtype == kFloat) t.add_float_data(static_cast<float>(x) / 2);
   }
   return result(n, dtype, rank);
@@ -376,6 +376,7 @@ void Body::calling() {
   if (functions.empty()) return arithmetic();
   const auto& [name, inputs] = functions[bytes_.below(functions.size())];
   std::vector<std::string> given;
+  given.reserve(static_cast<size_t>(inputs));
   for (int i = 0; i < inputs; i++)
     given.push_back(i > 0 && bytes_.chance(15) ? "" : vector(kInt64).name);
   NodeProto& n = node(name, given);

@@ -58,7 +58,7 @@ BENT = {
         node("Gemm", ["x", "b"], alpha=0.5), MATRIX, {"b": MATRIX.T.copy()}, 7, 11, ["inputs: expected 3, got 2"]),
     "Gemm 10, C is empty": (
         node("Gemm", ["x", "b", ""], transB=1), MATRIX, {"b": MATRIX}, 10, 11,
-        ["inputs: expected 3, got 2"]),
+        ["input 2 (C): expected a value, got none"]),
     "Upsample 10": (
         node("Upsample", ["x", "scales"], mode="linear"), IMAGE, {"scales": DOUBLED}, 10, 9, [REMOVED]),
     "Upsample 13": (

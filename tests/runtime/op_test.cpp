@@ -160,13 +160,14 @@ g () => (double[2] y) { y = RandomUniform <shape = [2], dtype = 11, seed = 1.0>(
             (Literal{"float64", {2}, {0.2558852031320078, 0.08832385701148338}}));
 }
 
-TEST(Op, GatherOfATableCountsNegativeIdsFromTheEnd) {
+TEST(Op, GatherOfATableCountsNegativeIdsThatAreComputedFromTheEnd) {
   EXPECT_EQ(run_model(R"(
 <ir_version: 10, opset_import: ["": 21]>
-g (int64[n] ids) => (float[n, 2] y) <float[3, 2] table = {1, 2, 3, 4, 5, 6}> {
+g (int64[n] x) => (float[n, 2] y) <float[3, 2] table = {1, 2, 3, 4, 5, 6}, int64 one = {1}> {
+  ids = Sub(x, one)
   y = Gather(table, ids)
 })",
-                      {longs({0, -1, 2, -3})})[0],
+                      {longs({1, 0, 3, -2})})[0],
             floats({1, 2, 5, 6, 5, 6, 1, 2}, {4, 2}));
 }
 

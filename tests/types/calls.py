@@ -981,6 +981,21 @@ def full(d: Draw) -> Call:
     return Call([d.sizes(), d.number()], _dtype(d, ANY))
 
 
+@call("eye.m")
+def eye(d: Draw) -> Call:
+    return Call([d.size(), d.size()], _dtype(d))
+
+
+@call("blackman_window.periodic", "hann_window.periodic")
+def window(d: Draw) -> Call:
+    return Call([d.size(), d.boolean()], _dtype(d))
+
+
+@call("hamming_window.periodic_alpha_beta")
+def hamming(d: Draw) -> Call:
+    return Call([d.size(), d.boolean(), 0.5, 0.5], _dtype(d))
+
+
 @call("new_zeros", "new_ones", "new_empty")
 def new_sized(d: Draw) -> Call:
     return Call([d.tensor(ANY), d.sizes()], _dtype(d, ANY))

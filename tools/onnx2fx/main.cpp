@@ -1,10 +1,13 @@
 // The onnx2fx command. Exit codes: 0 ok, 1 conversion, 2 usage, 3 plugin.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
+#include <functional>
 #include <iostream>
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "core/api/write_package.hpp"
 #include "core/fx/print.hpp"
@@ -102,9 +105,106 @@ int usage(const std::string& what) {
   return kUsage;
 }
 
+/// What the command line says.
+struct Arguments {
+  Options options;
+  std::string model, out, library, folder, id;
+  verify::VerifyOptions verification;
+  bool json = false, plain_c = false;
+};
+
+/// A subcommand, and what it does.
+struct Command {
+  CLI::App* app;
+  std::function<int()> run;
+};
+
+void add_model(CLI::App& app, Arguments& a) {
+  app.add_option("model", a.model, "ONNX model")->required();
+}
+void add_json(CLI::App& app, Arguments& a) { app.add_flag("--json", a.json, "For machines"); }
+
+Command inspect_command(CLI::App& app, Arguments& a) {
+  CLI::App* c =
+      app.add_subcommand("inspect", "What is in a model, who would lower it, what is missing");
+  add_model(*c, a);
+  add_json(*c, a);
+  add_options(*c, a.options);
+  return {c, [&a] { return inspect_model(a.model, a.options, a.json, std::cout); }};
+}
+
+Command verify_command(CLI::App& app, Arguments& a) {
+  CLI::App* c = app.add_subcommand(
+      "verify", "Run the converted program in LibTorch against stored reference data");
+  verify::VerifyOptions& v = a.verification;
+  add_model(*c, a);
+  c->add_option("--data", v.data,
+                "A test_data_set folder, or a folder of them; default: the model's own")
+      ->type_name("DIR");
+  c->add_option("--rtol", v.tolerance.rtol, "Relative tolerance");
+  c->add_option("--atol", v.tolerance.atol, "Absolute tolerance");
+  add_json(*c, a);
+  add_options(*c, a.options);
+  return {c, [&a, &v] {
+            v.model = a.model;
+            v.json = a.json;
+            v.conversion = a.options;
+            return verify::verify(v, std::cout);
+          }};
+}
+
+Command ops_command(CLI::App& app, Arguments& a) {
+  CLI::App* c =
+      app.add_subcommand("ops", "Operators that this installation lowers, and who provides them");
+  add_json(*c, a);
+  add_options(*c, a.options.plugins);
+  return {c, [&a] { return list_ops(a.options.plugins, a.json); }};
+}
+
+Command plugins_command(CLI::App& app, Arguments& a) {
+  CLI::App* c = app.add_subcommand("plugins", "Plugins found, loading none");
+  add_json(*c, a);
+  add_options(*c, a.options.plugins);
+  return {c, [&a] { return list_plugins(a.options.plugins, a.json); }};
+}
+
+Command plugin_check_command(CLI::App& plugin, Arguments& a) {
+  CLI::App* c =
+      plugin.add_subcommand("check", "Hold a library against the ABI rules, in a child process");
+  c->add_option("library", a.library, "Plugin library")->required();
+  return {c, [&a] { return check_plugin(a.library); }};
+}
+
+Command plugin_new_command(CLI::App& plugin, Arguments& a) {
+  CLI::App* c = plugin.add_subcommand("new", "Write a pack to start from");
+  c->add_option("id", a.id, "com.acme.rope-pack")->required();
+  c->add_option("folder", a.folder, "New folder")->required();
+  c->add_flag("--c", a.plain_c, "Plain C instead of C++");
+  return {c, [&a] { return new_plugin(a.id, a.plain_c, a.folder, template_directory()); }};
+}
+
+std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
+  std::vector<Command> all{inspect_command(app, a), verify_command(app, a), ops_command(app, a),
+                           plugins_command(app, a)};
+  CLI::App* plugin = app.add_subcommand("plugin", "For authors of plugins");
+  plugin->require_subcommand(1);
+  all.push_back(plugin_check_command(*plugin, a));
+  all.push_back(plugin_new_command(*plugin, a));
+  return all;
+}
+
+int convert_or_usage(const Arguments& a) {
+  if (a.model.empty() || a.out.empty()) {
+    return usage(std::string("expected MODEL.onnx -o DIR, got no ") +
+                 (a.model.empty() ? "MODEL.onnx" : "-o DIR"));
+  }
+  const std::future<void> warm = prepare::warm_up();
+  return convert_command(a.model, a.out, a.options);
+}
+
 int run(int argc, char** argv) {
-  std::signal(SIGXFSZ,
-              SIG_IGN);  // a file that may not grow is an error of the write, with a message
+  // A file that may not grow is an error of the write, with a message.
+  std::signal(SIGXFSZ, SIG_IGN);
   const plugin::CrashReports reports;
   plugin::report_exits();
   CLI::App app{"Converts ONNX models into torch.fx programs.", "onnx2fx"};
@@ -112,77 +212,21 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.failure_message(CLI::FailureMessage::help);
 
-  Options options;
-  options.plugins.builtin_directory = builtin_plugin_directory();
-  std::string model, out;
-  bool json = false;
-  app.add_option("model", model, "ONNX model")->type_name("MODEL.onnx");
-  app.add_option("-o,--output", out, "Folder of the FX package to write")->type_name("DIR");
-  add_options(app, options);
-
-  CLI::App* inspect =
-      app.add_subcommand("inspect", "What is in a model, who would lower it, what is missing");
-  inspect->add_option("model", model, "ONNX model")->required();
-  inspect->add_flag("--json", json, "For machines");
-  add_options(*inspect, options);
-
-  verify::VerifyOptions verification;
-  CLI::App* check = app.add_subcommand(
-      "verify", "Run the converted program in LibTorch against stored reference data");
-  check->add_option("model", model, "ONNX model")->required();
-  check
-      ->add_option("--data", verification.data,
-                   "A test_data_set folder, or a folder of them; default: the model's own")
-      ->type_name("DIR");
-  check->add_option("--rtol", verification.tolerance.rtol, "Relative tolerance");
-  check->add_option("--atol", verification.tolerance.atol, "Absolute tolerance");
-  check->add_flag("--json", json, "For machines");
-  add_options(*check, options);
-
-  CLI::App* ops =
-      app.add_subcommand("ops", "Operators that this installation lowers, and who provides them");
-  ops->add_flag("--json", json, "For machines");
-  add_options(*ops, options.plugins);
-  CLI::App* plugins = app.add_subcommand("plugins", "Plugins found, loading none");
-  plugins->add_flag("--json", json, "For machines");
-  add_options(*plugins, options.plugins);
-  CLI::App* plugin = app.add_subcommand("plugin", "For authors of plugins");
-  plugin->require_subcommand(1);
-  std::string library, folder, id;
-  bool plain_c = false;
-  CLI::App* plugin_check =
-      plugin->add_subcommand("check", "Hold a library against the ABI rules, in a child process");
-  plugin_check->add_option("library", library, "Plugin library")->required();
-  CLI::App* plugin_new = plugin->add_subcommand("new", "Write a pack to start from");
-  plugin_new->add_option("id", id, "com.acme.rope-pack")->required();
-  plugin_new->add_option("folder", folder, "New folder")->required();
-  plugin_new->add_flag("--c", plain_c, "Plain C instead of C++");
-
+  Arguments a;
+  a.options.plugins.builtin_directory = builtin_plugin_directory();
+  app.add_option("model", a.model, "ONNX model")->type_name("MODEL.onnx");
+  app.add_option("-o,--output", a.out, "Folder of the FX package to write")->type_name("DIR");
+  add_options(app, a.options);
+  const std::vector<Command> commands = add_commands(app, a);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     return usage(e.what());
   }
-  return guarded([&] {
-    if (*inspect) return inspect_model(model, options, json, std::cout);
-    if (*check) {
-      verification.model = model;
-      verification.json = json;
-      verification.conversion = options;
-      return verify::verify(verification, std::cout);
-    }
-    if (*ops) return list_ops(options.plugins, json);
-    if (*plugins) return list_plugins(options.plugins, json);
-    if (*plugin_check) return check_plugin(library);
-    if (*plugin_new) return new_plugin(id, plain_c, folder, template_directory());
-    if (model.empty() || out.empty()) {
-      return usage(std::string("expected MODEL.onnx -o DIR, got no ") +
-                   (model.empty() ? "MODEL.onnx" : "-o DIR"));
-    }
-    const std::future<void> warm = prepare::warm_up();
-    return convert_command(model, out, options);
-  });
+  const auto chosen =
+      std::ranges::find_if(commands, [](const Command& c) { return c.app->parsed(); });
+  return guarded([&] { return chosen == commands.end() ? convert_or_usage(a) : chosen->run(); });
 }
 
 }  // namespace

@@ -29,6 +29,14 @@ Returned full(const TorchCall& c) {
   return tensor_of(c.dtype(dtype_of(c.operand("fill_value"))), c.integers("size"));
 }
 
+// Each extent an argument of its own.
+Returned counted(const TorchCall& c) {
+  Dims dims;
+  for (const char* extent : {"n", "m", "window_length"})
+    if (c.schema.find(extent)) dims.push_back(c.operand(extent).integer);
+  return tensor_of(c.dtype(D::FLOAT), dims);
+}
+
 Returned scalar_tensor(const TorchCall& c) { return tensor_of(c.dtype(D::FLOAT), Dims{}); }
 
 std::optional<double> real_of(const Operand& o) {
@@ -91,8 +99,9 @@ Returned element(const TorchCall& c) {
 }
 
 constexpr TypeRule kRules[] = {
-    {"sized", sized},   {"full", full},       {"scalar_tensor", scalar_tensor},
-    {"arange", arange}, {"integer", integer}, {"element", element},
+    {"sized", sized},     {"full", full},     {"scalar_tensor", scalar_tensor},
+    {"counted", counted}, {"arange", arange}, {"integer", integer},
+    {"element", element},
 };
 
 }  // namespace

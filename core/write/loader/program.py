@@ -88,6 +88,9 @@ class ProgramBuilder:
         if target.startswith("higher_order::"):
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
         function = self.builder.resolve(target)
+        if target.startswith("torch.Tensor::"):
+            method = function.__name__
+            return self.graph.create_node("call_method", method, args, self._kwargs(n), name=n["name"])
         return self.graph.create_node(
             "call_function", function, args, self._kwargs(n), name=n["name"]
         )

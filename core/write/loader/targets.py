@@ -23,6 +23,7 @@ _SPACES = {
     "math": math,
     "operator": operator,
     "torch": torch,
+    "torch.Tensor": torch.Tensor,
     "torch.nn.functional": nn.functional,
     "higher_order": torch.ops.higher_order,
 }

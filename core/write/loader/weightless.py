@@ -95,7 +95,7 @@ def read_as_numbers(document: Mapping[str, Any]) -> set[str]:
     nodes = {n["name"]: n for n in document["programs"][0]["nodes"]}
     found = set()
     for node in nodes.values():
-        if node.get("target") != "aten::_local_scalar_dense":
+        if node.get("target") not in ("aten::_local_scalar_dense", "torch.Tensor::item"):
             continue
         while node["op"] == "call_function" and isinstance(node["args"][0], dict):
             node = nodes[node["args"][0]["node"]]  # through reshape, select
