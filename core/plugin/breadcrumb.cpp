@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/plugin/exit_report.hpp"
 
 namespace onnx2fx::plugin {
 namespace {
@@ -23,6 +25,7 @@ constexpr std::array kSignals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTR
 std::array<struct sigaction, kSignals.size()> before;
 std::mutex reports_mutex;
 int reports = 0;
+std::atomic<bool> exits_are_reported = false;
 
 void put(std::string_view text) {
   while (!text.empty()) {
@@ -104,8 +107,11 @@ CrashReports::~CrashReports() {
 }
 
 void report_exits() {
-  static std::once_flag once;
-  std::call_once(once, [] { on_exit(on_exit_of_the_process, nullptr); });
+  if (!exits_are_reported.exchange(true)) on_exit(on_exit_of_the_process, nullptr);
+}
+
+void renew_exit_report() {
+  if (exits_are_reported) on_exit(on_exit_of_the_process, nullptr);
 }
 
 }  // namespace onnx2fx::plugin

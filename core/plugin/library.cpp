@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/plugin/exit_report.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/read/open_file.hpp"
 
@@ -155,8 +156,10 @@ auto contained(const std::string& path, const char* what, F f) {
 const o2fx_plugin* map(const std::string& name, const std::string& path) {
   // Declared as a function that throws nothing, which is not so: called as one that may.
   void* (*const volatile open)(const char*, int) = &dlopen;
+  renew_exit_report();
   void* const library = contained(path, "a static initialiser",
                                   [&] { return open(name.c_str(), RTLD_NOW | RTLD_LOCAL); });
+  renew_exit_report();
   if (!library) fail_to_map(name, path);
   const auto entry = reinterpret_cast<const o2fx_plugin* (*)()>(dlsym(library, kEntry));
   if (!entry) fail_to_map(name, path);

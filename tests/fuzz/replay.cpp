@@ -12,9 +12,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 int main(int argc, char** argv) {
   std::vector<std::filesystem::path> files;
-  for (int i = 1; i < argc; i++)
+  for (int i = 1; i < argc; i++) {
+    if (!std::filesystem::exists(argv[i])) continue;  // nothing has been found yet
     for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i]))
       if (entry.is_regular_file()) files.push_back(entry.path());
+  }
   std::sort(files.begin(), files.end());
   for (const auto& file : files) {
     std::ifstream in(file, std::ios::binary);

@@ -123,6 +123,8 @@ SIGNALS = {
                     "crashed while it was loaded: Aborted"),
     "entry": (dict(entry="abort();"), -6, "crashed while it was loaded: Aborted"),
     "exit": (dict(lower="exit(0);"), 3, f"ended the process {LOWERING}: exit code 0"),
+    "exit before its destructors": (dict(lower="exit(0);", language="c++", outside="struct S { ~S() { abort(); } } s;"), 3,
+                                    f"ended the process {LOWERING}: exit code 0"),
     "exit in init": (dict(init="exit(7);"), 3, "ended the process in init: exit code 7"),
     "exit while loaded": (dict(outside="__attribute__((constructor)) static void begin(void) { exit(1); }"), 3,
                           "ended the process while it was loaded: exit code 1"),

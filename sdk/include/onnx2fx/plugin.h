@@ -183,6 +183,8 @@ enum {
   O2FX_KIND_BOOL   /* a Python bool, likewise */
 };
 
+enum { O2FX_CONST_STORED = 1, O2FX_CONST_COMPUTED = 2 };
+
 /* The type of a value, as far as it is known. Results of emit are typed by the host: dtype, rank
  * and extents of what an aten:: overload returns follow from its arguments
  * (core/shapes/aten_types.txt lists the overloads); results of higher-order operators and of leaves
@@ -193,9 +195,12 @@ enum {
 typedef struct o2fx_value_info {
   uint64_t struct_size;
   uint32_t kind;
-  int32_t dtype;     /* 0 = unknown */
-  int32_t rank;      /* -1 = unknown; then dims is NULL */
-  uint32_t is_const; /* const_data() would answer */
+  int32_t dtype; /* 0 = unknown */
+  int32_t rank;  /* -1 = unknown; then dims is NULL */
+  /* Nonzero: const_data() would answer. O2FX_CONST_STORED: the value is a tensor of the model.
+   * O2FX_CONST_COMPUTED: it is computed of such, and a parameter made of its bytes would be trained
+   * apart from what it is computed of. */
+  uint32_t is_const;
   const int64_t*
       dims; /* rank entries, -1 = not a number: see dim_params; may be NULL (= all unknown) */
   const o2fx_str*
