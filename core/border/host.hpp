@@ -35,7 +35,7 @@ void check_argument(const o2fx_arg& a, const char* what);
 // ---- types across the border ----
 
 /// Lives as long as the callback.
-o2fx_value_info raw_info(Lowering& l, const Type& t, bool is_const);
+o2fx_value_info raw_info(Lowering& l, const Type& t, uint32_t is_const);
 Type type_from(Lowering& l, const o2fx_value_info& raw, int depth = 0);
 
 // The slots of o2fx_host_api, in its order, save those of call.hpp; plugin.h documents them.

@@ -190,7 +190,7 @@ o2fx_status attr_type(o2fx_ctx ctx, o2fx_attr id, uint32_t index, o2fx_value_inf
     if (!t)
       throw HostError(O2FX_E_MODEL,
                       "attribute '" + a.name() + "': expected a type, got " + attribute_type(a));
-    return give(raw_info(l, from_proto(*t, l.builder.syms), false), out);
+    return give(raw_info(l, from_proto(*t, l.builder.syms), 0), out);
   });
 }
 

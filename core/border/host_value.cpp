@@ -4,7 +4,7 @@
 
 namespace onnx2fx::conversion::host {
 
-o2fx_value_info raw_info(Lowering& l, const Type& t, bool is_const) {
+o2fx_value_info raw_info(Lowering& l, const Type& t, uint32_t is_const) {
   o2fx_value_info r{
       sizeof(o2fx_value_info), t.kind, t.dtype, t.rank(), is_const, nullptr, nullptr, nullptr};
   if (t.dims) {
@@ -21,7 +21,7 @@ o2fx_value_info raw_info(Lowering& l, const Type& t, bool is_const) {
   }
   if (t.elem) {
     o2fx_value_info* elem = l.arena.array<o2fx_value_info>(1);
-    *elem = raw_info(l, *t.elem, false);
+    *elem = raw_info(l, *t.elem, 0);
     r.elem = elem;
   }
   return r;
@@ -58,9 +58,11 @@ Type type_from(Lowering& l, const o2fx_value_info& raw, int depth) {
   return t;
 }
 
-static bool is_constant(const Builder& b, const Value& v) {
-  if (v.source == ValueSource::kTensor) return true;
-  return v.type.is_tensor() && v.type.count() && is_literal(b.syms, v);
+/// One of O2FX_CONST_*, or 0.
+static uint32_t is_constant(const Builder& b, const Value& v) {
+  if (v.source == ValueSource::kTensor) return O2FX_CONST_STORED;
+  const bool known = v.type.is_tensor() && v.type.count() && is_literal(b.syms, v);
+  return known ? O2FX_CONST_COMPUTED : 0;
 }
 
 o2fx_status value_info(o2fx_ctx ctx, o2fx_value id, o2fx_value_info* out) {

@@ -113,12 +113,17 @@ static Int real_count(Node& n, const Values& in, int32_t dtype) {
   return sizes::number(n.call("aten::_local_scalar_dense", {count}));
 }
 
+namespace {
+struct Overloads {
+  const char *tensor, *scalar;
+};
+}  // namespace
 // y combined with one number, which is a literal where it is known, and nothing where it is
 // `neutral`.
-static Value by(Node& n, const std::string& target, Value y, Value number, double neutral) {
+static Value by(Node& n, const Overloads& target, Value y, Value number, double neutral) {
   const auto known = n.constant_reals(number);
-  if (!known || known->size() != 1) return n.call(target + ".Tensor", {y, number});
-  return known->front() == neutral ? y : n.call(target + ".Scalar", {y, known->front()});
+  if (!known || known->size() != 1) return n.call(target.tensor, {y, number});
+  return known->front() == neutral ? y : n.call(target.scalar, {y, known->front()});
 }
 
 static void range(Node& n) {
@@ -133,8 +138,8 @@ static void range(Node& n) {
   n.ignore("stash_type");
   for (Value& v : in) v = n.cast(v, wide);
   Value y = arange(n, real_count(n, in, wide), in[0], wide);
-  y = by(n, "aten::mul", y, in[2], 1);
-  y = by(n, "aten::add", y, in[0], 0);
+  y = by(n, {"aten::mul.Tensor", "aten::mul.Scalar"}, y, in[2], 1);
+  y = by(n, {"aten::add.Tensor", "aten::add.Scalar"}, y, in[0], 0);
   if (wide != dtype) y = n.call("aten::to.dtype", {y, Dtype{dtype}});
   n.output(y);
 }

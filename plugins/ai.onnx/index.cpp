@@ -14,7 +14,9 @@ using namespace onnx2fx;
 // be negative takes the other way.
 static bool is_embedding(Node& n, Value x, Value index, int64_t axis) {
   const o2fx_value_info table = n.info(x).raw;
-  if (!table.is_const || table.rank != 2 || axis != 0 || n.info(index).raw.rank < 1) return false;
+  if (table.is_const != O2FX_CONST_STORED || table.rank != 2 || axis != 0 ||
+      n.info(index).raw.rank < 1)
+    return false;
   if (table.dtype != kFloat && table.dtype != kFloat16 && table.dtype != kBfloat16 &&
       table.dtype != kDouble)
     return false;

@@ -60,7 +60,7 @@ Product read_product(Node& n) {
 // that is (in, out) is turned only for a layer of the model's own.
 bool is_linear(Node& n, const Product& p) {
   if (!p.plain || is_integer(p.dtype)) return false;
-  if (!p.transpose_b && !n.info(p.b).raw.is_const) return false;
+  if (!p.transpose_b && !n.info(p.b).is_stored()) return false;
   if (!p.c) return true;
   if (n.info(p.c).raw.rank != 1) return false;
   const Int bias = n.dim(p.c, 0), rows = n.dim(p.b, p.transpose_b ? 0 : 1);

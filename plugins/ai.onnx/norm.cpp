@@ -129,7 +129,7 @@ bool exported_in_training(Node& n) {
 // whatever the mode of the export. Where they are computed there is none: batch statistics always.
 void batch_norm(Node& n) {
   const bool training = exported_in_training(n);
-  const bool has_state = n.info(n.input(3)).raw.is_const && n.info(n.input(4)).raw.is_const;
+  const bool has_state = n.info(n.input(3)).is_stored() && n.info(n.input(4)).is_stored();
   if (!training || has_state) {
     n.role(n.input(3), O2FX_ROLE_MUTATED);
     n.role(n.input(4), O2FX_ROLE_MUTATED);

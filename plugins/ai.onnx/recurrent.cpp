@@ -125,7 +125,9 @@ std::string parameter_name(const Part& part) {
   return std::string(part.name) + (part.direction == 1 ? "_l0_reverse" : "_l0");
 }
 
+// Nothing where they are computed of the model's tensors, which are what is trained.
 std::optional<o2fx_bytes> bytes_of(Node& n, Value v) {
+  if (!n.info(v).is_stored()) return std::nullopt;
   try {
     return n.constant_data(v);
   } catch (const Failed& e) {

@@ -20,7 +20,7 @@ from onnx_to_fx import convert_onnx_to_fx
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "conformance"))
 
-from cases import Case, load_cases  # noqa: E402
+from cases import Case, compares_training, load_cases  # noqa: E402
 from values import difference, to_torch  # noqa: E402
 
 RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
@@ -103,7 +103,7 @@ def outcome(case: Case, model: onnx.ModelProto) -> str:
     """"ok", "refused: ...", or what is wrong."""
     inputs, expected = case.data_sets(model)[0]
     try:
-        module = convert_onnx_to_fx(model)
+        module = convert_onnx_to_fx(model, training=compares_training(model))
     except Exception as e:  # the result of this run
         lines = str(e).strip().splitlines()
         return f"refused: {lines[0] if lines else type(e).__name__}"

@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "conformance"))
 
 from adapters import restamp  # noqa: E402
-from cases import Case, load_cases, with_initializers  # noqa: E402
+from cases import Case, compares_training, load_cases, with_initializers  # noqa: E402
 from values import difference, to_torch  # noqa: E402
 from written import Written, written_cases  # noqa: E402
 from written_ml import written_ml_cases  # noqa: E402
@@ -168,7 +168,7 @@ def _run(operator: Operator, case, model, inputs, expected, opset: int) -> str |
     if constant is not None:
         model, inputs = constant
     try:
-        module = convert_onnx_to_fx(model)
+        module = convert_onnx_to_fx(model, training=compares_training(model))
         torch.manual_seed(0)
         with torch.no_grad():
             got = module(*(to_torch(i) for i in inputs))

@@ -168,3 +168,24 @@ def test_in_a_folder_they_are_there(tmp_path):
     module = convert_onnx_to_fx(with_tables())
     x = torch.randn(5, 4)
     torch.testing.assert_close(in_folder(module, tmp_path / "net")(x), module(x))
+
+
+def test_what_is_computed_of_constants_alone_stays_in_a_saved_module():
+    """torch.load traces the code again."""
+    nodes = [helper.make_node("Transpose", ["c"], ["t"]), helper.make_node("MatMul", ["x", "t"], ["y"])]
+    mask = helper.make_node("Where", ["m", "c", "d"], ["e"]), helper.make_node("Add", ["y", "e"], ["z"])
+    constants = {
+        "c": np.arange(9, dtype=np.float32).reshape(3, 3),
+        "d": np.ones((3, 3), np.float32),
+        "m": np.eye(3, dtype=bool),
+    }
+    model = models.model([*nodes, *mask], {"x": [3, 3]}, {"z": [3, 3]}, constants)
+    module = convert_onnx_to_fx(model, frozen=["*"]).eval()
+    file = io.BytesIO()
+    torch.save(module, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    assert loaded.state_dict().keys() == module.state_dict().keys()
+    assert [n.op for n in loaded.graph.nodes] == [n.op for n in module.graph.nodes]
+    x = torch.randn(3, 3)
+    torch.testing.assert_close(loaded(x), module(x), rtol=0, atol=0)

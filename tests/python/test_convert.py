@@ -235,17 +235,21 @@ def test_train_uses_and_updates_statistics_and_drops():
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
-def test_an_embedding_takes_ids_counted_from_the_end(dtype):
+def test_an_embedding_takes_computed_ids_counted_from_the_end(dtype):
+    """Those that are an input of the model reach it as they are: see test_as_written."""
     port = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    gather = helper.make_node("Gather", ["table", "ids"], ["y"])
+    nodes = [
+        helper.make_node("Neg", ["negated"], ["ids"]),
+        helper.make_node("Gather", ["table", "ids"], ["y"]),
+    ]
     table = models.floats(5, 3)
-    model = models.model([gather], {"ids": (port, ["n"])}, {"y": ["n", 3]}, {"table": table})
+    model = models.model(nodes, {"negated": (port, ["n"])}, {"y": ["n", 3]}, {"table": table})
     module = convert_onnx_to_fx(model)
     assert [type(m) for m in module.children()] == [nn.Embedding]
-    ids = np.array([0, -1, 4, -5, 2], dtype)
-    (expected,) = reference(model, ids)
-    np.testing.assert_array_equal(module(torch.from_numpy(ids)).detach().numpy(), expected)
-    for outside in (5, -6):
+    negated = np.array([0, 1, -4, 5, -2], dtype)
+    (expected,) = reference(model, negated)
+    np.testing.assert_array_equal(module(torch.from_numpy(negated)).detach().numpy(), expected)
+    for outside in (-5, 6):
         with pytest.raises(IndexError):
             module(torch.tensor([outside]))
 

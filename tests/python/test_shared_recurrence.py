@@ -175,3 +175,24 @@ def test_options_reach_the_parts_by_the_name_of_the_whole():
     (one, _) = layers(module)
     assert {n for n, p in one.named_parameters() if p.requires_grad} == {"weight_hh_l0"}
     assert np.isfinite(one.weight_ih_l0.detach().numpy()).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_computed_of_the_models_tensors_trains_them(kind):
+    """An exporter that folds nothing writes the gates' order into the graph, for each call of the encoder."""
+    stored = weights_of(kind, "", 1)
+    flat = {k: v[0] for k, v in stored.items()}  # torch has no axis of directions
+    nodes, axis = [], helper.make_node("Constant", [], ["zero"], value_ints=[0])
+    for call in "12":
+        computed = {f"{k}_{call}": flat[k] for k in flat}
+        nodes += [helper.make_node("Unsqueeze", [k, "zero"], [f"{k}_{call}"]) for k in flat]
+        nodes.append(recurrent(kind, f"x{call}", computed, f"h{call}", f"/encoder_{call}"))
+    nodes.append(helper.make_node("Sub", ["h1", "h2"], ["y"]))
+    model = models.model(
+        [axis, *nodes], {"x1": ["t", "n", 2], "x2": ["t", "n", 2]}, {"y": [1, "n", 3]}, flat
+    )
+    module = convert_onnx_to_fx(model)
+    shapes = sorted(tuple(p.shape) for p in module.parameters())
+    assert shapes == sorted(v.shape for v in flat.values())
+    module(torch.randn(4, 2, 2), torch.randn(4, 2, 2)).pow(2).sum().backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in module.parameters())

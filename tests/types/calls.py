@@ -191,6 +191,11 @@ def square(d: Draw) -> Call:
     return Call([d.tensor(NO_BOOL)])
 
 
+@call("fake_quantize_per_tensor_affine")
+def fake_quantized(d: Draw) -> Call:
+    return Call([d.tensor(["float32", "float64"]), 0.5, d.randint(0, 9), 0, 255])
+
+
 @call("threshold")
 def threshold(d: Draw) -> Call:
     return Call([d.tensor(ANY), d.number(), d.number()])

@@ -97,6 +97,7 @@ class Converted(Subject):
         self.inputs = tuple(i for i in model.parsed() if i.name in given)
         self._dropout = any(n.op_type == "Dropout" for n in _nodes_of(proto))
         self._tensors = [np.sort(t.ravel()) for t in _tensors_of(graph) if t.size]
+        _take_statistics(self.original, graph)
 
     def module(self, weights: str = "copy") -> nn.Module:
         from onnx_to_fx import convert_onnx_to_fx
@@ -147,6 +148,14 @@ def _within(values: np.ndarray, ordered: np.ndarray) -> bool:
         return False
     at = np.minimum(np.searchsorted(ordered, values), ordered.size - 1)
     return bool((ordered[at] == values).all())
+
+
+def _take_statistics(original: nn.Module, graph: onnx.GraphProto) -> None:
+    """The exporter runs the model: in training mode its statistics have moved before they are written."""
+    stored = {t.name: t for t in graph.initializer}
+    for name, buffer in original.named_buffers():
+        if name.endswith(("running_mean", "running_var")) and name in stored:
+            buffer.copy_(torch.from_numpy(numpy_helper.to_array(stored[name]).copy()))
 
 
 def _nodes_of(proto: onnx.ModelProto):

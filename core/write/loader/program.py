@@ -23,15 +23,21 @@ class Mode(nn.Module):
         return self.training
 
 
+class Tracer(fx.Tracer):
+    """torch.load traces the code of a GraphModule: what is computed of its buffers stays in the graph."""
+
+    proxy_buffer_attributes = True
+
+
 class ProgramBuilder:
     """One program: fills an fx.Graph and notes what its GraphModule must hold."""
 
     def __init__(self, builder: DocumentBuilder, program: Mapping[str, Any]) -> None:
         self.builder, self.program = builder, program
-        self.graph = fx.Graph()
+        self.graph = fx.Graph(tracer_cls=Tracer)
         self.env: dict[str, fx.Node] = {}
         self.shared: dict[tuple[str, str], fx.Node] = {}  # nodes that stand once for many uses
-        self.module = fx.GraphModule(nn.Module(), fx.Graph(), program["name"])
+        self.module = fx.GraphModule(nn.Module(), self.graph, program["name"])
 
     def build(self, single: bool) -> fx.GraphModule:
         make = {

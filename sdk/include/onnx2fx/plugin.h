@@ -183,6 +183,8 @@ enum {
   O2FX_KIND_BOOL   /* a Python bool, likewise */
 };
 
+enum { O2FX_CONST_STORED = 1, O2FX_CONST_COMPUTED = 2 };
+
 /* The type of a value, as far as it is known. Results of emit are typed by the host: dtype, rank
  * and extents of what an aten:: overload returns follow from its arguments
  * (core/shapes/aten_types.txt lists the overloads); results of higher-order operators and of leaves
@@ -193,9 +195,12 @@ enum {
 typedef struct o2fx_value_info {
   uint64_t struct_size;
   uint32_t kind;
-  int32_t dtype;     /* 0 = unknown */
-  int32_t rank;      /* -1 = unknown; then dims is NULL */
-  uint32_t is_const; /* const_data() would answer */
+  int32_t dtype; /* 0 = unknown */
+  int32_t rank;  /* -1 = unknown; then dims is NULL */
+  /* Nonzero: const_data() would answer. O2FX_CONST_STORED: the value is a tensor of the model.
+   * O2FX_CONST_COMPUTED: it is computed of such, and a parameter made of its bytes would be trained
+   * apart from what it is computed of. */
+  uint32_t is_const;
   const int64_t*
       dims; /* rank entries, -1 = not a number: see dim_params; may be NULL (= all unknown) */
   const o2fx_str*
@@ -368,10 +373,11 @@ typedef struct o2fx_host_api {
    * rank. A node that reaches no output of the program is dropped in the end, so a lowering may
    * emit, look, and take another way: there is no partial undo and none is needed. [ctx] */
   o2fx_status(O2FX_CALL* emit)(o2fx_ctx, const o2fx_emit*, o2fx_value* results);
-  /* A tensor made by the lowering (a table, a folded weight): get_attr of the root module, an
-   * operand inside sub-programs. Equal name hint, bytes, type and role give one tensor; one
-   * that is MUTATED, whose first bytes these are, is the node's own, the same in every instance of
-   * it (an unrolled body). Copies. [ctx] */
+  /* A tensor made by the lowering (a table): get_attr of the root, an operand in sub-programs.
+   * Equal name hint, bytes, type and role give one tensor. A MUTATED one is the node's own, the
+   * same in every instance of it (an unrolled body). A PARAMETER, named below the node, is a part
+   * of the tensor that const_data gave last (else the node's own): one for the same part. Copies.
+   * [ctx] */
   o2fx_status(O2FX_CALL* constant)(o2fx_ctx, o2fx_str name_hint, const o2fx_bytes*, int32_t role,
                                    o2fx_value* out);
   /* A value that is no node but is written where it is used: a LIST (an ONNX sequence,

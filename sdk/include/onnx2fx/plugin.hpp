@@ -220,6 +220,8 @@ struct Info {
     i.raw.rank = rank;
     return i;
   }
+  /// A tensor of the model, not one that is computed of such.
+  bool is_stored() const { return raw.is_const == O2FX_CONST_STORED; }
   bool is_tensor() const { return raw.kind == O2FX_KIND_TENSOR; }
 };
 /// An ONNX graph held by an attribute.
