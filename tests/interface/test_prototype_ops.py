@@ -25,11 +25,12 @@ def at_every_revision(op, since=1, until=NEWEST):
 
 
 def check(
-    nodes, feeds, weights=(), outputs=("y",), opset=21, want=None, dialect="nn", tolerance=1e-4
+    nodes, feeds, weights=(), outputs=("y",), opset=21, want=None, dialect="nn", tolerance=1e-4,
+    training=False,
 ):
     proto = sm.model(nodes, feeds, outputs, weights, opset)
     want = sm.expected(proto, feeds) if want is None else want
-    module = convert_onnx_to_fx(proto, dialect=dialect).eval()
+    module = convert_onnx_to_fx(proto, dialect=dialect).train(training)
     with torch.no_grad():
         got = module(*(torch.from_numpy(f) for f in feeds.values()))
     got = [g.detach() for g in (got if isinstance(got, tuple) else (got,))]
@@ -467,6 +468,7 @@ def test_batch_normalization_in_training_mode(opset):
         ("y", "mean", "var"),
         opset,
         want=onnx.reference.ReferenceEvaluator(proto).run(None, {"x": x}),
+        training=True,
     )
 
 
