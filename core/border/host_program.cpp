@@ -27,9 +27,8 @@ o2fx_status graph_value_info(o2fx_ctx ctx, o2fx_graph id, uint32_t is_output, ui
     if (index >= static_cast<uint32_t>(all.size()))
       throw HostError(O2FX_E_INVALID, "graph_value_info: index " + std::to_string(index) +
                                           ": expected one below " + std::to_string(all.size()));
-    return give(
-        raw_info(l, from_proto(all.Get(static_cast<int>(index)).type(), l.builder.syms), 0),
-        out);
+    return give(raw_info(l, from_proto(all.Get(static_cast<int>(index)).type(), l.builder.syms), 0),
+                out);
   });
 }
 

@@ -191,7 +191,7 @@ Types Builder::returns_of(const o2fx_arg& program) {
 }
 
 // What a formal is said to be holds at every step: what was inferred inside the program rests on
-// it.
+// it. A pack may have said so of its own, but most take it from the model, whose body may break it.
 void Builder::check_carried(const o2fx_arg& program, size_t n, size_t formal, size_t result) {
   const OpenProgram& p = program_of(program);
   for (size_t k = 0; k < n; k++) {
@@ -200,9 +200,9 @@ void Builder::check_carried(const o2fx_arg& program, size_t n, size_t formal, si
     const Type& given = p.returns[k + result];
     if (!said.is_tensor() || !given.is_tensor()) continue;
     if (const std::string conflict = merge(said, given); !conflict.empty())
-      throw HostError(O2FX_E_SCHEMA, "program '" + p.program.name + "', carried value " +
-                                         std::to_string(k) + ": " + conflict +
-                                         "; a formal says what is true at every step");
+      throw HostError(O2FX_E_MODEL, "program '" + p.program.name + "', carried value " +
+                                        std::to_string(k) + ": " + conflict +
+                                        "; a formal says what is true at every step");
   }
 }
 

@@ -119,6 +119,9 @@ static Value squeezed(Node& n, Value x) {
 // maxima.
 static Value unsqueezed(Node& n, Value x) {
   Ints axes = *sizes::given(n, "axes", 1);
+  if (n.rank_known(x))
+    for (const Int& a : axes)
+      if (a.known()) Node::axis(a.arg.u.i, n.rank(x) + static_cast<int64_t>(axes.size()));
   const auto all = [&](auto f) {
     return std::all_of(axes.begin(), axes.end(),
                        [&](const Int& a) { return a.known() && f(a.arg.u.i); });

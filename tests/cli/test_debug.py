@@ -26,8 +26,8 @@ NN = """root:
 modules:
   fc = nn.Linear(in_features=2, out_features=3, bias=True): weight=fc.weight, bias=fc.bias
 tensors:
-  fc.weight : float32[3, 2] = parameter
-  fc.bias : float32[3] = parameter
+  fc.weight : float32[3, 2] = parameter [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+  fc.bias : float32[3] = parameter [7.0, 8.0, 9.0]
 inputs:
   x_1 = 'x.1'
 """
@@ -35,7 +35,7 @@ inputs:
 
 def test_debug_prints_the_program(tmp_path):
     model = onnx.parser.parse_model(MODEL)
-    for t in model.graph.initializer:  # in raw_data, as exporters write them: they stay in the file
+    for t in model.graph.initializer:  # in raw_data, as exporters write them
         t.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(t), t.name))
     onnx.save(model, tmp_path / "net.onnx")
     command = [BUILD / "bin" / "onnx2fx", "net.onnx", "-o", "out"]
