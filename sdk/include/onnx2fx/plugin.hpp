@@ -23,7 +23,6 @@
 #include <initializer_list>
 #include <new>
 #include <optional>
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -38,28 +37,34 @@ namespace onnx2fx {
 struct Failed {
   o2fx_status status;
 };
+/// Where an error was thrown: std::source_location, which clang lacks before version 15.
+struct SourcePlace {
+  const char* file = "";
+  uint32_t line = 0;
+  static constexpr SourcePlace current(const char* file = __builtin_FILE(),
+                                       uint32_t line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
 struct Error : std::runtime_error {
-  Error(o2fx_status s, const std::string& what, std::source_location where)
+  Error(o2fx_status s, const std::string& what, SourcePlace where)
       : std::runtime_error(what), status(s), place(where) {}
   o2fx_status status;
-  std::source_location place;  ///< shown with --debug
+  SourcePlace place;  ///< shown with --debug
 };
 /// The model breaks the operator's contract.
 struct Invalid : Error {
-  explicit Invalid(const std::string& what,
-                   std::source_location place = std::source_location::current())
+  explicit Invalid(const std::string& what, SourcePlace place = SourcePlace::current())
       : Error(O2FX_E_MODEL, what, place) {}
 };
 /// The model is right, but this lowering cannot express it. Never return a wrong tensor instead.
 struct Unsupported : Error {
-  explicit Unsupported(const std::string& what,
-                       std::source_location place = std::source_location::current())
+  explicit Unsupported(const std::string& what, SourcePlace place = SourcePlace::current())
       : Error(O2FX_E_UNSUPPORTED, what, place) {}
 };
 /// Not mine: the next provider is asked, in the end the operator's ONNX function body.
 struct Decline : Error {
-  explicit Decline(const std::string& why,
-                   std::source_location place = std::source_location::current())
+  explicit Decline(const std::string& why, SourcePlace place = SourcePlace::current())
       : Error(O2FX_DECLINE, why, place) {}
 };
 
@@ -712,7 +717,7 @@ o2fx_status trampoline(const o2fx_host_api* h, o2fx_ctx c, F f) noexcept {
   } catch (const Failed& e) {
     return e.status;
   } catch (const Error& e) {
-    return h->set_error(c, e.status, e.place.file_name(), static_cast<int32_t>(e.place.line()),
+    return h->set_error(c, e.status, e.place.file, static_cast<int32_t>(e.place.line),
                         str(e.what()));
   } catch (const std::bad_alloc&) {
     return h->set_error(c, O2FX_E_NOMEM, nullptr, 0, str("out of memory"));

@@ -115,7 +115,7 @@ o2fx_status weights_trampoline(const o2fx_weights_host* h, o2fx_ctx c, F f) noex
   } catch (const Failed& e) {
     return e.status;
   } catch (const Error& e) {
-    return host.fail(e.status, e.what(), e.place.file_name(), e.place.line());
+    return host.fail(e.status, e.what(), e.place.file, e.place.line);
   } catch (const std::bad_alloc&) {
     return host.fail(O2FX_E_NOMEM, "out of memory");
   } catch (const std::exception& e) {
