@@ -116,8 +116,8 @@ class PluginSource final : public weights::Source {
     if (!want.ref) return w;
     w.offset = want.ref->offset;
     w.length = want.ref->length;
-    w.stated = (want.ref->has_offset ? O2FX_STATED_OFFSET : 0u) |
-               (want.ref->has_length ? O2FX_STATED_LENGTH : 0u);
+    if (want.ref->has_offset) w.stated |= O2FX_STATED_OFFSET;
+    if (want.ref->has_length) w.stated |= O2FX_STATED_LENGTH;
     return w;
   }
 

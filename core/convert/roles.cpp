@@ -51,8 +51,7 @@ class Judge {
  public:
   Judge(const fx::Module& module, const std::vector<TensorEntry*>& entries,
         const onnx::ModelProto& model)
-      : module_(module),
-        entries_(entries),
+      : entries_(entries),
         evidence_(module),
         signature_(model.graph()),
         by_torch_(model.producer_name() == "pytorch") {
@@ -156,7 +155,6 @@ class Judge {
     }
   }
 
-  const fx::Module& module_;
   const std::vector<TensorEntry*>& entries_;
   const Evidence evidence_;
   const Signature signature_;

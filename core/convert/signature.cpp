@@ -53,7 +53,7 @@ void Signature::read(std::string_view text) {
     const auto kind = kind_of(said.substr(0, said.find(' ')), said);
     const auto target = quoted(said, "target=");
     if (kind && target)
-      entries_.try_emplace(std::string(line.substr(0, colon)), *kind, std::string(*target));
+      entries_.try_emplace(std::string(line.substr(0, colon)), Entry{*kind, std::string(*target)});
   }
 }
 
