@@ -84,7 +84,7 @@ class Caller {
   }
   o2fx_arg arg(int level = 0) {
     o2fx_arg a{};
-    a.tag = b_.chance(60) ? O2FX_T_VALUE : static_cast<uint32_t>(b_.below(16));
+    a.tag = b_.chance(60) ? uint32_t{O2FX_T_VALUE} : static_cast<uint32_t>(b_.below(16));
     switch (a.tag) {
       case O2FX_T_VALUE:
       case O2FX_T_DEVICE_OF:

@@ -52,8 +52,10 @@ std::string changed(std::string text) {
 }
 
 int64_t changed(int64_t x, Random& random) {
-  const int64_t kValues[] = {0, 1, -1, 2, x + 1, x - 1, -x, x * 2, INT64_MAX, INT64_MIN, 1 << 20};
-  return kValues[random() % std::size(kValues)];
+  const auto u = static_cast<uint64_t>(x);  // wraps
+  const uint64_t kValues[] = {0,     1,     ~uint64_t{0}, 2,          u + 1,  u - 1,
+                              0 - u, u * 2, INT64_MAX,    1ULL << 63, 1 << 20};
+  return static_cast<int64_t>(kValues[random() % std::size(kValues)]);
 }
 
 void change_repeated(const Place& p, const Place& other, Random& random) {

@@ -158,7 +158,9 @@ TEST(Bounds, Arguments) {
 }
 
 TEST(Bounds, ArgumentsOfTheOtherSlots) {
-  const o2fx_arg endless = list(&endless, 1), absent = list(nullptr, 2);
+  o2fx_arg endless{};
+  endless = list(&endless, 1);
+  const o2fx_arg absent = list(nullptr, 2);
   o2fx_value v = 0;
   o2fx_program p = 0;
   EXPECT_EQ(refusal([&](auto* h, auto c) { return h->in_place(c, &endless, &v); }),

@@ -265,3 +265,11 @@ def test_export_of_a_built_module():
     exported = torch.export.export(module, (torch.randn(4, 3),), strict=False)
     x = torch.randn(4, 3)
     torch.testing.assert_close(exported.module()(x), module(x))
+
+
+def test_a_tensor_that_the_document_lacks_is_refused():
+    """The layout is chosen before a node is built."""
+    document = linear_document()
+    document["modules"][0]["tensors"][0] = {"attribute": "weight", "tensor": 9, "transposed": True}
+    with loader.Weights(document, mode="meta") as tensors, pytest.raises(PackageError):
+        loader.build(document, tensors)

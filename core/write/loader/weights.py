@@ -61,7 +61,8 @@ class Weights:
         self._mode, self._copy, self.layout = mode, copy, layout
         self._layouts = Layouts()
         transposed = transposed_tensors(document) if layout == "contiguous" else set()
-        self._laid_out = {document["tensors"][i]["path"] for i in transposed}
+        tensors = document["tensors"]
+        self._laid_out = {tensors[i]["path"] for i in transposed if i < len(tensors)}
         self._absent = "random" if "random" in (mode, document["weights"]) else "meta"
         self._fake_mode = weightless.new_fake_mode() if mode == "fake" else None
         no_weights = (mode or document["weights"]) in ("meta", "fake")
