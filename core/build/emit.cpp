@@ -153,9 +153,11 @@ void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
   const auto check = [&](size_t i, const o2fx_arg& a) {
     const fx::SchemaArgument& formal = schema.arguments[i];
     given[i] = true;
-    if (!fits(a, formal.type, false))
-      fail("argument '" + formal.name + "': expected " + fx::to_string(formal.type) + ", got " +
-           describe(a));
+    if (fits(a, formal.type, false)) return;
+    if (a.tag == O2FX_T_VALUE && type(a.u.v).dtype == onnx::TensorProto::STRING)
+      throw HostError(O2FX_E_MODEL, "expected a tensor of numbers, got one of strings");
+    fail("argument '" + formal.name + "': expected " + fx::to_string(formal.type) + ", got " +
+         describe(a));
   };
   for (uint32_t i = 0; i < call.n_args; i++) {
     if (schema.arguments[i].kw_only)

@@ -19,7 +19,8 @@ std::optional<int64_t> Type::count() const {
   if (!dims) return {};
   int64_t n = 1;
   for (const MaybeSym& d : *dims) {
-    if (!d || !d->is_literal() || __builtin_mul_overflow(n, d->literal(), &n)) return {};
+    if (!d || !d->is_literal() || d->literal() < 0) return {};  // below 0: a model that is wrong
+    if (__builtin_mul_overflow(n, d->literal(), &n)) return {};
   }
   return n;
 }
