@@ -17,7 +17,7 @@ namespace {
 template <class T>
 TensorData bytes_of(const std::vector<T>& elements) {
   std::string s(elements.size() * sizeof(T), '\0');
-  std::memcpy(s.data(), elements.data(), s.size());
+  if (!elements.empty()) std::memcpy(s.data(), elements.data(), s.size());
   return {std::make_shared<const std::string>(std::move(s))};
 }
 

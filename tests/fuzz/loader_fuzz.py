@@ -198,6 +198,7 @@ def main() -> int:
     arguments.found.mkdir(parents=True, exist_ok=True)
     arguments.corpus.mkdir(parents=True, exist_ok=True)
     options = [f"-max_total_time={int(arguments.seconds)}", f"-artifact_prefix={arguments.found}/", "-max_len=64",
+               f"-seed={arguments.seed}",
                "-rss_limit_mb=4000", "-print_final_stats=1", str(arguments.corpus)]  # fmt: skip
     atheris.Setup([sys.argv[0], *options], one_input)
     atheris.Fuzz()
