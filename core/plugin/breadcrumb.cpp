@@ -62,7 +62,7 @@ void on_exit_of_the_process(int code, void*) {
 }  // namespace
 
 Breadcrumb::Breadcrumb(std::string_view library, std::string_view id, std::string_view version,
-                       std::string doing)
+                       const std::string& doing)
     : library_(library.empty() ? id : library),
       id_(id),
       version_(version),

@@ -14,7 +14,7 @@ class Breadcrumb {
   /// Completes "LIBRARY: crashed ": "while it lowered net.onnx: node 'conv1' (Conv, opset 17)".
   /// id and version: empty while they are not known. library and id outlive this.
   Breadcrumb(std::string_view library, std::string_view id, std::string_view version,
-             std::string doing);
+             const std::string& doing);
   ~Breadcrumb();
   Breadcrumb(const Breadcrumb&) = delete;
   Breadcrumb& operator=(const Breadcrumb&) = delete;

@@ -22,6 +22,7 @@ constexpr int kThreads = 4;
 void together(const std::function<void(int)>& work) {
   std::latch ready(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; i++)
     threads.emplace_back([&, i] {
       ready.arrive_and_wait();
