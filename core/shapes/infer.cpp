@@ -40,7 +40,11 @@ class Context final : public onnx::InferenceContext {
   size_t getNumInputs() const override { return node_.inputs.size(); }
   bool hasInput(size_t i) const override { return i < node_.inputs.size() && node_.inputs[i]; }
   const onnx::TypeProto* getInputType(size_t i) const override {
-    return hasInput(i) ? operands_.type_proto(i) : nullptr;
+    if (!hasInput(i)) return nullptr;
+    // Not every operator's inference looks whether there is a type before it reads it.
+    static const onnx::TypeProto kUnknown;
+    const onnx::TypeProto* known = operands_.type_proto(i);
+    return known ? known : &kUnknown;
   }
   const onnx::TensorProto* getInputData(size_t i) const override {
     return hasInput(i) ? operands_.tensor_proto(i) : nullptr;
