@@ -154,7 +154,6 @@ class SymTable {
   MaybeSym compound(AtomKind kind, const char* name, const Sym& a, const Sym& b);
   /// name(a, b) where the terms of `difference` that are negative, made positive, are a.
   MaybeSym relation(AtomKind kind, const char* name, const Sym& difference);
-  MaybeSym with(const Sym& a, AtomId truth, int64_t value);
   bool is_truth(AtomId a) const {
     return atoms_[a].kind == AtomKind::kEqual || atoms_[a].kind == AtomKind::kLess;
   }

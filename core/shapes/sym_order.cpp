@@ -53,21 +53,6 @@ Interval remainder(const Interval& b) {
 
 // ---- truths
 
-MaybeSym SymTable::with(const Sym& a, AtomId truth, int64_t value) {
-  Sym r;
-  bool overflow = false;
-  for (const Sym::Term& t : a.terms()) {
-    std::vector<AtomId> factors = t.factors;
-    const auto at = std::find(factors.begin(), factors.end(), truth);
-    if (at != factors.end()) {
-      if (!value) continue;
-      factors.erase(at);
-    }
-    r.add_term(factors, t.coefficient, &overflow);
-  }
-  return overflow ? MaybeSym() : r;
-}
-
 std::optional<SymTable::Cases> SymTable::cases(const Sym& a) {
   std::vector<AtomId> truths;
   for (const Sym::Term& t : a.terms())
@@ -75,7 +60,7 @@ std::optional<SymTable::Cases> SymTable::cases(const Sym& a) {
       if (is_truth(f) && std::find(truths.begin(), truths.end(), f) == truths.end())
         truths.push_back(f);
   if (truths.empty() || truths.size() > kMaxTruths) return {};
-  return Cases{truths[0], with(a, truths[0], 1), with(a, truths[0], 0)};
+  return Cases{truths[0], replaced(a, {{truths[0], Sym(1)}}), replaced(a, {{truths[0], Sym(0)}})};
 }
 
 // The terms apart by sign, so that nothing is subtracted. A common factor of all of them is left

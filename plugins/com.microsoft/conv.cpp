@@ -1,5 +1,6 @@
 // Convolutions with what is fused to them: FusedConv, and with the channels last: NhwcConv,
 // NhwcFusedConv.
+#include "plugins/com.microsoft/channels.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/fused_activation.hpp"
 #include "plugins/lowering/windows.hpp"
@@ -29,9 +30,6 @@ Value finish(Node& n, Value y) {
 }
 
 void fused_conv(Node& n) { n.output(finish(n, convolve(n, n.input(0), n.input(1)))); }
-
-Value channels_first(Node& n, Value x) { return n.call("aten::movedim.int", {x, -1, 1}); }
-Value channels_last(Node& n, Value y) { return n.call("aten::movedim.int", {y, 1, -1}); }
 
 void nhwc_fused_conv(Node& n) {
   const Value x = channels_first(n, n.input(0));

@@ -3,6 +3,7 @@
 // Runtime does; where it sums in another order its results may be a step away.
 #include <algorithm>
 
+#include "plugins/com.microsoft/channels.hpp"
 #include "plugins/com.microsoft/families.hpp"
 #include "plugins/com.microsoft/quantization.hpp"
 #include "plugins/lowering/dtype.hpp"
@@ -80,11 +81,9 @@ void reduce_mean(Node& n) {
 
 // ---- pools and convolution, perhaps with the channels last
 
-Value channels_first(Node& n, Value v) { return n.call("aten::movedim.int", {v, -1, 1}); }
-
 // y has its channels at axis 1.
 void output_where_channels_are(Node& n, Value y, bool last) {
-  n.output(last ? n.call("aten::movedim.int", {y, 1, -1}) : y);
+  n.output(last ? channels_last(n, y) : y);
 }
 
 void global_average_pool(Node& n) {

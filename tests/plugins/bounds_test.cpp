@@ -1,11 +1,11 @@
 // Counts and lengths that cross the border (convention 11 of plugin.h): what is longer than it may
 // be, or not there, is refused with a text, and never read.
 #include <gtest/gtest.h>
-#include <onnx2fx/plugin.h>
 
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <onnx2fx/plugin.hpp>
 #include <string>
 #include <vector>
 
@@ -23,19 +23,7 @@ o2fx_status lower_op(const o2fx_host_api* host, o2fx_ctx ctx, const void*) {
   return now(host, ctx);
 }
 constexpr o2fx_op kOps[] = {{O2FX_STR("x"), O2FX_STR("Op"), 1, 0, 0, 0, lower_op, nullptr}};
-constexpr o2fx_plugin kPlugin = {sizeof(o2fx_plugin),
-                                 O2FX_ABI_MAJOR,
-                                 0,
-                                 0,
-                                 0,
-                                 O2FX_STR("x.bounds"),
-                                 O2FX_STR("1.0.0"),
-                                 kOps,
-                                 1,
-                                 sizeof(o2fx_op),
-                                 nullptr,
-                                 nullptr,
-                                 nullptr};
+constexpr o2fx_plugin kPlugin = plugin_table("x.bounds", "1.0.0", kOps, 1);
 
 Conversion convert_op(bool debug = false) {
   plugin::Options none;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <onnx2fx/plugin.hpp>
 #include <thread>
 
 #include "core/plugin/descriptor_cache.hpp"
@@ -407,19 +408,7 @@ TEST(InProcess, OverridesWithoutMoreConsentAndIsAskedAnew) {
   };
   static const o2fx_op ops[] = {
       {O2FX_STR("com.acme"), O2FX_STR("Rope"), 1, 0, 0, 0, decline, nullptr}};
-  static const o2fx_plugin table = {sizeof table,
-                                    1,
-                                    0,
-                                    0,
-                                    0,
-                                    O2FX_STR("com.acme.mine"),
-                                    O2FX_STR("1.0.0"),
-                                    ops,
-                                    1,
-                                    sizeof(o2fx_op),
-                                    nullptr,
-                                    nullptr,
-                                    nullptr};
+  static const o2fx_plugin table = plugin_table("com.acme.mine", "1.0.0", ops, 1);
   const Scene scene;
   Options o = scene.options();
   o.default_plugins = true;

@@ -1,7 +1,8 @@
 // A pack that carries ONNX's protobuf messages and links the shared libprotobuf: in a process that
 // shares the library with it, the second registration of onnx-ml.proto is the end.
 #include <onnx-ml.pb.h>
-#include <onnx2fx/plugin.h>
+
+#include <onnx2fx/plugin.hpp>
 
 static o2fx_status relu(const o2fx_host_api* host, o2fx_ctx ctx, const void*) {
   onnx::ModelProto model;
@@ -18,18 +19,6 @@ static o2fx_status relu(const o2fx_host_api* host, o2fx_ctx ctx, const void*) {
 }
 
 static const o2fx_op kOps[] = {{O2FX_STR("com.acme"), O2FX_STR("Relu"), 1, 0, 0, 0, relu, nullptr}};
-static const o2fx_plugin kPlugin = {sizeof kPlugin,
-                                    1,
-                                    0,
-                                    0,
-                                    0,
-                                    O2FX_STR("com.acme.protobuf"),
-                                    O2FX_STR("1.0.0"),
-                                    kOps,
-                                    1,
-                                    sizeof(o2fx_op),
-                                    nullptr,
-                                    nullptr,
-                                    nullptr};
+static const o2fx_plugin kPlugin = onnx2fx::plugin_table("com.acme.protobuf", "1.0.0", kOps, 1);
 
 const o2fx_plugin* onnx2fx_plugin_entry_1(void) { return &kPlugin; }
