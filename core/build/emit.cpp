@@ -141,6 +141,12 @@ bool Builder::fits(const o2fx_arg& a, const SchemaType& t, bool element) {
   }
 }
 
+bool Builder::is_tensor_of(const o2fx_arg& a, bool strings) {
+  if (a.tag != O2FX_T_VALUE) return false;
+  const Type& t = type(a.u.v);
+  return t.kind == O2FX_KIND_TENSOR && t.dtype && strings == (t.dtype == onnx::TensorProto::STRING);
+}
+
 void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
   const auto fail = [&](const std::string& what) {
     throw HostError(O2FX_E_SCHEMA,
@@ -154,8 +160,10 @@ void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
     const fx::SchemaArgument& formal = schema.arguments[i];
     given[i] = true;
     if (fits(a, formal.type, false)) return;
-    if (a.tag == O2FX_T_VALUE && type(a.u.v).dtype == onnx::TensorProto::STRING)
+    if (is_tensor_of(a, /*strings=*/true))
       throw HostError(O2FX_E_MODEL, "expected a tensor of numbers, got one of strings");
+    if (formal.type.kind == SchemaType::Kind::kStrings && is_tensor_of(a, /*strings=*/false))
+      throw HostError(O2FX_E_MODEL, "expected a tensor of strings, got one of numbers");
     fail("argument '" + formal.name + "': expected " + fx::to_string(formal.type) + ", got " +
          describe(a));
   };

@@ -260,10 +260,10 @@ class Node {
     if (!v) throw Invalid("input " + std::to_string(i) + ": expected a value, got none");
     return v;
   }
-  /// All inputs from `from` on, omitted ones as empty Values.
+  /// All inputs from `from` on; none of them may be omitted.
   Values inputs(size_t from = 0) {
     Values r;
-    for (size_t i = from; i < n_inputs(); i++) r.push_back(maybe_input(i));
+    for (size_t i = from; i < n_inputs(); i++) r.push_back(input(i));
     return r;
   }
   bool wanted(size_t i) const { return h_->output_wanted(c_, static_cast<uint32_t>(i)) != 0; }
@@ -744,10 +744,10 @@ o2fx_status lower_to(const o2fx_host_api* h, o2fx_ctx c, const void* target) {
     Lowering(n, static_cast<const char*>(target));
   });
 }
-/// All inputs in order, one target, one result.
+/// All inputs in order, omitted ones as None, one target, one result.
 inline void same_arguments(Node& n, const char* target) {
   Args args;
-  for (const Value v : n.inputs()) args.push_back(v);
+  for (size_t i = 0; i < n.n_inputs(); i++) args.push_back(n.maybe_input(i));
   n.output(n.call(target, args));
 }
 
