@@ -66,7 +66,7 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   const auto outputs = driver.lower_model(prepared);
   c.module = conversion::make_module(file->model, outputs, builder, tensors, options);
   fx::run_passes(c.module, options);
-  if (options.dialect == fx::Dialect::kNn) conversion::simplify(c.module, builder, tensors);
+  conversion::simplify(c.module, builder, tensors);
   conversion::find_bytes(c.module, builder, tensors, options.weights);
   append(c.report.warnings, c.store->settle());
   c.module.sources = c.store->sources();

@@ -1,6 +1,7 @@
 // A number gives what the constant gives where the other operand has its dtype, so that neither
 // promotes the other, and no lower rank, so that it adds no axis. What is divided by a tensor stays
-// a tensor: torch takes the reciprocal then.
+// a tensor: torch takes the reciprocal then. In the aten dialect a number may stand for a Tensor, as
+// torch.export writes it.
 #include "core/convert/numbers.hpp"
 
 #include <algorithm>
@@ -14,9 +15,40 @@ using fx::Argument;
 using fx::Node;
 using fx::NodeRef;
 
-constexpr auto kEitherSide = std::to_array<std::string_view>(
-    {"operator::add", "operator::eq", "operator::ge", "operator::gt", "operator::le",
-     "operator::lt", "operator::mul", "operator::ne", "operator::sub", "torch::where"});
+/// What a call becomes with a number for the last of its two operands, and for the first: another
+/// target, with both in their places or changing them. Empty: the number cannot stand there.
+struct Row {
+  std::string_view target, last, first;
+  bool first_changes_places = false;
+  size_t operands = 0;  ///< where the two begin
+};
+constexpr Row same(std::string_view target, size_t operands = 0) {
+  return {target, target, target, false, operands};
+}
+constexpr auto kRows = std::to_array<Row>({
+    same("operator::add"),
+    same("operator::eq"),
+    same("operator::ge"),
+    same("operator::gt"),
+    same("operator::le"),
+    same("operator::lt"),
+    same("operator::mul"),
+    same("operator::ne"),
+    same("operator::sub"),
+    {"operator::truediv", "operator::truediv", ""},
+    same("torch::where", 1),
+    {"aten::add.Tensor", "aten::add.Tensor", "aten::add.Tensor", true},
+    {"aten::div.Tensor", "aten::div.Tensor", ""},
+    {"aten::eq.Tensor", "aten::eq.Scalar", "aten::eq.Scalar", true},
+    {"aten::ge.Tensor", "aten::ge.Scalar", "aten::le.Scalar", true},
+    {"aten::gt.Tensor", "aten::gt.Scalar", "aten::lt.Scalar", true},
+    {"aten::le.Tensor", "aten::le.Scalar", "aten::ge.Scalar", true},
+    {"aten::lt.Tensor", "aten::lt.Scalar", "aten::gt.Scalar", true},
+    {"aten::mul.Tensor", "aten::mul.Tensor", "aten::mul.Tensor", true},
+    {"aten::ne.Tensor", "aten::ne.Scalar", "aten::ne.Scalar", true},
+    {"aten::sub.Tensor", "aten::sub.Tensor", "aten::rsub.Scalar", true},
+    {"aten::where.self", "aten::where.ScalarOther", "aten::where.ScalarSelf", false, 1},
+});
 
 template <class T>
 T element(std::span<const uint8_t> bytes) {
@@ -47,14 +79,17 @@ class Numbers {
 
   void write(const fx::Program& program, Node& call) {
     if (call.op != fx::Op::kCallFunction || !call.kwargs.empty()) return;
-    const bool either = std::ranges::find(kEitherSide, call.target) != kEitherSide.end();
-    const size_t first = call.target == "torch::where" ? 1 : 0;
-    if (!(either || call.target == "operator::truediv") || call.args.size() != first + 2) return;
-    Argument &left = call.args[first], &right = call.args[first + 1];
-    if (Argument n = beside(program, right, left); !n.is_none())
-      right = std::move(n);
-    else if (n = beside(program, left, right); either && !n.is_none())
-      left = std::move(n);
+    const auto* row = std::ranges::find(kRows, call.target, &Row::target);
+    if (row == kRows.end() || call.args.size() != row->operands + 2) return;
+    Argument &first = call.args[row->operands], &last = call.args[row->operands + 1];
+    if (Argument n = beside(program, last, first); !n.is_none()) {
+      last = std::move(n);
+      call.target = row->last;
+    } else if (n = beside(program, first, last); !row->first.empty() && !n.is_none()) {
+      first = std::move(n);
+      if (row->first_changes_places) std::swap(first, last);
+      call.target = row->first;
+    }
   }
 
  private:

@@ -30,6 +30,7 @@ class DocumentBuilder:
     ) -> None:
         self.document, self.load = document, tensors
         self.training = training
+        self.lifts = document["dialect"] == "aten"  # constants are plain tensors there
         self.programs = {p["name"]: p for p in document["programs"]}
         self.built: dict[str, fx.GraphModule] = {}
         self.tensors: dict[int, torch.Tensor] = {}
@@ -111,11 +112,13 @@ class DocumentBuilder:
         entry = self.document["tensors"][index]
         *containers, name = split_path(entry["path"])
         place, value = modules.container(owner, containers), self.tensor(index)
-        if name in place._parameters or name in place._buffers:
+        if name in place._parameters or name in place._buffers or name in place.__dict__:
             return entry["path"]
         try:
             if isinstance(value, nn.Parameter):
                 place.register_parameter(name, value)
+            elif entry["role"] == "constant" and isinstance(place, modules.Holder) and self.lifts:
+                place.hold(name, value)
             else:
                 place.register_buffer(name, value, persistent=entry["role"] == "buffer")
         except KeyError as e:

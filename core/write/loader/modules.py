@@ -66,12 +66,37 @@ def _assign(module: nn.Module, name: str, value: torch.Tensor, entry: Mapping[st
         setattr(module, name, value.detach())
 
 
+class Holder(nn.Module):
+    """Holds tensors and modules under their paths.
+
+    Constants of the aten dialect are plain tensors here: torch.export lifts those, and no state
+    dict has them. They follow ``.to()`` all the same.
+    """
+
+    def hold(self, name: str, value: torch.Tensor) -> None:
+        if hasattr(self, name):
+            raise KeyError(f"attribute {name!r} already exists")
+        setattr(self, name, value)
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Holder:
+        super()._apply(fn, recurse)
+        for name, value in self.__dict__.items():
+            if isinstance(value, torch.Tensor):
+                self.__dict__[name] = fn(value)
+        return self
+
+
+def is_transient(owner: nn.Module, name: str) -> bool:
+    """Whether no state dict holds this tensor of the module."""
+    return name in owner._non_persistent_buffers_set or name in owner.__dict__
+
+
 def container(owner: nn.Module, names: Sequence[str]) -> nn.Module:
     for name in names:
         child = owner._modules.get(name)
         if child is None:
             if hasattr(owner, name):
                 raise PackageError(f"path component {name!r}: torch.nn.Module uses this name")
-            child = owner._modules[name] = nn.Module()
+            child = owner._modules[name] = Holder()
         owner = child
     return owner

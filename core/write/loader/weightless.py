@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Mapping
 import torch
 from torch import fx, nn
 
+from .modules import is_transient
 from .targets import dtype_of
 from .vocabulary import WEIGHT_MODES
 
@@ -145,7 +146,7 @@ def restore_constants(module: fx.GraphModule, *, transient: bool = False) -> Non
     for path, value in constants.items():
         owner, _, name = path.rpartition(".")
         owner = module.get_submodule(owner)
-        stale = transient and name in owner._non_persistent_buffers_set
+        stale = transient and is_transient(owner, name)
         if not (stale or is_absent(getattr(owner, name))):
             continue
         _set(module, path, (value.t() if path in transposed else value).to(device, copy=True))
