@@ -153,7 +153,8 @@ MaybeSym rounded_quotient(SymTable& syms, const Real& x, Rounding how) {
   if (x.form != Form::kDiv || x.a->form == Form::kDiv || how == Rounding::kRound) return {};
   const auto size = [](const Real& r) -> MaybeSym {
     if (r.form == Form::kSize) return r.size;
-    const bool whole = r.form == Form::kLiteral && r.literal == std::trunc(r.literal);
+    const bool whole = r.form == Form::kLiteral && r.literal == std::trunc(r.literal) &&
+                       std::abs(r.literal) < 0x1p53;
     return whole ? MaybeSym(Sym(static_cast<int64_t>(r.literal))) : MaybeSym();
   };
   const MaybeSym a = size(*x.a), b = size(*x.b);

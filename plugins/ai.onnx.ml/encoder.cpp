@@ -28,7 +28,7 @@ Keys keys_of_tensor(Node& n, Value v) {
 
 Keys label_keys(Node& n) {
   if (n.has("keys_strings")) return n.texts("keys_strings");
-  if (n.has("keys_int64s")) return n.integers("keys_int64s");
+  if (n.has("keys_int64s")) return n.int64s("keys_int64s");
   if (n.has("keys_floats")) return n.reals("keys_floats");
   if (const Value v = n.maybe_tensor("keys_tensor")) return keys_of_tensor(n, v);
   throw Invalid("expected one of the attributes keys_*, got none");
@@ -75,9 +75,9 @@ void label_encoder(Node& n) {
     values.push_back(n.text("default_string"));
     n.output(texts_at(n, at, values));
   } else if (n.has("values_int64s")) {
-    auto values = n.integers("values_int64s");
+    auto values = n.int64s("values_int64s");
     check_count(values.size(), count);
-    values.push_back(n.integer("default_int64"));
+    values.push_back(n.int64("default_int64"));
     n.output(numbers_at(n, at, values));
   } else if (n.has("values_floats")) {
     auto values = n.reals("values_floats");
@@ -104,7 +104,7 @@ void label_encoder_1(Node& n) {
   std::vector<int64_t> numbers = counted(classes.size());
   const Keys keys = n.dtype(x) == kString ? Keys(classes) : Keys(numbers);
   const Value at = places(n, x, keys);
-  numbers.push_back(n.integer("default_int64"));
+  numbers.push_back(n.int64("default_int64"));
   classes.push_back(n.text("default_string"));
   n.output(n.dtype(x) == kString ? numbers_at(n, at, numbers) : texts_at(n, at, classes));
 }
@@ -112,12 +112,12 @@ void label_encoder_1(Node& n) {
 void category_mapper(Node& n) {
   const Value x = n.input(0);
   auto texts = n.texts("cats_strings");
-  auto numbers = n.integers("cats_int64s");
+  auto numbers = n.int64s("cats_int64s");
   check_count(numbers.size(), texts.size());
   const bool text = n.dtype(x) == kString;
   const Value at = places(n, x, text ? Keys(texts) : Keys(numbers));
   texts.push_back(n.text("default_string"));
-  numbers.push_back(n.integer("default_int64"));
+  numbers.push_back(n.int64("default_int64"));
   n.output(text ? numbers_at(n, at, numbers) : texts_at(n, at, texts));
 }
 
@@ -126,7 +126,7 @@ void category_mapper(Node& n) {
 void one_hot_encoder(Node& n) {
   const Value x = n.input(0);
   const auto texts = n.texts("cats_strings");
-  const auto numbers = n.integers("cats_int64s");
+  const auto numbers = n.int64s("cats_int64s");
   if (texts.empty() == numbers.empty())
     throw Invalid("expected either cats_strings or cats_int64s, got both or none");
   const Keys keys = texts.empty() ? Keys(numbers) : Keys(texts);

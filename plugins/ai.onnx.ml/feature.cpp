@@ -65,7 +65,7 @@ void imputer(Node& n) {
   n.ignore(real ? "replaced_value_int64" : "replaced_value_float");
   n.ignore(real ? "imputed_value_int64s" : "imputed_value_floats");
   const auto reals = real ? n.reals(attribute) : std::vector<double>{};
-  const auto integers = real ? std::vector<int64_t>{} : n.integers(attribute);
+  const auto integers = real ? std::vector<int64_t>{} : n.int64s(attribute);
   if (reals.empty() && integers.empty())
     throw Invalid("attribute '" + std::string(attribute) + "': expected values, got none");
   check_columns(n, x, std::max(reals.size(), integers.size()), attribute);
@@ -73,7 +73,7 @@ void imputer(Node& n) {
                       : n.cast(table(n, "imputed", kInt64, integers), n.dtype(x));
   Value hole;
   if (!real) {
-    hole = n.call("aten::eq.Scalar", {x, n.integer("replaced_value_int64")});
+    hole = n.call("aten::eq.Scalar", {x, n.int64("replaced_value_int64")});
   } else if (const double replaced = n.real("replaced_value_float"); std::isnan(replaced)) {
     hole = n.call("aten::isnan", {x});
   } else {

@@ -13,7 +13,7 @@ struct Vocabulary {
   std::vector<std::string> texts;
 };
 Vocabulary read_vocabulary(Node& n, const char* integers, const char* texts) {
-  Vocabulary v{n.integers(integers), n.texts(texts)};
+  Vocabulary v{n.int64s(integers), n.texts(texts)};
   if (v.integers.empty() == v.texts.empty())
     throw Invalid("expected either " + std::string(integers) + " or " + texts +
                   ", got both or none");

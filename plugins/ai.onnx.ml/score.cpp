@@ -45,7 +45,7 @@ Value softmax_zero(Node& n, Value scores) {
 }  // namespace
 
 Labels read_labels(Node& n, const char* integers, const char* texts) {
-  Labels labels{n.integers(integers), n.texts(texts)};
+  Labels labels{n.int64s(integers), n.texts(texts)};
   if (labels.numbers.empty() == labels.texts.empty())
     throw Invalid("expected either " + std::string(integers) + " or " + texts +
                   ", got both or none");

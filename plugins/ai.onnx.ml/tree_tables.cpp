@@ -114,8 +114,8 @@ std::vector<int64_t> roots_of(const Forest& f, const Numbering& numbers,
 }
 
 void read_weights(Node& n, const std::string& prefix, const Numbering& numbers, Forest& f) {
-  const auto trees = n.integers(prefix + "_treeids"), nodes = n.integers(prefix + "_nodeids");
-  const auto targets = n.integers(prefix + "_ids");
+  const auto trees = n.int64s(prefix + "_treeids"), nodes = n.int64s(prefix + "_nodeids");
+  const auto targets = n.int64s(prefix + "_ids");
   const auto weights = list_or_tensor(n, prefix + "_weights", f.is_double);
   check_size((prefix + "_nodeids").c_str(), nodes.size(), trees.size());
   check_size((prefix + "_ids").c_str(), targets.size(), trees.size());
@@ -131,10 +131,10 @@ void read_weights(Node& n, const std::string& prefix, const Numbering& numbers, 
 
 Forest read_forest(Node& n, const std::string& prefix) {
   Forest f;
-  const auto trees = n.integers("nodes_treeids"), nodes = n.integers("nodes_nodeids");
-  const auto features = n.integers("nodes_featureids"), yes = n.integers("nodes_truenodeids");
-  const auto no = n.integers("nodes_falsenodeids");
-  const auto nan = n.integers("nodes_missing_value_tracks_true");
+  const auto trees = n.int64s("nodes_treeids"), nodes = n.int64s("nodes_nodeids");
+  const auto features = n.int64s("nodes_featureids"), yes = n.int64s("nodes_truenodeids");
+  const auto no = n.int64s("nodes_falsenodeids");
+  const auto nan = n.int64s("nodes_missing_value_tracks_true");
   const auto modes = n.texts("nodes_modes");
   const auto splits = list_or_tensor(n, "nodes_values", f.is_double);
   for (const char* other : {"nodes_hitrates", "nodes_hitrates_as_tensor"}) n.ignore(other);
@@ -165,14 +165,14 @@ Forest read_forest(Node& n, const std::string& prefix) {
 Forest read_ensemble(Node& n) {
   Forest f;
   bool unused = false;
-  const auto features = n.integers("nodes_featureids");
-  const auto yes = n.integers("nodes_truenodeids"), no = n.integers("nodes_falsenodeids");
-  const auto yes_is_leaf = n.integers("nodes_trueleafs");
-  const auto no_is_leaf = n.integers("nodes_falseleafs");
-  const auto nan = n.integers("nodes_missing_value_tracks_true");
+  const auto features = n.int64s("nodes_featureids");
+  const auto yes = n.int64s("nodes_truenodeids"), no = n.int64s("nodes_falsenodeids");
+  const auto yes_is_leaf = n.int64s("nodes_trueleafs");
+  const auto no_is_leaf = n.int64s("nodes_falseleafs");
+  const auto nan = n.int64s("nodes_missing_value_tracks_true");
   const auto splits = tensor_reals(n, "nodes_splits", f.is_double);
   const auto members = tensor_reals(n, "membership_values", unused);
-  const auto targets = n.integers("leaf_targetids");
+  const auto targets = n.int64s("leaf_targetids");
   const auto weights = tensor_reals(n, "leaf_weights", f.is_double);
   n.ignore("nodes_hitrates");
   const Value mode_tensor = n.maybe_tensor("nodes_modes");
@@ -211,7 +211,7 @@ Forest read_ensemble(Node& n) {
     }
     f.branches.push_back(std::move(b));
   }
-  f.roots = n.integers("tree_roots");
+  f.roots = n.int64s("tree_roots");
   f.leaves = static_cast<int64_t>(targets.size());
   for (size_t i = 0; i < targets.size(); i++)
     f.weights.push_back({static_cast<int64_t>(i), targets[i], weights[i]});

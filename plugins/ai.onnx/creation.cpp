@@ -13,8 +13,8 @@ using namespace onnx2fx;
 static void constant(Node& n) {
   for (const char* form : {"value", "sparse_value"})
     if (const Value v = n.maybe_tensor(form)) return n.output(v);
-  if (n.has("value_int")) return n.output(n.int_tensor(n.integer("value_int")));
-  if (n.has("value_ints")) return n.output(n.int_tensor(n.integers("value_ints")));
+  if (n.has("value_int")) return n.output(n.int_tensor(n.int64("value_int")));
+  if (n.has("value_ints")) return n.output(n.int_tensor(n.int64s("value_ints")));
   if (n.has("value_float")) {
     const std::vector<float> one{static_cast<float>(n.real("value_float"))};
     return n.output(n.constant("value", kFloat, one, {}));

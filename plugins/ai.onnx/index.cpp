@@ -1,5 +1,6 @@
 // Ops that pick elements by position or by value.
 #include <algorithm>
+#include <cmath>
 #include <onnx2fx/plugin.hpp>
 
 #include "plugins/ai.onnx/families.hpp"
@@ -138,8 +139,11 @@ static Value sliced(Node& n, Value source) {
 // ---- by value
 
 static Int depth_of(Node& n, Value depth) {
-  if (const auto reals = n.constant_reals(depth); reals && reals->size() == 1)
+  if (const auto reals = n.constant_reals(depth); reals && reals->size() == 1) {
+    if (!(std::abs(reals->front()) < 0x1p53))
+      throw Invalid("depth: expected a number below 2^53, got " + std::to_string(reals->front()));
     return static_cast<int64_t>(reals->front());
+  }
   if (is_integer(n.dtype(depth))) return sizes::integer(n, depth);
   return sizes::number(n.call("aten::_local_scalar_dense", {n.cast(depth, kInt64)}));
 }

@@ -18,7 +18,7 @@ LossArguments read_arguments(Node& n) {
   a.labels = n.cast(n.input(1), kInt64);
   a.weight = n.maybe_input(2);
   if (a.weight) n.role(a.weight, O2FX_ROLE_BUFFER);
-  if (n.has("ignore_index")) a.ignore_index = n.integer("ignore_index");
+  if (n.has("ignore_index")) a.ignore_index = n.int64("ignore_index");
   a.reduction = static_cast<int64_t>(choice(n, "reduction", {"none", "mean", "sum"}));  // ATen's
   return a;
 }

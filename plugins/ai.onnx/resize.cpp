@@ -71,8 +71,14 @@ Reals read_reals(Node& n, Value v, const char* name, size_t axes, size_t from, s
 
 // ---- extents ----
 
+int64_t whole(double extent) {
+  if (!(std::abs(extent) < 0x1p53))
+    throw Invalid("expected an extent below 2^53, got " + std::to_string(extent));
+  return static_cast<int64_t>(extent);
+}
+
 Int as_int(Node& n, Real r) {
-  if (r.known()) return static_cast<int64_t>(r.literal());
+  if (r.known()) return whole(r.literal());
   return n.integer_of(r.call("aten::to.dtype", {Dtype{kInt64}}).tensor());
 }
 
@@ -90,9 +96,10 @@ Int scaled(Node& n, const Int& in, const Real& scale) {
   if (scale.known()) {
     const auto single = static_cast<float>(scale.literal());
     if (in.known())
-      return static_cast<int64_t>(std::floor(static_cast<float>(in.literal()) * single));
+      return whole(std::floor(static_cast<float>(in.literal()) * single));
     for (int64_t q = 1; q <= 4096; q++) {
       const double p = std::round(scale.literal() * static_cast<double>(q));
+      if (!(std::abs(p) < 0x1p40)) break;
       if (static_cast<float>(p / static_cast<double>(q)) != single) continue;
       if (!same_extents(single, static_cast<int64_t>(p), q)) break;
       return n.floordiv(n.mul(in, static_cast<int64_t>(p)), q);

@@ -121,8 +121,8 @@ std::optional<Ints> part_lengths(Node& n, Value x, Value split, int64_t axis) {
   if (each.arg.u.i <= 0)
     throw Invalid("split: expected a length above 0, got " + std::to_string(each.arg.u.i));
   Ints r;
-  for (int64_t at = 0; at < extent.arg.u.i && r.size() <= kInPlace; at += each.arg.u.i)
-    r.push_back(std::min(each.arg.u.i, extent.arg.u.i - at));
+  for (int64_t left = extent.arg.u.i; left > 0 && r.size() <= kInPlace; left -= r.back().arg.u.i)
+    r.push_back(std::min(each.arg.u.i, left));
   return r.size() <= kInPlace ? std::optional(r) : std::nullopt;
 }
 

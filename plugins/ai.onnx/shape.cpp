@@ -20,7 +20,7 @@ static Value measurable(Node& n, Value x) {
 }
 
 static void shape(Node& n) {
-  const int64_t start = n.integer("start", 0), end = n.integer("end", INT64_MAX);
+  const int64_t start = n.int64("start", 0), end = n.int64("end", INT64_MAX);
   const Value x = measurable(n, n.input(0));
   if (!n.rank_known(x)) {
     const Value sizes = n.call("onnx2fx::shape_of", {x});
@@ -69,7 +69,7 @@ static void reshape(Node& n) {
   bool from_data = false;
   Ints shape;
   if (n.has("shape")) {
-    for (const int64_t i : n.integers("shape")) shape.push_back(i);
+    for (const int64_t i : n.int64s("shape")) shape.push_back(i);
   } else {
     from_data = !n.maybe_ints(n.input(1), O2FX_INTS_KNOWN_ONLY);
     shape = n.ints(n.input(1));

@@ -76,7 +76,7 @@ Value word_numbers(Node& n, Value x, std::vector<int64_t>& pool) {
     first_place(texts);
     return n.call("onnx2fx::strings_lookup", {x, texts});
   }
-  const std::vector<int64_t> numbers = n.integers("pool_int64s");
+  const std::vector<int64_t> numbers = n.int64s("pool_int64s");
   first_place(numbers);
   const Value table = n.constant("pool", kInt64, numbers, {static_cast<int64_t>(numbers.size())});
   const Value same = n.call("aten::eq.Tensor", {n.call("aten::unsqueeze", {x, -1}), table});

@@ -87,7 +87,7 @@ std::optional<Seed> real_seed(Node& n) {
 
 std::optional<Seed> integer_seed(Node& n) {
   if (!n.has("seed")) return {};
-  return own_generator(n, n.integer("seed"));
+  return own_generator(n, n.int64("seed"));
 }
 
 Value uniform(Node& n, const Seed& seed, const Ints& size, int32_t dtype) {

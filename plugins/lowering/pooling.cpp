@@ -87,10 +87,10 @@ Value share(Node& n, const Pool& p, const Ints& end, bool include) {
     }
   size.insert(size.begin(), {1, 1});
   const Value ones = padded(n, n.call("aten::new_ones", {p.x, size}), {before, after});
-  int64_t elements = 1;
-  for (const Int& k : p.w.kernel) elements *= k.literal();
+  double elements = 1;
+  for (const Int& k : p.w.kernel) elements *= static_cast<double>(k.literal());
   // a window of nothing but padding has the average 0
-  return n.call("aten::clamp_min", {mean_of(n, ones, p.w), 0.5 / static_cast<double>(elements)});
+  return n.call("aten::clamp_min", {mean_of(n, ones, p.w), 0.5 / elements});
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ inline Ints whole_numbers(Node& n, Value v) {
 inline std::optional<Ints> given(Node& n, std::string_view attribute, size_t input) {
   if (n.has(attribute)) {
     Ints r;
-    for (const int64_t i : n.integers(attribute)) r.push_back(i);
+    for (const int64_t i : n.int64s(attribute)) r.push_back(i);
     return r;
   }
   const Value v = n.maybe_input(input);

@@ -277,9 +277,15 @@ class Node {
   // ---- attributes: the ONNX schema's default of the node's opset comes before `or_else`
 
   bool has(std::string_view name) { return find(name).has_value(); }
-  int64_t integer(std::string_view name, std::optional<int64_t> or_else = {}) {
+  /// Any integer of 64 bits.
+  int64_t int64(std::string_view name, std::optional<int64_t> or_else = {}) {
     const auto a = attribute(name, "an integer", O2FX_T_INT, or_else.has_value());
     return a ? a->u.i : *or_else;
+  }
+  /// A count, an axis, a size, an enumerator: of 32 bits, so that no product of two overflows.
+  int64_t integer(std::string_view name, std::optional<int64_t> or_else = {}) {
+    const auto a = attribute(name, "an integer", O2FX_T_INT, or_else.has_value());
+    return a ? of_32_bits(name, a->u.i) : *or_else;
   }
   bool flag(std::string_view name, std::optional<bool> or_else = {}) {
     return integer(name, or_else ? std::optional<int64_t>(*or_else) : std::nullopt) != 0;
@@ -292,8 +298,8 @@ class Node {
     const auto a = attribute(name, "a string", O2FX_T_STR, or_else.has_value());
     return a ? std::string(a->u.s, a->len) : std::string(*or_else);
   }
-  /// A list of integers; its length must be that of or_else, unless or_else is empty.
-  std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> or_else = {}) {
+  /// Any integers of 64 bits; their number must be that of or_else, unless or_else is empty.
+  std::vector<int64_t> int64s(std::string_view name, std::vector<int64_t> or_else = {}) {
     const auto a = list(name, "integers", O2FX_T_INT);
     if (!a) return or_else;
     if (!or_else.empty() && a->len != or_else.size())
@@ -301,6 +307,12 @@ class Node {
                     " values, got " + std::to_string(a->len));
     std::vector<int64_t> r;
     for (uint32_t i = 0; i < a->len; i++) r.push_back(a->u.list[i].u.i);
+    return r;
+  }
+  /// As int64s, each of 32 bits as `integer` is.
+  std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> or_else = {}) {
+    std::vector<int64_t> r = int64s(name, std::move(or_else));
+    for (const int64_t i : r) of_32_bits(name, i);
     return r;
   }
   std::vector<double> reals(std::string_view name) {
@@ -668,6 +680,11 @@ class Node {
     if (a && a->len && a->u.list[0].tag != tag)
       throw Invalid(quoted(name) + ": expected " + expected + ", got a list of another type");
     return a;
+  }
+  static int64_t of_32_bits(std::string_view name, int64_t i) {
+    if (i < INT32_MIN || i > INT32_MAX)
+      throw Invalid(quoted(name) + ": expected an integer of 32 bits, got " + std::to_string(i));
+    return i;
   }
   static uint64_t word(int64_t i) { return static_cast<uint64_t>(i); }
   static int64_t wrapped(uint64_t i) { return static_cast<int64_t>(i); }
