@@ -1,7 +1,7 @@
 // A number gives what the constant gives where the other operand has its dtype, so that neither
 // promotes the other, and no lower rank, so that it adds no axis. What is divided by a tensor stays
-// a tensor: torch takes the reciprocal then. In the aten dialect a number may stand for a Tensor, as
-// torch.export writes it.
+// a tensor: torch takes the reciprocal then. In the aten dialect a number may stand for a Tensor,
+// as torch.export writes it.
 #include "core/convert/numbers.hpp"
 
 #include <algorithm>

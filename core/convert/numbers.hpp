@@ -9,7 +9,8 @@
 namespace onnx2fx::conversion {
 
 /// Constants of one element that arithmetic reads beside a tensor become numbers of the graph, as a
-/// person writes them and compilers like them. Their get_attr is left dead. `entries`: of the tensors.
+/// person writes them and compilers like them. Their get_attr is left dead. `entries`: of the
+/// tensors.
 void write_numbers(fx::Module& module, const std::vector<TensorEntry*>& entries, Tensors& tensors);
 
 }  // namespace onnx2fx::conversion

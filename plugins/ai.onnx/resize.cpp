@@ -95,8 +95,7 @@ bool same_extents(float scale, int64_t p, int64_t q) {
 Int scaled(Node& n, const Int& in, const Real& scale) {
   if (scale.known()) {
     const auto single = static_cast<float>(scale.literal());
-    if (in.known())
-      return whole(std::floor(static_cast<float>(in.literal()) * single));
+    if (in.known()) return whole(std::floor(static_cast<float>(in.literal()) * single));
     for (int64_t q = 1; q <= 4096; q++) {
       const double p = std::round(scale.literal() * static_cast<double>(q));
       if (!(std::abs(p) < 0x1p40)) break;
