@@ -220,9 +220,9 @@ o2fx_status set_output(o2fx_ctx ctx, uint32_t index, o2fx_value id) {
     const std::string name = "output " + std::to_string(index);
     if (index >= l.outputs.size() || l.node.proto.output(static_cast<int>(index)).empty())
       return O2FX_OK;
-    const Value& v = b.value(id);
+    b.value(id);  // refuses stale and foreign ones
     if (l.outputs[index]) throw HostError(O2FX_E_INVALID, name + ": it was set already");
-    if (v.source == ValueSource::kNode && !b.visible(v.program, l.base_depth))
+    if (!b.is_visible(id, l.base_depth))
       throw HostError(
           O2FX_E_INVALID,
           name + ": expected a value of the node's own program, got one of a sub-program");

@@ -143,6 +143,9 @@ class Builder {
   bool alive(ValueId id) const {
     return id && id < values_.size() && values_[id].source != ValueSource::kDead;
   }
+  /// Whether it, or all that its sizes are made of, belongs to one of the first `depth` programs.
+  bool is_visible(ValueId id, size_t depth);
+  bool is_visible(const Sym& s, size_t depth);
   /// Is this program one of the first `depth` open ones?
   bool visible(uint32_t program, size_t depth) const {
     for (size_t i = 0; i < depth && i < stack_.size(); i++)
@@ -246,7 +249,6 @@ class Builder {
   const Type& completed_type(ValueId id);
   Operand operand(ValueId id);
   Operand operand(const o2fx_arg& a);
-  bool is_visible(const Sym& s);
   Type seen_outside(Type type);
   Types types_of(const o2fx_arg& list);
   Types returns_of(const o2fx_arg& program);

@@ -139,7 +139,7 @@ Returned Builder::call_result(const fx::Schema& schema, const o2fx_emit& call) {
 // ---- operators that run programs
 
 // An extent that mentions what only a sub-program computes is none outside of it.
-bool Builder::is_visible(const Sym& s) {
+bool Builder::is_visible(const Sym& s, size_t depth) {
   for (const Sym::Term& term : s.terms())
     for (const AtomId factor : term.factors) {
       const Atom atom = syms.atom(factor);
@@ -147,23 +147,31 @@ bool Builder::is_visible(const Sym& s) {
                         atom.kind == AtomKind::kNumber;
       if (atom.real) {
         for (const Sym& size : sizes_in(*atom.real))
-          if (!is_visible(size)) return false;
+          if (!is_visible(size, depth)) return false;
         continue;
       }
-      if (!base && !(is_visible(atom.left) && is_visible(atom.right))) return false;
+      if (!base && !(is_visible(atom.left, depth) && is_visible(atom.right, depth))) return false;
       if (!base) continue;
       if (!alive(atom.value)) return false;
       const Value& v = value(atom.value);
-      if (v.source == ValueSource::kNode && !visible(v.program, stack_.size())) return false;
+      if (v.source == ValueSource::kNode && !visible(v.program, depth)) return false;
     }
   return true;
+}
+
+bool Builder::is_visible(ValueId id, size_t depth) {
+  const Value v = value(id);
+  if (v.source == ValueSource::kNode) return visible(v.program, depth);
+  const bool sizes = v.source == ValueSource::kNumber || v.source == ValueSource::kInts;
+  return !sizes || std::ranges::all_of(
+                       *v.ints, [&](const MaybeSym& s) { return !s || is_visible(*s, depth); });
 }
 
 Type Builder::seen_outside(Type type) {
   if (type.elem) type.elem = std::make_shared<Type>(seen_outside(*type.elem));
   if (type.dims)
     for (MaybeSym& d : *type.dims)
-      if (d && !is_visible(*d)) d.reset();
+      if (d && !is_visible(*d, stack_.size())) d.reset();
   return type;
 }
 

@@ -127,7 +127,13 @@ Faults Converter::lower_typed(const Place& place, const NodeView& view, Scope& s
     bind_stand_ins(place, types, scope);
     return faults;
   }
-  bind_opaque(place, view, types, scope);
+  try {
+    bind_opaque(place, view, types, scope);
+  } catch (const HostError& e) {
+    faults.emplace_back(Fault::Kind::kModel, place, e.what());
+    bind_stand_ins(place, types, scope);
+    return faults;
+  }
   if (!can_stay_opaque(faults)) return faults;
   add_operators(faults, report_.unsupported);
   return {};

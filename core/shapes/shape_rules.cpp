@@ -6,11 +6,10 @@
 #include "core/shapes/elements.hpp"
 #include "core/shapes/infer.hpp"
 #include "core/shapes/real.hpp"
+#include "core/shapes/sizes.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
-
-using Dims = std::vector<MaybeSym>;
 
 struct ShapeRule {
   Operands& operands;
@@ -85,42 +84,23 @@ std::optional<Dims> reshape(const ShapeRule& r, const Type&) {
   return out;
 }
 
-Dims broadcast(const std::vector<Dims>& all) {
-  size_t rank = 0;
-  for (const Dims& d : all) rank = std::max(rank, d.size());
-  Dims out(rank, Sym(1));
-  for (const Dims& d : all)
-    for (size_t j = 0; j < d.size(); j++) {
-      MaybeSym& e = out[rank - d.size() + j];
-      const MaybeSym& f = d[j];
-      if (f && f->is(1)) continue;
-      if ((e && e->is(1)) || (f && f->is_literal()))
-        e = f;
-      else if (e && e->is_literal())
-        continue;
-      else if (!(e && f && *e == *f))
-        e = {};
-    }
-  return out;
-}
-
 std::optional<Dims> elementwise(const ShapeRule& r, const Type&) {
   if (r.n.attribute("broadcast"))
     return r.dims(0);  // before opset 7 the second operand is fitted to the first
-  std::vector<Dims> all;
+  Dims all;
   for (size_t i = 0; i < r.size(); i++) {
-    auto d = r.dims(i);
+    const auto d = r.dims(i);
     if (!d) return {};
-    all.push_back(std::move(*d));
+    all = Sizes(r.syms()).broadcast(all, *d);
   }
-  return broadcast(all);
+  return all;
 }
 
 std::optional<Dims> matmul(const ShapeRule& r, const Type&) {
   auto x = r.dims(0), y = r.dims(1);
   if (!x || !y || x->size() < 2 || y->size() < 2) return {};
   const MaybeSym rows = (*x)[x->size() - 2], columns = y->back();
-  Dims out = broadcast({Dims(x->begin(), x->end() - 2), Dims(y->begin(), y->end() - 2)});
+  Dims out = Sizes(r.syms()).broadcast({x->begin(), x->end() - 2}, {y->begin(), y->end() - 2});
   out.push_back(rows);
   out.push_back(columns);
   return out;
@@ -130,7 +110,7 @@ std::optional<Dims> expand(const ShapeRule& r, const Type&) {
   const auto shape = r.list(1);
   auto x = r.dims(0);
   if (!shape || !x) return {};
-  return broadcast({std::move(*x), dims_in(*shape)});
+  return Sizes(r.syms()).broadcast(*x, dims_in(*shape));
 }
 
 std::optional<Dims> constant_of_shape(const ShapeRule& r, const Type&) {

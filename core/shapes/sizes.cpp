@@ -32,15 +32,13 @@ MaybeSym Sizes::product(std::span<const MaybeSym> all) const {
   return r;
 }
 
-MaybeSym Sizes::broadcast(const MaybeSym& a, const MaybeSym& b) {
-  if (a && a->is(1)) return b;
-  if (b && b->is(1)) return a;
-  if (a && a->is_literal()) return a;
-  if (b && b->is_literal()) return b;
-  return a && b && *a == *b ? a : MaybeSym();
+MaybeSym Sizes::broadcast(const MaybeSym& a, const MaybeSym& b) const {
+  if (a && b) return table_.broadcast(*a, *b);
+  const MaybeSym& known = a ? a : b;
+  return known && known->is_literal() && !known->is(1) ? known : MaybeSym();
 }
 
-Dims Sizes::broadcast(const Dims& a, const Dims& b) {
+Dims Sizes::broadcast(const Dims& a, const Dims& b) const {
   Dims r = a.size() >= b.size() ? a : b;
   const Dims& shorter = a.size() >= b.size() ? b : a;
   const size_t offset = r.size() - shorter.size();

@@ -26,10 +26,9 @@ class Sizes {
   MaybeSym product(std::span<const MaybeSym> all) const;
   bool never_negative(const MaybeSym& a) const { return a && table_.never_negative(*a); }
 
-  /// Of the extents that broadcast to one; nullopt where it takes the running module to tell.
-  static MaybeSym broadcast(const MaybeSym& a, const MaybeSym& b);
+  MaybeSym broadcast(const MaybeSym& a, const MaybeSym& b) const;
   /// As numpy broadcasts: aligned at the last axis.
-  static Dims broadcast(const Dims& a, const Dims& b);
+  Dims broadcast(const Dims& a, const Dims& b) const;
 
   /// Length of x[start:end:step] along an axis of this extent, as Python counts.
   MaybeSym sliced(const MaybeSym& extent, const MaybeSym& start, const MaybeSym& end,

@@ -190,20 +190,58 @@ MaybeSym SymTable::mod(const Sym& a, const Sym& b) {
   return compound(AtomKind::kMod, "mod", a, b);
 }
 
+/// Whether a is the least (greatest) of b and something else.
+bool SymTable::is_bounded_by(AtomKind kind, const Sym& a, const Sym& b) const {
+  const auto atom = a.as_atom();
+  return atom && atoms_[*atom].kind == kind &&
+         (atoms_[*atom].left == b || atoms_[*atom].right == b);
+}
+
 MaybeSym SymTable::max(const Sym& a, const Sym& b) {
   const MaybeSym d = add(a, b, -1);
-  if (d && never_negative(*d)) return a;
-  if (const MaybeSym e = add(b, a, -1); e && never_negative(*e)) return b;
+  if ((d && never_negative(*d)) || is_bounded_by(AtomKind::kMin, b, a)) return a;
+  const MaybeSym e = add(b, a, -1);
+  if ((e && never_negative(*e)) || is_bounded_by(AtomKind::kMin, a, b)) return b;
   return text(a) <= text(b) ? compound(AtomKind::kMax, "max", a, b)
                             : compound(AtomKind::kMax, "max", b, a);
 }
 
 MaybeSym SymTable::min(const Sym& a, const Sym& b) {
   const MaybeSym d = add(a, b, -1);
-  if (d && never_negative(*d)) return b;
-  if (const MaybeSym e = add(b, a, -1); e && never_negative(*e)) return a;
+  if ((d && never_negative(*d)) || is_bounded_by(AtomKind::kMax, a, b)) return b;
+  const MaybeSym e = add(b, a, -1);
+  if ((e && never_negative(*e)) || is_bounded_by(AtomKind::kMax, b, a)) return a;
+  if (a.is_literal()) return min_with(b, a.literal());
+  if (b.is_literal()) return min_with(a, b.literal());
   return text(a) <= text(b) ? compound(AtomKind::kMin, "min", a, b)
                             : compound(AtomKind::kMin, "min", b, a);
+}
+
+/// min(3, min(5, x)) is min(3, x).
+MaybeSym SymTable::min_with(Sym a, int64_t c) {
+  while (const auto atom = a.as_atom()) {
+    const Atom x = atoms_[*atom];
+    if (x.kind != AtomKind::kMin || !(x.left.is_literal() || x.right.is_literal())) break;
+    c = std::min(c, x.left.is_literal() ? x.left.literal() : x.right.literal());
+    a = x.left.is_literal() ? x.right : x.left;
+  }
+  const Sym literal(c);
+  return text(a) <= text(literal) ? compound(AtomKind::kMin, "min", a, literal)
+                                  : compound(AtomKind::kMin, "min", literal, a);
+}
+
+/// Where the extents broadcast, the result is b: they are equal, or a is 1, as b is never less and
+/// is 0 where a is.
+bool SymTable::fits_into(const Sym& a, const Sym& b) {
+  const MaybeSym most = max(a, b), some = min(a, Sym(1));
+  return most && *most == b && some && some == min(b, Sym(1));
+}
+
+MaybeSym SymTable::broadcast(const Sym& a, const Sym& b) {
+  if (a.is(1) || a == b) return b;
+  if (b.is(1) || a.is_literal()) return a;
+  if (b.is_literal() || fits_into(a, b)) return b;
+  return fits_into(b, a) ? MaybeSym(a) : MaybeSym();
 }
 
 std::string SymTable::text(const Sym& a) {

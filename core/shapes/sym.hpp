@@ -111,6 +111,8 @@ class SymTable {
   MaybeSym max(const Sym& a, const Sym& b);
   MaybeSym min(const Sym& a, const Sym& b);
   MaybeSym product(const std::vector<MaybeSym>& all);
+  /// Of two extents that broadcast to one; nullopt where it takes the running module to tell.
+  MaybeSym broadcast(const Sym& a, const Sym& b);
   /// Exact quotient when b is one term that divides every term of a.
   MaybeSym divide_exact(const Sym& a, const Sym& b);
 
@@ -154,6 +156,9 @@ class SymTable {
   MaybeSym compound(AtomKind kind, const char* name, const Sym& a, const Sym& b);
   /// name(a, b) where the terms of `difference` that are negative, made positive, are a.
   MaybeSym relation(AtomKind kind, const char* name, const Sym& difference);
+  bool is_bounded_by(AtomKind kind, const Sym& a, const Sym& b) const;
+  MaybeSym min_with(Sym a, int64_t c);
+  bool fits_into(const Sym& a, const Sym& b);
   bool is_truth(AtomId a) const {
     return atoms_[a].kind == AtomKind::kEqual || atoms_[a].kind == AtomKind::kLess;
   }

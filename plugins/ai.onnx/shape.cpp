@@ -176,9 +176,7 @@ static Value expanded(Node& n, Value x) {
       target.push_back(extent);
       continue;
     }
-    const Int& entry = shape[static_cast<size_t>(i)];
-    target.push_back(extent.is(1) ? entry
-                                  : sizes::choose(n, sizes::is_equal(n, entry, 1), extent, entry));
+    target.push_back(sizes::broadcast(n, extent, shape[static_cast<size_t>(i)]));
   }
   return n.call("aten::expand", {x, target});
 }

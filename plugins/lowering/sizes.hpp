@@ -29,6 +29,12 @@ inline Int choose(Node& n, Int condition, Int a, Int b) {
   if (condition.known()) return condition.is(1) ? a : b;
   return n.add(b, n.mul(condition, n.sub(a, b)));
 }
+/// Of two extents that broadcast: `a` is 1, `b` is 1, or both are equal. Where a is never more than
+/// b, and 0 where b is, that is b.
+inline Int broadcast(Node& n, Int a, Int b) {
+  if (a.is(1) || (n.max(a, b) == b && n.min(a, 1) == n.min(b, 1))) return b;
+  return choose(n, is_equal(n, b, 1), a, b);
+}
 /// A position counted from the front, as far as a negative one counts from the end.
 inline Int from_front(Node& n, Int a, Int extent) {
   if (a.known()) return a.arg.u.i < 0 ? n.add(extent, a) : a;

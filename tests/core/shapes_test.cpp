@@ -113,6 +113,34 @@ const std::vector<Operation>& operations() {
   return all;
 }
 
+TEST(Sym, BroadcastIsThatOfTheSizes) {
+  SymTable syms;
+  const Sym n = syms.dim(1, 0), m = syms.dim(2, 0);
+  const std::vector<Sym> all = {Sym(1),
+                                Sym(5),
+                                n,
+                                m,
+                                *syms.min(Sym(5), n),
+                                *syms.min(Sym(3), *syms.min(Sym(5), n)),
+                                *syms.min(n, m),
+                                *syms.min(Sym(0), n),
+                                *syms.max(n, m),
+                                *syms.add(n, Sym(1)),
+                                *syms.floordiv(n, Sym(2))};
+  int told = 0;
+  for (const Sym& a : all)
+    for (const Sym& b : all) {
+      const MaybeSym r = syms.broadcast(a, b);
+      told += r && !(a == b) && !a.is_literal() && !b.is_literal();
+      for (const Sizes& s : some_sizes(syms)) {
+        const int64_t x = s.of(a), y = s.of(b);
+        if (!r || (x != y && x != 1 && y != 1)) continue;
+        ASSERT_EQ(s.of(*r), x == 1 ? y : x) << syms.text(a) << " with " << syms.text(b);
+      }
+    }
+  EXPECT_EQ(told, 4);  // n with the least of it and a literal, in either order, twice
+}
+
 TEST(Sym, ArithmeticIsThatOfTheSizes) {
   SymTable syms;
   std::vector<Sym> pool = {Sym(0), Sym(1), Sym(2), Sym(-3), Sym(7), syms.dim(1, 0), syms.dim(2, 0)};

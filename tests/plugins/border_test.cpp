@@ -228,6 +228,12 @@ TEST(Border, OutputFromASubProgram) {
                 "output 0: expected a value of the node's own program, got one of a sub-program" +
                 kFault);
 }
+TEST(Border, OutputThatIsANumberFromASubProgram) {
+  EXPECT_EQ(refusal("NumberOfAProgram"),
+            where("NumberOfAProgram") +
+                "output 0: expected a value of the node's own program, got one of a sub-program" +
+                kFault);
+}
 TEST(Border, ValueOfAnEndedProgram) {
   EXPECT_EQ(
       refusal("UsesAnEndedValue"),

@@ -103,6 +103,12 @@ void value_of_a_program(Node& n) {
   n.end(v);
   n.output(v);
 }
+void number_of_a_program(Node& n) {
+  n.begin("p");
+  const Value v = n.call("aten::_local_scalar_dense", {n.call("aten::sum", {n.input(0)})});
+  n.end(v);
+  n.output(v);
+}
 void uses_an_ended_value(Node& n) {
   n.begin("p");
   const Value v = n.call("aten::relu", {n.input(0)});
@@ -219,6 +225,7 @@ constexpr o2fx_op kHostile[] = {
     row("UsesTheKeptCtx", lower<uses_the_kept_ctx>),
     row("UsesTheKeptValue", lower<uses_the_kept_value>),
     row("ValueOfAProgram", lower<value_of_a_program>),
+    row("NumberOfAProgram", lower<number_of_a_program>),
     row("WrongArgument", lower<wrong_argument>),
     row("WrongKeyword", lower<wrong_keyword>),
 };

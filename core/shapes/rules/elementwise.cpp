@@ -58,7 +58,7 @@ std::optional<Dims> broadcast_all(const TorchCall& c) {
   for (const Operand& o : c.operands()) {
     if (o.kind != Kind::kValue) continue;
     if (!dims || !o.type->dims) return {};
-    dims = Sizes::broadcast(*dims, *o.type->dims);
+    dims = c.sizes.broadcast(*dims, *o.type->dims);
   }
   return dims;
 }
@@ -78,7 +78,7 @@ Returned to_other(const TorchCall& c) { return tensor_of(c.tensor("other").dtype
 Returned complex(const TorchCall& c) {
   const Type &real = c.tensor("real"), &imag = c.tensor("imag");
   std::optional<Dims> dims;
-  if (real.dims && imag.dims) dims = Sizes::broadcast(*real.dims, *imag.dims);
+  if (real.dims && imag.dims) dims = c.sizes.broadcast(*real.dims, *imag.dims);
   return tensor_of(complex_of(real.dtype), std::move(dims));
 }
 

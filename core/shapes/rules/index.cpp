@@ -26,7 +26,7 @@ Returned take_along_dim(const TorchCall& c) {
                    index ? std::optional(Dims{c.sizes.product(*index)}) : std::optional(Dims(1)));
   if (!x || !index || x->size() != index->size()) return of_self(c, {});
   const auto axis = axis_of(c.literal("dim"), x->size());
-  Dims dims = Sizes::broadcast(*x, *index);
+  Dims dims = c.sizes.broadcast(*x, *index);
   if (axis && !dims.empty()) dims[*axis] = (*index)[*axis];
   return of_self(c, axis ? std::move(dims) : Dims(x->size()));
 }
@@ -56,7 +56,8 @@ struct Indexed {
   bool apart = false;
 };
 
-bool take(const Operand& o, const Dims& x, size_t& axis, Indexed& r, bool& any, bool& closed) {
+bool take(const Sizes& sizes, const Operand& o, const Dims& x, size_t& axis, Indexed& r, bool& any,
+          bool& closed) {
   if (o.kind != Kind::kValue) {  // ":"
     if (axis >= x.size()) return false;
     (any ? r.after : r.before).push_back(x[axis++]);
@@ -69,7 +70,7 @@ bool take(const Operand& o, const Dims& x, size_t& axis, Indexed& r, bool& any, 
   if (axis + taken > x.size()) return false;
   axis += taken;
   r.apart |= closed;
-  r.block = any ? Sizes::broadcast(r.block, mask ? Dims(1) : *o.type->dims)
+  r.block = any ? sizes.broadcast(r.block, mask ? Dims(1) : *o.type->dims)
                 : (mask ? Dims(1) : *o.type->dims);
   any = true;
   return true;
@@ -82,7 +83,7 @@ Returned index(const TorchCall& c) {
   size_t axis = 0;
   bool any = false, closed = false;
   for (const Operand& o : c.operand("indices").items)
-    if (!take(o, *x, axis, r, any, closed)) return of_self(c, {});
+    if (!take(c.sizes, o, *x, axis, r, any, closed)) return of_self(c, {});
   r.after.insert(r.after.end(), x->begin() + static_cast<std::ptrdiff_t>(axis), x->end());
   Dims dims = r.apart ? r.block : r.before;
   const Dims& second = r.apart ? r.before : r.block;

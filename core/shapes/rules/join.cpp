@@ -70,7 +70,7 @@ Returned broadcast_tensors(const TorchCall& c) {
   std::optional<Dims> dims = Dims{};
   for (const Type& t : all.types) {
     if (dims && t.dims)
-      dims = Sizes::broadcast(*dims, *t.dims);
+      dims = c.sizes.broadcast(*dims, *t.dims);
     else
       dims.reset();
   }

@@ -19,7 +19,7 @@ Returned strings(const TorchCall& c) {
 Returned strings_joined(const TorchCall& c) {
   const auto &a = c.self().dims, &b = c.tensor(c.schema.arguments[1].name).dims;
   std::optional<Dims> dims;
-  if (a && b) dims = Sizes::broadcast(*a, *b);
+  if (a && b) dims = c.sizes.broadcast(*a, *b);
   return tensor_of(c.says("bool") ? D::BOOL : int32_t{D::STRING}, std::move(dims));
 }
 

@@ -7,12 +7,13 @@
 namespace onnx2fx::conversion {
 namespace {
 
-std::optional<Dims> product(const std::optional<Dims>& a, const std::optional<Dims>& b) {
+std::optional<Dims> product(const Sizes& sizes, const std::optional<Dims>& a,
+                            const std::optional<Dims>& b) {
   if (!a || !b || a->empty() || b->empty()) return {};
   const auto batch = [](const Dims& d) {
     return Dims(d.begin(), d.end() - static_cast<std::ptrdiff_t>(std::min<size_t>(d.size(), 2)));
   };
-  Dims r = Sizes::broadcast(batch(*a), batch(*b));
+  Dims r = sizes.broadcast(batch(*a), batch(*b));
   if (a->size() > 1) r.push_back((*a)[a->size() - 2]);
   if (b->size() > 1) r.push_back(b->back());
   return r;
@@ -20,13 +21,13 @@ std::optional<Dims> product(const std::optional<Dims>& a, const std::optional<Di
 
 Returned matmul(const TorchCall& c) {
   const Type &a = c.self(), &b = c.tensor(c.schema.arguments[1].name);
-  return tensor_of(a.dtype ? a.dtype : b.dtype, product(a.dims, b.dims));
+  return tensor_of(a.dtype ? a.dtype : b.dtype, product(c.sizes, a.dims, b.dims));
 }
 
 // addmm, baddbmm: self is only added.
 Returned matmul_added(const TorchCall& c) {
   const Type &a = c.tensor(c.schema.arguments[1].name), &b = c.tensor(c.schema.arguments[2].name);
-  return tensor_of(a.dtype, product(a.dims, b.dims));
+  return tensor_of(a.dtype, product(c.sizes, a.dims, b.dims));
 }
 
 Returned linear(const TorchCall& c) {
@@ -50,7 +51,7 @@ Returned attention(const TorchCall& c) {
 Returned cdist(const TorchCall& c) {
   const auto &a = c.tensor("x1").dims, &b = c.tensor("x2").dims;
   if (!a || !b || a->size() < 2 || b->size() < 2) return tensor_of(c.self().dtype, {});
-  Dims dims = Sizes::broadcast({a->begin(), a->end() - 2}, {b->begin(), b->end() - 2});
+  Dims dims = c.sizes.broadcast({a->begin(), a->end() - 2}, {b->begin(), b->end() - 2});
   dims.push_back((*a)[a->size() - 2]);
   dims.push_back((*b)[b->size() - 2]);
   return tensor_of(c.self().dtype, std::move(dims));
@@ -79,19 +80,19 @@ struct Letters {
   Dims ellipsis;
 };
 
-bool read(const Subscripts& s, const Dims& dims, Letters& all) {
+bool read(const Sizes& sizes, const Subscripts& s, const Dims& dims, Letters& all) {
   const size_t letters = s.before.size() + s.after.size();
   if (dims.size() < letters || (!s.ellipsis && dims.size() != letters)) return false;
   const auto take = [&](char ch, const MaybeSym& d) {
     const auto [at, fresh] = all.extents.try_emplace(ch, d);
-    if (!fresh) at->second = Sizes::broadcast(at->second, d);
+    if (!fresh) at->second = sizes.broadcast(at->second, d);
     all.count[ch]++;
   };
   for (size_t i = 0; i < s.before.size(); i++) take(s.before[i], dims[i]);
   const size_t middle = dims.size() - letters;
   const auto begin = dims.begin() + static_cast<std::ptrdiff_t>(s.before.size());
   const auto end = begin + static_cast<std::ptrdiff_t>(middle);
-  all.ellipsis = Sizes::broadcast(all.ellipsis, Dims(begin, end));
+  all.ellipsis = sizes.broadcast(all.ellipsis, Dims(begin, end));
   for (size_t i = 0; i < s.after.size(); i++)
     take(s.after[i], *(end + static_cast<std::ptrdiff_t>(i)));
   return true;
@@ -114,7 +115,7 @@ Returned einsum(const TorchCall& c) {
   Letters all;
   for (const Type& t : tensors.types) {
     const size_t comma = left.find(',');
-    if (tensors.open || !t.dims || !read(subscripts(left.substr(0, comma)), *t.dims, all))
+    if (tensors.open || !t.dims || !read(c.sizes, subscripts(left.substr(0, comma)), *t.dims, all))
       return tensor_of(dtype, {});
     left.remove_prefix(comma == std::string_view::npos ? left.size() : comma + 1);
   }
