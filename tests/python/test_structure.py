@@ -40,6 +40,7 @@ TENSOR = {"name": "w", "path": "w", "dtype": "float32", "shape": [2], "role": "p
         (("inputs",), None, "graph.json: the document: expected a key 'inputs', got ['dialect', 'format', 'generator', 'metadata', 'modules', 'outputs', 'progra..."),
         (("programs",), [], "graph.json: programs: expected at least one, each with a name of its own, got []"),
         (("programs", 0, "name"), 3, "graph.json: programs[0].name: expected a text, got 3"),
+        (("programs", 0, "name"), "\ud800", "graph.json: programs[0].name: expected a text in Unicode, got '\\ud800'"),
         (("programs", 0, "nodes"), {}, "graph.json: programs[0].nodes: expected a list, got {}"),
         ((*NODES, 1, "op"), "exec", "graph.json: programs[0].nodes[1]: expected a node whose op is one of placeholder, get_attr, call_function, call_module, output, got {'op': 'exec', 'name': 'y', 'target': 'aten::relu', 'args': [{'node': 'x'}]}"),
         ((*NODES, 1, "target"), None, "graph.json: programs[0].nodes[1]: expected a key 'target', got ['args', 'name', 'op']"),

@@ -84,7 +84,15 @@ def _index(value: Any, where: str) -> None:
         raise _refuse(where, "an index", value)
 
 
-TEXT, NUMBER, FLAG = _kind("a text", str), _kind("a whole number", int), _kind("true or false", bool)
+def _text(value: Any, where: str) -> None:
+    """JSON can write half of a surrogate pair, which no text in UTF-8 has."""
+    if type(value) is not str:
+        raise _refuse(where, "a text", value)
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise _refuse(where, "a text in Unicode", value)
+
+
+TEXT, NUMBER, FLAG = _text, _kind("a whole number", int), _kind("true or false", bool)
 NULL = _kind("null", type(None))
 MAP = _kind("an object", dict)
 ARGUMENTS = _kind("a list of arguments", list)  # each is checked when the graph is built
