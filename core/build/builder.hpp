@@ -231,7 +231,8 @@ class Builder {
   std::optional<ValueId> anchor_of(const Sym& s);
   void check_arguments(const fx::Schema& schema, const o2fx_emit& call);
   bool fits(const o2fx_arg& a, const fx::SchemaType& t, bool element);
-  /// Whether it is a tensor known to hold strings, or known to hold something else.
+  /// Whether it is a tensor known to hold strings, or known to hold something else; of a list:
+  /// whether one is.
   bool is_tensor_of(const o2fx_arg& a, bool strings);
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);

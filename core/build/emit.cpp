@@ -142,6 +142,9 @@ bool Builder::fits(const o2fx_arg& a, const SchemaType& t, bool element) {
 }
 
 bool Builder::is_tensor_of(const o2fx_arg& a, bool strings) {
+  if (a.tag == O2FX_T_LIST)
+    return std::any_of(a.u.list, a.u.list + a.len,
+                       [&](const o2fx_arg& x) { return is_tensor_of(x, strings); });
   if (a.tag != O2FX_T_VALUE) return false;
   const Type& t = type(a.u.v);
   return t.kind == O2FX_KIND_TENSOR && t.dtype && strings == (t.dtype == onnx::TensorProto::STRING);

@@ -16,6 +16,10 @@ void run_passes(Module& module, const Options& options);
 /// Of the list, in order; a pass may stand there twice.
 std::vector<std::string> pass_names();
 
+/// x[i, j] whose indices were stacked and taken apart again, or expanded to the shape that they
+/// broadcast to anyway, takes them as they were. What they were made into is left dead.
+void shrink_index_operands(Module& module);
+
 /// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
 /// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so
 /// do calls that write to a tensor (batch_norm in training among them).
