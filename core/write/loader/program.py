@@ -9,6 +9,7 @@ from torch import fx, nn
 
 from . import targets
 from .control_flow import FORMS
+from .converted import ConvertedModule, place
 from .errors import PackageError
 from .targets import dtype_of, identifier, named
 
@@ -37,7 +38,7 @@ class ProgramBuilder:
         self.graph = fx.Graph(tracer_cls=Tracer)
         self.env: dict[str, fx.Node] = {}
         self.shared: dict[tuple[str, str], fx.Node] = {}  # nodes that stand once for many uses
-        self.module = fx.GraphModule(nn.Module(), self.graph, program["name"])
+        self.module = ConvertedModule(nn.Module(), self.graph, program["name"])
 
     def build(self, single: bool) -> fx.GraphModule:
         make = {
@@ -67,7 +68,8 @@ class ProgramBuilder:
     def _describe(self, node: fx.Node, n: Mapping[str, Any]) -> None:
         meta = node.meta
         if "onnx" in n:
-            meta["onnx"] = self.builder.document["provenance"][n["onnx"]]
+            onnx = meta["onnx"] = self.builder.document["provenance"][n["onnx"]]
+            meta["stack_trace"] = place(onnx)  # fx.Interpreter shows it
         if "meta" in n:
             meta["onnx2fx"] = {k: self.argument(v) for k, v in n["meta"].items()}
         if "type" in n:

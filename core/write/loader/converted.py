@@ -1,0 +1,52 @@
+"""The GraphModule of a program: an error that passes through it names the ONNX node."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, Mapping
+
+import torch
+from torch import fx
+
+
+def place(onnx: Mapping[str, Any]) -> str:
+    """How messages name an ONNX node, by what stands in the model file."""
+    name = f" {onnx['name']!r}" if onnx.get("name") else ""
+    return f"the ONNX node{name} ({onnx['op_type']}) that computes {', '.join(map(repr, onnx['outputs']))}"
+
+
+class ConvertedModule(fx.GraphModule):
+    """torch knows which line of the generated code is which FX node: nothing is done before an error."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception as e:
+            if not torch.compiler.is_dynamo_compiling():
+                _name_node(self, e)
+            raise
+
+
+def _name_node(module: fx.GraphModule, e: Exception) -> None:
+    code = type(module).forward.__code__
+    for frame, line in traceback.walk_tb(e.__traceback__):
+        if frame.f_code is not code:
+            continue
+        index = module._lineno_map.get(line - module._prologue_start)
+        nodes = list(module.graph.nodes)
+        if index is None or index >= len(nodes) or "onnx" not in nodes[index].meta:
+            return
+        node = nodes[index]
+        got = [f"{a.name} is {_type(frame.f_locals.get(a.name))}" for a in node.all_input_nodes]
+        said = f"in {place(node.meta['onnx'])}" + (": " + ", ".join(got) if got else "")
+        if e.args and isinstance(e.args[0], str):  # as fx.Interpreter does; add_note is Python 3.11's
+            e.args = (f"{e.args[0]}\n{said}", *e.args[1:])
+        elif not e.args:
+            e.args = (said,)
+        return
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    return repr(value) if isinstance(value, (bool, int, float)) else type(value).__name__
