@@ -286,7 +286,8 @@ def test_graph_around_unknown_operators(weights):
         module(*example_inputs(module))
     assert str(caught.value) == (
         "com.example::Mystery (opset 1): this node was kept as an opaque one and cannot be run; "
-        "the conversion's report says why"
+        "the conversion's report says why\n"
+        "in the ONNX node 'mystery' (Mystery) that computes 'm': first_1 is float32[4, 8]"
     )
 
 

@@ -12,7 +12,8 @@ from torch import fx
 def place(onnx: Mapping[str, Any]) -> str:
     """How messages name an ONNX node, by what stands in the model file."""
     name = f" {onnx['name']!r}" if onnx.get("name") else ""
-    return f"the ONNX node{name} ({onnx['op_type']}) that computes {', '.join(map(repr, onnx['outputs']))}"
+    outputs = ", ".join(repr(o) for o in onnx.get("outputs", ()) if o)
+    return f"the ONNX node{name} ({onnx.get('op_type')})" + (f" that computes {outputs}" if outputs else "")
 
 
 class ConvertedModule(fx.GraphModule):
@@ -32,14 +33,15 @@ def _name_node(module: fx.GraphModule, e: Exception) -> None:
     for frame, line in traceback.walk_tb(e.__traceback__):
         if frame.f_code is not code:
             continue
-        index = module._lineno_map.get(line - module._prologue_start)
+        index = (module._lineno_map or {}).get(line - module._prologue_start)
         nodes = list(module.graph.nodes)
         if index is None or index >= len(nodes) or "onnx" not in nodes[index].meta:
             return
         node = nodes[index]
         got = [f"{a.name} is {_type(frame.f_locals.get(a.name))}" for a in node.all_input_nodes]
         said = f"in {place(node.meta['onnx'])}" + (": " + ", ".join(got) if got else "")
-        if e.args and isinstance(e.args[0], str):  # as fx.Interpreter does; add_note is Python 3.11's
+        # as fx.Interpreter does: add_note is Python 3.11's
+        if e.args and isinstance(e.args[0], str):
             e.args = (f"{e.args[0]}\n{said}", *e.args[1:])
         elif not e.args:
             e.args = (said,)

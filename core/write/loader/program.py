@@ -69,7 +69,9 @@ class ProgramBuilder:
         meta = node.meta
         if "onnx" in n:
             onnx = meta["onnx"] = self.builder.document["provenance"][n["onnx"]]
-            meta["stack_trace"] = place(onnx)  # fx.Interpreter shows it
+            # fx.Interpreter shows the first, and torch.export keeps both
+            meta["stack_trace"] = place(onnx)
+            meta["custom"] = {"onnx": onnx}
         if "meta" in n:
             meta["onnx2fx"] = {k: self.argument(v) for k, v in n["meta"].items()}
         if "type" in n:
