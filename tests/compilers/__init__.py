@@ -1,0 +1,1 @@
+"""What compilers of PyPI make of converted modules, beside the original: see `tools/compilers --help`."""
