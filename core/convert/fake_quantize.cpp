@@ -10,6 +10,10 @@
 // ONNX divides, and rounds some numbers to the neighbour. It casts to int64 before it clamps, so
 // that what lies far out, infinities among it, is cut before it, one unit beyond the range: there
 // its gradient is 0 already.
+//
+// Where the zero points are not one number of the file (by channel, or a buffer behind a Cast), or
+// a Clip narrows the integers, the arithmetic stays, in floats, which hold it exactly: a
+// fake_quantize that is wide enough for any zero point rounds, the casts go, clamp has a gradient.
 #include "core/convert/fake_quantize.hpp"
 
 #include <algorithm>
@@ -32,6 +36,7 @@ struct Trip {
   uint32_t from;  ///< d
   uint32_t back;
   int64_t zero, least, greatest;
+  std::vector<Node> after;  ///< what follows the rounding, if it stays: add, clamp, Clip
 };
 
 class Trips {
@@ -40,23 +45,35 @@ class Trips {
       : nodes_(program.nodes), entries_(entries), tensors_(tensors) {}
 
   std::optional<Trip> ending_at(uint32_t back) {
-    const Node* integer = casts_to(nodes_[back], "float32") ? operand(nodes_[back], 0) : nullptr;
+    if (!casts_to(nodes_[back], "float32") || !is_of(nodes_[back], "DequantizeLinear")) return {};
+    const Node* integer = operand(nodes_[back], 0);
+    std::vector<Node> after;  // from the end
+    for (; integer && is_of(*integer, "Clip"); integer = operand(*integer, 0))
+      if (integer->target.starts_with("aten::clamp"))
+        after.push_back(*integer);
+      else if (!casts_to(*integer, "int") && !casts_to(*integer, "uint"))
+        return {};
     if (!integer || !(casts_to(*integer, "int") || casts_to(*integer, "uint"))) return {};
     const Node* clamp = operand(*integer, 0);
     if (!clamp || clamp->target != "aten::clamp" || clamp->args.size() != 3) return {};
-    if (!is_of(nodes_[back], "DequantizeLinear") || !is_of(*clamp, "QuantizeLinear")) return {};
+    if (!is_of(*clamp, "QuantizeLinear")) return {};
     const int64_t *least = clamp->args[1].as<int64_t>(), *greatest = clamp->args[2].as<int64_t>();
     const Node* rounded = operand(*clamp, 0);
-    if (!least || !greatest || !rounded) return {};
+    if (!least || !greatest || !rounded || *greatest - *least > UINT16_MAX) return {};
+    const bool narrow = !after.empty();
+    after.push_back(*clamp);
     std::optional<int64_t> zero = 0;
     if (rounded->target == "aten::add.Tensor" && rounded->args.size() == 2) {
       zero = zero_of(rounded->args[1]);
+      after.push_back(*rounded);
       rounded = operand(*rounded, 0);
     }
-    if (!zero || !rounded || rounded->target != "aten::round") return {};
+    if (!rounded || rounded->target != "aten::round") return {};
     const NodeRef* from = rounded->args[0].as<NodeRef>();
     if (!from || nodes_[from->index].type.dtype != "float32") return {};
-    return Trip{from->index, back, *zero, *least, *greatest};
+    if (zero && !narrow) return Trip{from->index, back, *zero, *least, *greatest, {}};
+    const int64_t range = *greatest - *least;
+    return Trip{from->index, back, 0, -range, range, {after.rbegin(), after.rend()}};
   }
 
   /// The number that all elements of a zero point are, behind casts and views.
@@ -146,6 +163,13 @@ void rewrite(fx::Program& program, const std::map<uint32_t, Trip>& trips,
     if (const auto trip = trips.find(i); trip != trips.end()) {
       insert(nodes, names, n, trip->second, place[trip->second.from]);
       fake[i] = static_cast<uint32_t>(nodes.size() - 1);
+      for (Node kept : trip->second.after) {
+        for (Argument& a : kept.args) move(a);
+        kept.args[0] = NodeRef{static_cast<uint32_t>(nodes.size() - 1)};
+        kept.type = n.type;
+        while (!names.insert(kept.name).second) kept.name += "_";
+        nodes.push_back(std::move(kept));
+      }
       n.target = "aten::add.Scalar";
       n.args = {NodeRef{fake[i]}, trip->second.zero};
     }
@@ -153,7 +177,7 @@ void rewrite(fx::Program& program, const std::map<uint32_t, Trip>& trips,
     nodes.push_back(std::move(n));
     if (const auto c = centred.find(i); c != centred.end()) place[i] = fake[c->second];
     if (const auto trip = trips.find(i); trip != trips.end() && trip->second.zero == 0)
-      place[i] = fake[i];
+      place[i] = fake[i] + static_cast<uint32_t>(trip->second.after.size());
   }
   program.nodes = std::move(nodes);
 }
@@ -169,7 +193,8 @@ void fake_quantize(fx::Program& program, const std::vector<TensorEntry*>& entrie
     if (n.target != "aten::sub.Tensor" || n.args.size() != 2) continue;
     const NodeRef* back = n.args[0].as<NodeRef>();
     const auto trip = back ? trips.find(back->index) : trips.end();
-    if (trip != trips.end() && all.zero_of(n.args[1]) == trip->second.zero)
+    if (trip != trips.end() && trip->second.after.empty() &&
+        all.zero_of(n.args[1]) == trip->second.zero)
       centred[i] = back->index;
   }
   if (!trips.empty()) rewrite(program, trips, centred);

@@ -184,3 +184,99 @@ def test_integers_that_are_read_as_such_stay():
     (results[1] + results[2]).sum().backward()
     step = np.rint(x / np.float32(0.1)) + 10
     np.testing.assert_allclose(given.grad, 2.0 * ((step >= 0) & (step <= 255)), rtol=1e-6)
+
+
+def through(x, scale, zero, least, greatest):
+    """The straight-through gradient of a sum over the round trip."""
+    with np.errstate(over="ignore"):
+        step = np.rint(x / scale) + zero
+    return ((step >= least) & (step <= greatest)).astype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", RANGES)
+def test_each_channel_with_a_zero_point_of_its_own(dtype):
+    least, greatest = RANGES[dtype]
+    scale, zero = np.array([0.5, 0.1, 0.037], np.float32), np.array([least, 3, greatest])
+    model = pair([3, "n"], scale, zero.astype(DTYPES[dtype]), axis=0)
+    x = np.stack([hard_numbers(s, least, greatest, z) for s, z in zip(scale, zero)])
+    module = convert_onnx_to_fx(model)
+    assert sum(map(is_fake, targets(module))) == 1
+    given = torch.from_numpy(x).requires_grad_()
+    got = module(given)
+    np.testing.assert_array_equal(got.detach(), of_runtime(model, x)[0])
+    got.backward(torch.ones_like(got))
+    expected = through(x, scale[:, None], zero[:, None], least, greatest)
+    np.testing.assert_allclose(given.grad, expected, rtol=1e-6)
+
+
+def narrow(dtype, bounds, zero, axis=None):
+    """x -> y with a Clip of the integers, whose zero points are int32 buffers behind Casts."""
+    onnx_type = helper.np_dtype_to_tensor_dtype(np.dtype(DTYPES[dtype]))
+    attributes = {} if axis is None else {"axis": axis}
+    scale = np.array([0.5, 0.1], np.float32) if np.ndim(zero) else np.float32(0.1)
+    names = ["low" if bounds[0] is not None else "", "high" if bounds[1] is not None else ""]
+    nodes = [
+        helper.make_node("Cast", ["zeros"], ["z1"], to=onnx_type),
+        helper.make_node("QuantizeLinear", ["x", "s", "z1"], ["q"], **attributes),
+        helper.make_node("Clip", ["q", *names], ["c"]),
+        helper.make_node("Cast", ["zeros"], ["z2"], to=onnx_type),
+        helper.make_node("DequantizeLinear", ["c", "s", "z2"], ["y"], **attributes),
+    ]
+    stored = {"zeros": np.array(zero, np.int32), "s": scale}
+    stored |= {n: DTYPES[dtype](b) for n, b in zip(names, bounds) if n}
+    shape = [2, "n"] if np.ndim(zero) else ["n"]
+    return models.model(nodes, {"x": shape}, {"y": shape}, stored, opset=19)
+
+
+@pytest.mark.parametrize("dtype, bounds", [("int8", (-127, 127)), ("int8", (-127, None)), ("uint8", (None, 200))])
+@pytest.mark.parametrize("zero", [0, 3, [0, 0], [5, 100]])
+def test_a_narrow_range_and_zero_points_behind_a_cast(dtype, bounds, zero):
+    model = narrow(dtype, bounds, zero, axis=0 if np.ndim(zero) else None)
+    least, greatest = (r if b is None else b for r, b in zip(RANGES[dtype], bounds))
+    z, scale = np.asarray(zero), np.float32(0.1)
+    x = hard_numbers(0.1, least, greatest, 3)
+    if z.ndim:
+        x, z, scale = np.stack([x, x]), z[:, None], np.array([[0.5], [0.1]], np.float32)
+    module = convert_onnx_to_fx(model)
+    assert sum(map(is_fake, targets(module))) == 1
+    given = torch.from_numpy(x).requires_grad_()
+    got = module(given)
+    np.testing.assert_array_equal(got.detach(), of_runtime(model, x)[0])
+    got.backward(torch.ones_like(got))
+    np.testing.assert_allclose(given.grad, through(x, scale, z, least, greatest), rtol=1e-6)
+
+
+def test_zero_points_in_a_buffer_are_read_when_it_runs():
+    """Another state dict brings others: they are no numbers of the program."""
+    module = convert_onnx_to_fx(narrow("int8", (-127, 127), [0, 0], axis=0))
+    x = models.floats(2, 50) * 40
+    zero = np.array([7, -9], np.int32)
+    (name,) = [n for n, b in module.named_buffers() if b.dtype == torch.int32]
+    module.get_buffer(name).copy_(torch.from_numpy(zero))
+    expected = of_runtime(narrow("int8", (-127, 127), zero, axis=0), x)[0]
+    np.testing.assert_array_equal(module(torch.from_numpy(x)), expected)
+
+
+def test_every_parameter_behind_a_narrow_range_has_a_gradient():
+    """Weights as PyTorch's exporter writes those of quantisation-aware training, without folding."""
+    nodes = [
+        helper.make_node("Cast", ["zeros"], ["z1"], to=TensorProto.INT8),
+        helper.make_node("QuantizeLinear", ["fc.weight", "s", "z1"], ["q"], axis=0),
+        helper.make_node("Clip", ["q", "low", "high"], ["c"]),
+        helper.make_node("Cast", ["zeros"], ["z2"], to=TensorProto.INT8),
+        helper.make_node("DequantizeLinear", ["c", "s", "z2"], ["w"], axis=0),
+        helper.make_node("Gemm", ["x", "w", "fc.bias"], ["y"], transB=1),
+    ]
+    weight, scale, zero = models.floats(3, 4), np.array([0.02, 0.01, 0.1], np.float32), np.array([0, 5, -9], np.int32)
+    stored = {"fc.weight": weight, "fc.bias": models.floats(3), "s": scale, "zeros": zero}
+    stored |= {"low": np.int8(-127), "high": np.int8(127)}
+    model = models.model(nodes, {"x": ["n", 4]}, {"y": ["n", 3]}, stored, opset=19)
+    module, x = convert_onnx_to_fx(model), models.floats(6, 4, seed=1)
+    got = module(torch.from_numpy(x))
+    np.testing.assert_allclose(got.detach(), of_runtime(model, x)[0], rtol=1e-6, atol=1e-6)
+    got.sum().backward()
+    gradients = {n: p.grad for n, p in module.named_parameters()}
+    assert gradients.keys() == {"fc.weight", "fc.bias"}
+    expected = x.sum(0) * through(weight, scale[:, None], zero[:, None], -127, 127)
+    np.testing.assert_allclose(gradients["fc.weight"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(gradients["fc.bias"], np.full(3, 6.0))
