@@ -166,6 +166,15 @@ def test_it_exports_and_changes_its_type():
         torch.testing.assert_close(got.float(), module.float()(x), rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.parametrize("dialect", ["nn", "aten"])
+def test_it_exports_with_any_number_of_rows(dialect):
+    module = convert_onnx_to_fx(quantized_net(), dialect=dialect)
+    sizes = ({0: torch.export.Dim("n", min=2)},)
+    program = torch.export.export(module, (torch.from_numpy(models.floats(6, 4)),), dynamic_shapes=sizes)
+    x = torch.from_numpy(models.floats(9, 4))
+    torch.testing.assert_close(program.run_decompositions().module()(x), module(x))
+
+
 def test_integers_that_are_read_as_such_stay():
     """The integers are an output: they stay, and so does the other branch's gradient."""
     nodes = [

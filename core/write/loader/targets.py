@@ -13,6 +13,7 @@ from torch import nn
 
 from . import control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves
 from .errors import PackageError
+from .meta_kernels import complete
 from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_NAMES, NUMBER_OPERATORS
 
 _FAMILIES = {
@@ -58,6 +59,7 @@ def dtype_of(name: str) -> torch.dtype:
 def resolve(target: str) -> Callable[..., Any]:
     """The callable that a target names; refuses what is not on a list."""
     space, _, name = target.partition("::")
+    complete(name.partition(".")[0])
     if space == "onnx2fx":
         return _leaf(name)
     if space not in _SPACES:
