@@ -371,6 +371,7 @@ std::string tracked(const std::string& text, std::vector<Entry> operands, int64_
   if (!parser.Parse(node).IsOK()) throw std::runtime_error("cannot parse " + text);
   SymTable syms;
   std::vector<ValueId> ids;
+  ids.reserve(static_cast<size_t>(node.input_size()));
   for (int i = 0; i < node.input_size(); i++) ids.push_back(node.input(i).empty() ? 0 : i + 1);
   const NodeView view{node, ids, opset,
                       onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset))};
@@ -521,9 +522,8 @@ TEST(Rules, NoListBreaksOne) {
       "y = Size(a)",
       "y = Pad(a, b)",
       "y = Resize(a, , , b)",
-      "y = Conv<kernel_shape = [3], pads = [9223372036854775807, 1], dilations = "
-      "[9223372036854775807]>"
-      "(a, b)",
+      R"(y = Conv<kernel_shape = [3], pads = [9223372036854775807, 1],
+                  dilations = [9223372036854775807]>(a, b))",
       "y = MaxPool<kernel_shape = [2, 2], strides = [0, -1]>(a)",
       "y = MatMul(a, b)"};
   std::vector<Entry> all;
@@ -549,6 +549,7 @@ TEST(Rules, NoListBreaksOne) {
   int known = 0;
   for (int i = 0; i < 40000; i++) {
     std::vector<Entry> operands;
+    operands.reserve(5);
     for (int k = 0; k < 5; k++) operands.push_back(all[random() % all.size()]);
     const int64_t opset = std::vector<int64_t>{6, 9, 13, 18}[random() % 4];
     known += tracked(nodes[random() % nodes.size()], operands, opset) != "nothing";
