@@ -122,6 +122,7 @@ struct EmitContext {
   std::function<bool(const std::string&)> allow_target;
   /// Values that stand for others in the running lowering (a tensor's own copy).
   std::map<ValueId, ValueId> replaced;
+  ValueId first_own = 0;  ///< values before it were there when the lowering began
 };
 
 /// Arithmetic on Python numbers, operator::getitem among it.
@@ -234,6 +235,8 @@ class Builder {
   /// Whether it is a tensor known to hold strings, or known to hold something else; of a list:
   /// whether one is.
   bool is_tensor_of(const o2fx_arg& a, bool strings);
+  /// The argument, or the element of the list, that does not fit and that the lowering was given.
+  const o2fx_arg* given_misfit(const o2fx_arg& a, const fx::SchemaType& t, bool element = false);
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);
   std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
@@ -283,6 +286,7 @@ class Transaction {
   Transaction(Builder& builder, EmitContext context)
       : builder_(builder), mark_(builder.mark()), former_(std::move(builder.context)) {
     builder.context = std::move(context);
+    builder.context.first_own = mark_.values;
   }
   ~Transaction() {
     if (!committed_) builder_.rollback(mark_);

@@ -84,7 +84,7 @@ static bool value_fits(const Value& v, const SchemaType& t, bool element) {
     case K::kTensor:
       return kind == O2FX_KIND_TENSOR && !string;
     case K::kStrings:
-      return kind == O2FX_KIND_TENSOR && string;
+      return kind == O2FX_KIND_TENSOR && (string || !v.type.dtype);
     case K::kInt:
       return kind == O2FX_KIND_INT || kind == O2FX_KIND_BOOL;
     case K::kFloat:
@@ -150,6 +150,18 @@ bool Builder::is_tensor_of(const o2fx_arg& a, bool strings) {
   return t.kind == O2FX_KIND_TENSOR && t.dtype && strings == (t.dtype == onnx::TensorProto::STRING);
 }
 
+const o2fx_arg* Builder::given_misfit(const o2fx_arg& a, const SchemaType& t, bool element) {
+  if (a.tag == O2FX_T_LIST && t.list && !element) {
+    for (uint32_t i = 0; i < a.len; i++)
+      if (const o2fx_arg* x = given_misfit(a.u.list[i], t, true)) return x;
+    return nullptr;
+  }
+  if (a.tag != O2FX_T_VALUE || a.u.v >= context.first_own || fits(a, t, element)) return nullptr;
+  const uint32_t kind = type(a.u.v).kind;
+  const bool number = kind == O2FX_KIND_INT || kind == O2FX_KIND_FLOAT || kind == O2FX_KIND_BOOL;
+  return number ? nullptr : &a;
+}
+
 void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
   const auto fail = [&](const std::string& what) {
     throw HostError(O2FX_E_SCHEMA,
@@ -167,6 +179,9 @@ void Builder::check_arguments(const fx::Schema& schema, const o2fx_emit& call) {
       throw HostError(O2FX_E_MODEL, "expected a tensor of numbers, got one of strings");
     if (formal.type.kind == SchemaType::Kind::kStrings && is_tensor_of(a, /*strings=*/false))
       throw HostError(O2FX_E_MODEL, "expected a tensor of strings, got one of numbers");
+    if (const o2fx_arg* given = given_misfit(a, formal.type))
+      throw HostError(O2FX_E_MODEL,
+                      "expected " + fx::to_string(formal.type) + ", got " + describe(*given));
     fail("argument '" + formal.name + "': expected " + fx::to_string(formal.type) + ", got " +
          describe(a));
   };
