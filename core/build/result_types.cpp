@@ -160,7 +160,7 @@ bool Builder::is_visible(const Sym& s, size_t depth) {
 }
 
 bool Builder::is_visible(ValueId id, size_t depth) {
-  const Value v = value(id);
+  const Value& v = value(id);
   if (v.source == ValueSource::kNode) return visible(v.program, depth);
   const bool sizes = v.source == ValueSource::kNumber || v.source == ValueSource::kInts;
   return !sizes || std::ranges::all_of(

@@ -52,6 +52,24 @@ def hard_numbers(scale, least, greatest, zero):
     return np.concatenate([near, steps * np.float32(scale), far, models.floats(500) * 40]).astype(np.float32)
 
 
+def through(x, scale, zero, least, greatest):
+    """The straight-through gradient of a sum over the round trip."""
+    with np.errstate(over="ignore"):
+        step = np.rint(x / scale) + zero
+    return ((step >= least) & (step <= greatest)).astype(np.float32)
+
+
+def check_straight_through(model, x, gradient):
+    """One fake_quantize, ONNX Runtime's values, and this gradient of their sum."""
+    module = convert_onnx_to_fx(model)
+    assert sum(map(is_fake, targets(module))) == 1
+    given = torch.from_numpy(x).requires_grad_()
+    got = module(given)
+    np.testing.assert_array_equal(got.detach(), of_runtime(model, x)[0])
+    got.backward(torch.ones_like(got))
+    np.testing.assert_allclose(given.grad, gradient, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", RANGES)
 @pytest.mark.parametrize("scale", [0.5, 0.1, 0.0123, 1 / 3, 7.7e-6])
 @pytest.mark.parametrize("zero", [0, 3])
@@ -59,16 +77,7 @@ def test_values_and_gradient(dtype, scale, zero):
     least, greatest = RANGES[dtype]
     x = hard_numbers(scale, least, greatest, zero)
     model = pair(["n"], np.float32(scale), np.array(zero, DTYPES[dtype]))
-    module = convert_onnx_to_fx(model)
-    assert sum(map(is_fake, targets(module))) == 1
-    given = torch.from_numpy(x).requires_grad_()
-    got = module(given)
-    np.testing.assert_array_equal(got.detach(), of_runtime(model, x)[0])
-    got.backward(torch.ones_like(got))
-    with np.errstate(over="ignore"):
-        in_range = np.rint(x / np.float32(scale)) + zero
-    passes = (in_range >= least) & (in_range <= greatest)
-    np.testing.assert_allclose(given.grad, passes.astype(np.float32), rtol=1e-6)
+    check_straight_through(model, x, through(x, np.float32(scale), zero, least, greatest))
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
@@ -78,15 +87,7 @@ def test_each_channel(dtype):
     model = pair([2, 3, 50], scale, zero, axis=1)
     x = models.floats(2, 3, 50) * 9
     x[0, :, :9] = (np.arange(9) + 0.5) * scale[:, None]
-    module = convert_onnx_to_fx(model)
-    assert sum(map(is_fake, targets(module))) == 1
-    given = torch.from_numpy(x).requires_grad_()
-    got = module(given)
-    np.testing.assert_array_equal(got.detach(), of_runtime(model, x)[0])
-    got.sum().backward()
-    step = np.rint(x / scale[:, None]) + 2
-    passes = (step >= RANGES[dtype][0]) & (step <= RANGES[dtype][1])
-    np.testing.assert_allclose(given.grad, passes.astype(np.float32), rtol=1e-6)
+    check_straight_through(model, x, through(x, scale[:, None], 2, *RANGES[dtype]))
 
 
 def test_each_channel_with_zero_points_of_its_own_keeps_its_values():
@@ -195,27 +196,13 @@ def test_integers_that_are_read_as_such_stay():
     np.testing.assert_allclose(given.grad, 2.0 * ((step >= 0) & (step <= 255)), rtol=1e-6)
 
 
-def through(x, scale, zero, least, greatest):
-    """The straight-through gradient of a sum over the round trip."""
-    with np.errstate(over="ignore"):
-        step = np.rint(x / scale) + zero
-    return ((step >= least) & (step <= greatest)).astype(np.float32)
-
-
 @pytest.mark.parametrize("dtype", RANGES)
 def test_each_channel_with_a_zero_point_of_its_own(dtype):
     least, greatest = RANGES[dtype]
     scale, zero = np.array([0.5, 0.1, 0.037], np.float32), np.array([least, 3, greatest])
     model = pair([3, "n"], scale, zero.astype(DTYPES[dtype]), axis=0)
     x = np.stack([hard_numbers(s, least, greatest, z) for s, z in zip(scale, zero)])
-    module = convert_onnx_to_fx(model)
-    assert sum(map(is_fake, targets(module))) == 1
-    given = torch.from_numpy(x).requires_grad_()
-    got = module(given)
-    np.testing.assert_array_equal(got.detach(), of_runtime(model, x)[0])
-    got.backward(torch.ones_like(got))
-    expected = through(x, scale[:, None], zero[:, None], least, greatest)
-    np.testing.assert_allclose(given.grad, expected, rtol=1e-6)
+    check_straight_through(model, x, through(x, scale[:, None], zero[:, None], least, greatest))
 
 
 def narrow(dtype, bounds, zero, axis=None):
@@ -246,13 +233,7 @@ def test_a_narrow_range_and_zero_points_behind_a_cast(dtype, bounds, zero):
     x = hard_numbers(0.1, least, greatest, 3)
     if z.ndim:
         x, z, scale = np.stack([x, x]), z[:, None], np.array([[0.5], [0.1]], np.float32)
-    module = convert_onnx_to_fx(model)
-    assert sum(map(is_fake, targets(module))) == 1
-    given = torch.from_numpy(x).requires_grad_()
-    got = module(given)
-    np.testing.assert_array_equal(got.detach(), of_runtime(model, x)[0])
-    got.backward(torch.ones_like(got))
-    np.testing.assert_allclose(given.grad, through(x, scale, z, least, greatest), rtol=1e-6)
+    check_straight_through(model, x, through(x, scale, z, least, greatest))
 
 
 def test_zero_points_in_a_buffer_are_read_when_it_runs():
