@@ -7,6 +7,7 @@
 #include "core/convert/module.hpp"
 #include "core/fx/passes.hpp"
 #include "core/plugin/registry.hpp"
+#include "core/prepare/input_shapes.hpp"
 #include "core/prepare/prepare.hpp"
 #include "core/weights/weights.hpp"
 
@@ -57,6 +58,7 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   plugin::Registry& registry = given ? *given : own.emplace(with_standard_plugins(options.plugins));
   conversion::find_served(*file, registry);
   const prepare::Prepared prepared = prepare::prepare(*file);
+  prepare::give_shapes(*file, options.input_shapes);
   c.report.warnings = prepared.warnings;
   c.store = open_weights(*file, options, registry, c);
 

@@ -190,9 +190,12 @@ class Builder {
   fx::Argument argument(const o2fx_arg& a, int depth = 0);
   fx::Argument argument(const Sym& s);
   fx::Node* node_of(ValueId id);
-  /// Which node left the type of a value open, and whose: "its rank is not known: ..."; empty: it
-  /// is known, or it is no node's.
-  std::string describe_unknown(ValueId id);
+  struct Unknown {
+    std::string why;                   ///< "its rank is not known: ..."
+    std::optional<size_t> input = {};  ///< of the model, that has no shape
+  };
+  /// Which node left the type of a value open, and whose; nothing: it is known, or it is no node's.
+  Unknown describe_unknown(ValueId id);
 
   // ---- transactions: see Transaction
   struct Mark {

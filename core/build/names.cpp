@@ -17,6 +17,8 @@ const std::unordered_set<std::string_view>& reserved() {
 
 }  // namespace
 
+bool is_reserved(std::string_view name) { return reserved().contains(name); }
+
 std::string identifier(const std::string& text) {
   std::string s;
   for (const char c : text) {
@@ -28,7 +30,7 @@ std::string identifier(const std::string& text) {
   while (!s.empty() && s.back() == '_') s.pop_back();
   if (s.empty()) s = "value";
   if (std::isdigit(static_cast<unsigned char>(s[0]))) s = "_" + s;
-  if (reserved().count(s)) s += "_";
+  if (is_reserved(s)) s += "_";
   return s;
 }
 

@@ -3,8 +3,12 @@
 #define ONNX2FX_CORE_BUILD_NAMES_HPP_
 
 #include <string>
+#include <string_view>
 
 namespace onnx2fx::conversion {
+
+/// A keyword, a builtin, or a name that the code of a GraphModule has a use for.
+bool is_reserved(std::string_view name);
 
 /// Deterministic; not unique: callers add a number. "/fc1/Gemm" -> "fc1_Gemm", "input" -> "input_".
 std::string identifier(const std::string& text);

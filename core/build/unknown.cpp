@@ -1,5 +1,5 @@
 // Where a type that is not known was lost: for messages.
-#include <unordered_map>
+#include <algorithm>
 
 #include "core/build/builder.hpp"
 
@@ -31,21 +31,33 @@ const fx::Node* Builder::untyped_by(ValueId id) {
   return &nodes[at];
 }
 
-std::string Builder::describe_unknown(ValueId id) {
+// A placeholder: of the model, or of a body, which has the operands' types.
+static Builder::Unknown unknown_input(const OpenProgram& p, uint32_t program, const fx::Node& n,
+                                      const std::string& what) {
+  Builder::Unknown u{"its " + what + " is not known: the model says none of its input '" +
+                     n.target + "'"};
+  const auto at = static_cast<uint32_t>(&n - p.program.nodes.data());
+  const auto formal = std::ranges::find(p.formals, at);
+  if (program == 0 && what == "rank" && formal != p.formals.end())
+    u.input = static_cast<size_t>(formal - p.formals.begin());
+  return u;
+}
+
+Builder::Unknown Builder::describe_unknown(ValueId id) {
   const fx::Node* n = untyped_by(id);
   if (!n) return {};
   const Type& t = value(id).type;
   const std::string what = !t.is_tensor() ? "type" : t.dtype ? "rank" : t.dims ? "dtype" : "type";
   if (n->op == fx::Op::kPlaceholder)
-    return "its " + what + " is not known: the model says none of its input '" + n->target + "'";
+    return unknown_input(programs_[value(id).program], value(id).program, *n, what);
   if (!n->onnx || n->onnx->plugin.empty()) return {};
   const fx::Provenance& p = *n->onnx;
   std::string name = p.name;
   for (const std::string& o : p.outputs)
     if (name.empty()) name = o;
   const std::string op = p.domain.empty() ? p.op_type : p.domain + "." + p.op_type;
-  return "its " + what + " is not known: node '" + name + "' (" + op + ") makes it by " +
-         n->target + ", and plugin " + p.plugin + " does not state it";
+  return {"its " + what + " is not known: node '" + name + "' (" + op + ") makes it by " +
+          n->target + ", and plugin " + p.plugin + " does not state it"};
 }
 
 }  // namespace onnx2fx::conversion

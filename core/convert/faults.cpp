@@ -24,7 +24,8 @@ void append(Faults& all, Faults&& more) {
 
 bool can_stay_opaque(const Faults& faults) {
   return std::all_of(faults.begin(), faults.end(), [](const Fault& f) {
-    return f.kind == Fault::Kind::kUnsupported || f.kind == Fault::Kind::kAbsent;
+    return f.kind == Fault::Kind::kUnsupported || f.kind == Fault::Kind::kUntyped ||
+           f.kind == Fault::Kind::kAbsent;
   });
 }
 

@@ -14,6 +14,7 @@ struct Fault {
   enum class Kind : uint8_t {
     kModel,        ///< the model is wrong
     kUnsupported,  ///< nobody lowers the operator, or the lowering cannot express the node
+    kUntyped,      ///< the lowering needs a shape that the model does not give its input
     kAbsent,       ///< a value that the lowering needs lies in a file that does not exist
     kPlugin        ///< a plugin broke the border's rules
   };

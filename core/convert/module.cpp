@@ -4,6 +4,7 @@
 #include "core/convert/converter.hpp"
 #include "core/convert/embedding_ids.hpp"
 #include "core/convert/fake_quantize.hpp"
+#include "core/convert/node_names.hpp"
 #include "core/convert/numbers.hpp"
 #include "core/convert/roles.hpp"
 #include "core/convert/ties.hpp"
@@ -134,6 +135,7 @@ void simplify(fx::Module& module, Builder& builder, Tensors& tensors) {
   drop_zero_states(module, entries, tensors);
   write_numbers(module, entries, tensors);
   fx::drop_dead_nodes(module);
+  name_nodes(module);
 }
 
 void find_bytes(fx::Module& module, Builder& builder, Tensors& tensors, weights::Mode mode) {

@@ -61,31 +61,45 @@ Fault::Kind kind_of(const Lowering& l, const Ending& e) {
 }
 
 // The first value that the lowering was told no type of, an input if there is one.
-std::string unknown_behind(const Lowering& l) {
+Builder::Unknown unknown_behind(const Lowering& l) {
   for (size_t k = 0; k < l.node.inputs.size(); k++) {
     const auto asked = std::find(l.untyped.begin(), l.untyped.end(), l.node.inputs[k]);
     if (asked == l.untyped.end()) continue;
-    if (const std::string why = l.builder.describe_unknown(*asked); !why.empty())
-      return "input " + std::to_string(k) + " '" + l.node.proto.input(static_cast<int>(k)) +
-             "': " + why;
+    if (Builder::Unknown u = l.builder.describe_unknown(*asked); !u.why.empty())
+      return {"input " + std::to_string(k) + " '" + l.node.proto.input(static_cast<int>(k)) +
+                  "': " + u.why,
+              u.input};
   }
-  for (const ValueId id : l.untyped)
-    if (const std::string why = l.builder.alive(id) ? l.builder.describe_unknown(id) : "";
-        !why.empty())
-      return "a value of its own: " + why;
+  for (const ValueId id : l.untyped) {
+    if (!l.builder.alive(id)) continue;
+    if (Builder::Unknown u = l.builder.describe_unknown(id); !u.why.empty())
+      return {"a value of its own: " + u.why, u.input};
+  }
   return {};
 }
 
-Fault fault_of(const Lowering& l, const Ending& e, const Place& place, bool in_memory, bool debug) {
+// Why a type was not known, and what the user can do about it.
+void explain_unknown(const Builder::Unknown& u, const onnx::GraphProto& graph, Fault& f) {
+  if (u.why.empty()) return;
+  f.diagnostic.notes.push_back(u.why);
+  if (!u.input) return;
+  const std::string& name = open_inputs(graph)[*u.input]->name();
+  f.kind = Fault::Kind::kUntyped;
+  f.diagnostic.notes.push_back("give it a shape: --input-shape '" + name +
+                               "=DIM,DIM,...', in Python input_shapes={'" + name +
+                               "': (DIM, DIM, ...)}; a DIM is a number, a name or ?");
+}
+
+Fault fault_of(const Lowering& l, const Ending& e, const Place& place, const read::ModelFile& file,
+               bool debug) {
   Fault f(kind_of(l, e), place, e.text, {l.plugin.id + ": " + e.text});
   if (f.kind == Fault::Kind::kAbsent)
     f.diagnostic.notes.push_back(
-        std::string(in_memory ? "give the model as a path, with the file beside it"
-                              : "put the file beside the model") +
+        std::string(file.directory.empty() ? "give the model as a path, with the file beside it"
+                                           : "put the file beside the model") +
         ", or keep the node as an opaque one with --keep-going");
   if (f.kind == Fault::Kind::kUnsupported)
-    if (std::string note = unknown_behind(l); !note.empty())
-      f.diagnostic.notes.push_back(std::move(note));
+    explain_unknown(unknown_behind(l), file.model.graph(), f);
   if (f.kind == Fault::Kind::kPlugin)
     f.diagnostic.notes.push_back("this is a fault of plugin " + l.plugin.id + " " +
                                  l.plugin.version);
@@ -115,7 +129,7 @@ std::optional<Faults> Converter::lower_by_plugin(const plugin::Candidate& candid
   }
   if (ending.status != O2FX_OK) {
     if (!graphs.faults.empty()) return std::move(graphs.faults);
-    return Faults{fault_of(lowering, ending, place, file_.directory.empty(), options_.debug)};
+    return Faults{fault_of(lowering, ending, place, file_, options_.debug)};
   }
   take_outputs(lowering, types, scope);
   entry.provider = plugin.id + " " + plugin.version;

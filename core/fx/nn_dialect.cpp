@@ -49,14 +49,34 @@ bool is_same_call(const NnName& name, const Node& call) {
   });
 }
 
+/// By node: whether something else than its items is read.
+std::vector<bool> read_whole(const Program& program) {
+  std::vector<bool> whole(program.nodes.size());
+  const auto mark = [&](NodeRef r) { whole[r.index] = true; };
+  for (const Node& n : program.nodes) {
+    const bool item = n.target == "operator::getitem" && n.args.size() == 2;
+    for (size_t i = item; i < n.args.size(); ++i) for_each_ref(n.args[i], mark);
+    for (const NamedArgument& a : n.kwargs) for_each_ref(a.second, mark);
+  }
+  return whole;
+}
+
+bool returns_list(const Node& call) {
+  const Schema* schema = find_schema(call.target);
+  return schema && schema->returns.size() == 1 && schema->returns[0].list;
+}
+
 }  // namespace
 
 std::span<const NnName> nn_names() { return kNames; }
 
 void use_nn_names(Module& module) {
   for (Program& program : module.programs) {
-    for (Node& n : program.nodes) {
+    const std::vector<bool> whole = read_whole(program);
+    for (size_t i = 0; i < program.nodes.size(); ++i) {
+      Node& n = program.nodes[i];
       if (n.op != Op::kCallFunction) continue;
+      if (whole[i] && returns_list(n)) continue;
       auto name = std::lower_bound(
           kNames.begin(), kNames.end(), n.target,
           [](const NnName& row, const std::string& target) { return row.aten < target; });

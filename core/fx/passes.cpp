@@ -16,8 +16,10 @@ constexpr Pass kPasses[] = {
     {"drop_dead_nodes", drop_dead_nodes, always},  // what nothing reads takes no path, owns nothing
     {"assign_paths", assign_paths, always},        // of tensors
     {"raise_modules", raise_modules, nn_dialect},  // under the paths of their tensors
-    {"use_nn_names", use_nn_names, nn_dialect},    // of the calls that are left
-    {"drop_dead_nodes", drop_dead_nodes, nn_dialect}  // what the modules took over
+    {"write_interpolations", write_interpolations, nn_dialect},
+    {"write_subscripts", write_subscripts, nn_dialect},  // x[:, 1:], as a person writes it
+    {"use_nn_names", use_nn_names, nn_dialect},          // of the calls that are left
+    {"drop_dead_nodes", drop_dead_nodes, nn_dialect}     // what the modules took over
 };
 
 }  // namespace

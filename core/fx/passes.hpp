@@ -36,6 +36,14 @@ void assign_paths(Module& module);
 /// own a tensor.
 void raise_modules(Module& module);
 
+/// Spells aten::slice, select and index as subscripts: operator::getitem of slices, numbers,
+/// tensors.
+void write_subscripts(Module& module);
+
+/// Spells the upsampling overloads that take a size or factors as
+/// torch.nn.functional.interpolate.
+void write_interpolations(Module& module);
+
 /// Spells ATen calls as functions of torch, torch.nn.functional and operator where that is the same
 /// call.
 void use_nn_names(Module& module);

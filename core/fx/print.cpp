@@ -129,6 +129,12 @@ class Printer {
   std::string text(const List& l) const {
     return "[" + joined(l, [&](const Argument& x) { return argument(x); }) + "]";
   }
+  std::string text(const Slice& s) const {
+    const auto bound = [&](size_t i) {
+      return s.bounds[i].is_none() ? std::string() : argument(s.bounds[i]);
+    };
+    return bound(0) + ":" + bound(1) + (s.bounds[2].is_none() ? "" : ":" + bound(2));
+  }
 
   static std::string type(const TypeText& t) {
     if (t.dtype.empty() && !t.shape) return "";

@@ -86,7 +86,7 @@ class GraphWriter {
   // One line for each node, tensor, module: a diff of two packages can be read.
   std::string text() {
     Json head = {{"format", "onnx2fx.graph"},
-                 {"version", "1.0"},
+                 {"version", "1.1"},
                  {"generator", std::string("onnx2fx ") + kVersion},
                  {"dialect", fx::kDialectWords[static_cast<size_t>(module_.dialect)]},
                  {"weights", name_of(options_.weights)}};
@@ -184,6 +184,9 @@ class GraphWriter {
                             return Json{{"device_of", p.nodes.at(d.tensor.index).name}};
                           },
                           [&](const fx::List& l) { return argument(p, l); },
+                          [&](const fx::Slice& s) {
+                            return Json{{"slice", argument(p, s.bounds)}};
+                          },
                       },
                       a.value);
   }

@@ -65,6 +65,11 @@ void write(std::ostream& out) {
 #include "core/fx/nn_names.def"
   }
   {
+    Table t = set_of(out, "NN_FUNCTIONS");
+#define NN_FUNCTION(name) t.row(name);
+#include "core/fx/nn_names.def"
+  }
+  {
     Table t = set_of(out, "HIGHER_ORDER");
 #define HIGHER_ORDER(name, first_program, n_programs) t.row("higher_order::" #name);
 #include "core/fx/higher_order.def"

@@ -136,6 +136,40 @@ std::string kernel_of(const Resizing& r, int32_t rank) {
 
 }  // namespace
 
+// Whether torch, given the factor alone, comes to the same extent: in double precision, a whole one
+// in integers.
+static bool torch_scales_alike(const ResizedAxis& a) {
+  if (whole_scale(a)) return true;
+  return a.scale && a.in.known() && a.out.known() &&
+         std::floor(static_cast<double>(a.in.literal()) * a.scale->literal()) ==
+             static_cast<double>(a.out.literal());
+}
+
+// By sizes or by factors, as torch.nn.functional.interpolate calls them; where neither says it all,
+// by both.
+static Value upsampled(Node& n, const Resizing& r, Value x, const std::string& target,
+                       const Ints& extents, const Args& scales) {
+  Args args{x, extents};
+  if (r.mode != "nearest") args.push_back(r.coordinates == "align_corners");
+  std::vector<ResizedAxis> changed;
+  for (const ResizedAxis& a : r.axes)
+    if (!stays(r, a)) changed.push_back(a);
+  if (std::ranges::none_of(changed, [](const ResizedAxis& a) { return a.scale.has_value(); })) {
+    args.push_back(nullptr);
+    return n.call(target + ".vec", args);
+  }
+  if (!std::ranges::all_of(changed, torch_scales_alike)) {
+    args.insert(args.end(), scales.begin(), scales.end());
+    return n.call(target, args);
+  }
+  std::vector<double> factors(extents.size(), 1.0);
+  for (const ResizedAxis& a : changed)
+    factors[static_cast<size_t>(a.axis - 2)] = a.scale->literal();
+  args[1] = nullptr;
+  args.push_back(factors);
+  return n.call(target + ".vec", args);
+}
+
 Value by_aten(Node& n, const Resizing& r, Value x) {
   const int32_t dtype = n.info(x).raw.dtype, rank = n.rank(x);
   const bool wide = dtype == kFloat || dtype == kDouble;
@@ -154,8 +188,5 @@ Value by_aten(Node& n, const Resizing& r, Value x) {
     extents[at] = a.out;
     if (a.scale) scales[at] = a.scale->literal();
   }
-  Args args{x, extents};
-  if (r.mode != "nearest") args.push_back(r.coordinates == "align_corners");
-  args.insert(args.end(), scales.begin(), scales.end());
-  return n.call(target, args);
+  return upsampled(n, r, x, target, extents, scales);
 }

@@ -35,22 +35,18 @@ bool are_literals(const Ints& l) {
   return std::all_of(l.begin(), l.end(), [](const Int& i) { return i.known(); });
 }
 
-// ATen's own op for images: it pads the last one to three axes, by less than the extent.
-const char* composite(Node& n, const std::string& mode, Value x, const Ints& pads) {
+// Whether torch's own padding of images does: the last one to three axes, by less than the extent.
+bool torch_pads(Node& n, const std::string& mode, Value x, const Ints& pads) {
   const size_t axes = pads.size() / 2;
   const int32_t dtype = n.info(x).raw.dtype;
   const int64_t outer = n.rank(x) - static_cast<int64_t>(axes);  // channels, perhaps a batch
-  if (mode == "wrap" || !are_literals(pads) || axes > 3 || outer < 1 || outer > 2) return nullptr;
-  if (dtype != kFloat && dtype != kDouble) return nullptr;
+  if (mode == "wrap" || !are_literals(pads) || axes > 3 || outer < 1 || outer > 2) return false;
+  if (dtype != kFloat && dtype != kDouble) return false;
   for (size_t i = 0; i < pads.size(); i++) {
     const Int extent = n.dim(x, n.rank(x) - 1 - static_cast<int64_t>(i / 2));
-    if (pads[i].arg.u.i < 0 || !extent.known() || pads[i].arg.u.i >= extent.arg.u.i) return nullptr;
+    if (pads[i].arg.u.i < 0 || !extent.known() || pads[i].arg.u.i >= extent.arg.u.i) return false;
   }
-  static constexpr const char* kReflect[] = {"aten::reflection_pad1d", "aten::reflection_pad2d",
-                                             "aten::reflection_pad3d"};
-  static constexpr const char* kEdge[] = {"aten::replication_pad1d", "aten::replication_pad2d",
-                                          "aten::replication_pad3d"};
-  return (mode == "edge" ? kEdge : kReflect)[axes - 1];
+  return true;
 }
 
 }  // namespace
@@ -63,7 +59,8 @@ Value padded(Node& n, Value x, const Padding& p, const Arg& fill) {
 
 Value padded_by_itself(Node& n, Value x, Padding p, const std::string& mode) {
   const Ints pads = from_last_axis(p);
-  if (const char* target = composite(n, mode, x, pads)) return n.call(target, {x, pads});
+  if (torch_pads(n, mode, x, pads))
+    return n.call("aten::pad", {x, pads, mode == "edge" ? "replicate" : "reflect"});
   Ints extents = n.dims(x);
   Padding cut = p;
   for (size_t d = 0; d < extents.size(); d++) {

@@ -337,7 +337,7 @@ TEST(RaiseModules, NativeDropoutWhoseMaskNobodyReads) {
       {b.call("operator::getitem", {z, int64_t{0}}), b.call("operator::getitem", {z, int64_t{1}})});
   raise(m);
   EXPECT_EQ(text(m), R"(%n2 = call_module[n2](%x)
-%n3 = call_function[aten::native_dropout](%n2, 0.25, training)
+%n3 = call_function[torch::native_dropout](%n2, 0.25, training)
 %n4 = call_function[operator::getitem](%n3, 0)
 %n5 = call_function[operator::getitem](%n3, 1)
 return [%n4, %n5]

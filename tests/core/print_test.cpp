@@ -44,7 +44,8 @@ TEST(PrintProgram, Arguments) {
           {"c", Layout{"strided"}},
           {"d", MemoryFormat{"contiguous_format"}},
           {"e", Training{}},
-          {"f", List{x, List{}, ProgramRef{1}}}});
+          {"f", List{x, List{}, ProgramRef{1}}},
+          {"g", List{Slice{List(3)}, Slice{{int64_t{1}, x, int64_t{2}}}}}});
   Module m = b.finish({x});
   m.programs.push_back({"then_1", {}});
   EXPECT_EQ(print_program(m), R"(root:
@@ -52,7 +53,7 @@ TEST(PrintProgram, Arguments) {
   %n1 = call_function[aten::f](None, True, False, -3, 2.0, 1e-05, inf, -inf, )"
                               R"('it\'s\n\x1b', %x, %x.device, a=torch.float32, b=device('cpu'), )"
                               R"(c=torch.strided, d=torch.contiguous_format, e=training, )"
-                              R"(f=[%x, [], @then_1])
+                              R"(f=[%x, [], @then_1], g=[:, 1:%x:2])
   return [%x]
 then_1:
 )");

@@ -83,7 +83,7 @@ TEST(GraphJson, IsTheDocumentedForm) {
   m.metadata = {{"producer_name", "test"}};
   EXPECT_EQ(graph_json(m, {Mode::kCopy, ""}), R"({
 "format": "onnx2fx.graph",
-"version": "1.0",
+"version": "1.1",
 "generator": "onnx2fx 0.1.0",
 "dialect": "aten",
 "weights": "copy",
@@ -130,13 +130,15 @@ TEST(GraphJson, EncodesEveryArgument) {
                                  fx::MemoryFormat{"contiguous_format"},
                                  fx::Training{},
                                  fx::DeviceOf{x},
-                                 fx::List{int64_t{1}, fx::List{}}});
+                                 fx::List{int64_t{1}, fx::List{}},
+                                 fx::Slice{{x, {}, int64_t{2}}}});
   Json j = Json::parse(graph_json(b.finish({y}), {}));
   EXPECT_EQ(
       j["programs"][0]["nodes"][1]["args"].dump(),
       R"([null,true,-3,1.0,1e+300,{"float":"inf"},{"float":"-inf"},{"float":"nan"},"text",{"node":"x"},)"
       R"({"program":"root"},{"dtype":"float32"},{"device":"cpu"},{"layout":"strided"},)"
-      R"({"memory_format":"contiguous_format"},{"training":true},{"device_of":"x"},[1,[]]])");
+      R"({"memory_format":"contiguous_format"},{"training":true},{"device_of":"x"},[1,[]],)"
+      R"({"slice":[{"node":"x"},null,2]}])");
 }
 
 TEST(GraphJson, OneResultStandsAsItIs) {

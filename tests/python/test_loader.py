@@ -181,6 +181,31 @@ def test_special_arguments():
     assert got.dtype == torch.float64 and got.tolist() == [float("-inf")] * 2
 
 
+def test_subscripts():
+    every = {"slice": [None, None, None]}
+    nodes = [
+        *inputs("x"),
+        call("n", "torch.Tensor::size", ref("x"), 0),
+        call("part", "operator::getitem", ref("x"), [every, {"slice": [1, ref("n"), 2]}]),
+        call("y", "operator::getitem", ref("part"), [every, 0]),
+    ]
+    x = torch.arange(12.0).reshape(3, 4)
+    module = build(document(nodes, [ref("y")]))
+    torch.testing.assert_close(module(x), x[:, 1:3:2][:, 0], rtol=0, atol=0)
+    again = torch.fx.symbolic_trace(module)
+    torch.testing.assert_close(again(x), module(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("bounds", [[1], 5, [1, 2, 3, 4], {}], ids=str)
+def test_slices_of_other_forms_are_refused(bounds):
+    nodes = [*inputs("x"), call("y", "operator::getitem", ref("x"), {"slice": bounds})]
+    with pytest.raises(PackageError) as e:
+        build(document(nodes, [ref("y")]))
+    assert str(e.value) == (
+        f"program 'root': node 'y': slice: expected [start, stop, step], got {bounds!r}"
+    )
+
+
 @pytest.mark.parametrize(
     "target",
     [

@@ -8,7 +8,12 @@ import safetensors.torch
 import torch
 from onnx_to_fx.loader import targets, vocabulary
 
-TARGETS = {*vocabulary.NUMBER_OPERATORS, *vocabulary.HIGHER_ORDER, *vocabulary.NN_NAMES.values()}
+TARGETS = {
+    *vocabulary.NUMBER_OPERATORS,
+    *vocabulary.HIGHER_ORDER,
+    *vocabulary.NN_FUNCTIONS,
+    *vocabulary.NN_NAMES.values(),
+}
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))

@@ -336,6 +336,44 @@ def test_dynamic_shapes_are_the_models_own():
         example_inputs(module, {"seq": 3})
 
 
+RANGES = "pkg.torch.export.ExportedProgram.range_constraints"
+
+
+def bounded(module, **bounds):
+    """The bounds of each dimension of an exported program, by the name that the model gives it."""
+    dims = dynamic_shapes(module, **bounds)
+    program = torch.export.export(module, example_inputs(module), dynamic_shapes=dims)
+    ranges, found = program.range_constraints, {}
+    placeholders = {n.name: n.meta["val"] for n in program.graph.find_nodes(op="placeholder")}
+    for port in module.meta["onnx2fx"]["inputs"]:
+        for size, name in zip(placeholders[port["name"]].shape, port["shape"]):
+            if isinstance(size, torch.SymInt):
+                found[name] = (ranges[size.node.expr].lower, ranges[size.node.expr].upper)
+    return found
+
+
+def test_dynamic_shapes_have_the_bounds_that_one_gives():
+    module = convert_onnx_to_fx(ports(a=["batch", 3], b=["batch", "n"]), weights="fake")
+    got = bounded(module, max=64)
+    assert [high for _, high in got.values()] == [64, 64] and max(low for low, _ in got.values()) <= 2
+    got = bounded(module, min={"n": 3}, max={"batch": 8})
+    assert got["batch"][0] <= 2 and got["batch"][1] == 8
+    assert got["n"][0] == 3 and got["n"][1] > 2**32
+    with pytest.raises(ValueError, match=r"max: expected names of \['batch', 'n'\], got \['seq'\]"):
+        dynamic_shapes(module, max={"seq": 3})
+    with pytest.raises(ValueError, match="dimension 'n': expected a min of at most max, got 9 and 8"):
+        dynamic_shapes(module, min={"n": 9}, max=8)
+
+
+def test_dynamic_shapes_have_the_bounds_that_stand_in_the_file():
+    model = ports(a=["s7", "s27"])
+    model.graph.metadata_props.add(key=RANGES, value="{s7: VR[5, 99], s27: VR[0, int_oo]}")
+    module = convert_onnx_to_fx(model, weights="fake")
+    got = bounded(module)
+    assert got["s7"] == (5, 99) and got["s27"][0] <= 2 and got["s27"][1] > 2**32
+    assert bounded(module, max=50)["s7"] == (5, 50)
+
+
 def test_example_inputs_of_unknown_rank():
     given = ports(a=["batch"])
     given.graph.input[0].type.tensor_type.ClearField("shape")

@@ -885,9 +885,25 @@ def _upsample(axes: int, corners: bool, dtypes: list[str] = IMAGES) -> Callable[
     return f
 
 
+def _upsample_vec(axes: int, corners: bool) -> Callable[[Draw], Call]:
+    def f(d: Draw) -> Call:
+        x = Tensor(d.choice(IMAGES), [d.size(1), d.size(1), *(d.size(1) for _ in range(axes))])
+        aligned = [d.boolean()] if corners else []
+        if d.boolean():
+            return Call([x, [d.size(1) for _ in range(axes)], *aligned, None])
+        factors = [d.choice([1.0, 2.0, 3.0, 1.5, 2.25]) for _ in range(axes)]
+        loose = {i - axes for i, factor in enumerate(factors) if factor != int(factor)}
+        return Call([x, None, *aligned, factors], open_axes=loose)
+
+    return f
+
+
 for _n, _linear in ((1, "linear1d"), (2, "bilinear2d"), (3, "trilinear3d")):
     call(f"upsample_nearest{_n}d")(_upsample(_n, False))
     call(f"upsample_{_linear}")(_upsample(_n, True))
+    call(f"upsample_nearest{_n}d.vec")(_upsample_vec(_n, False))
+    call(f"upsample_{_linear}.vec")(_upsample_vec(_n, True))
+call("upsample_bicubic2d.vec", "_upsample_bicubic2d_aa.vec", "_upsample_bilinear2d_aa.vec")(_upsample_vec(2, True))
 call("upsample_bicubic2d", "_upsample_bicubic2d_aa", "_upsample_bilinear2d_aa")(_upsample(2, True))
 
 

@@ -55,6 +55,8 @@ struct Options {
   fx::WeightsLayout weights_layout = fx::WeightsLayout::kContiguous;
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
+  /// Of inputs whose shape the model leaves open: "NAME=DIM,DIM,...", numbers, names or "?".
+  std::vector<std::string> input_shapes;
   bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
   bool keep_going = false;  ///< keep what cannot be lowered as onnx2fx::opaque nodes
   /// Times the usual budget of expanded bodies and of nodes, which is in proportion to the model's
@@ -111,6 +113,10 @@ void for_each_option(Options& o, Visit&& visit) {
   visit(o.seed, Spelling{"seed", "--seed", "N", "Of random weights (default 0)"});
   visit(o.dialect, Spelling{"dialect", "--dialect", "DIALECT",
                             "nn: torch.nn modules (default); aten: ATen calls only"});
+  visit(o.input_shapes,
+        Spelling{"input_shapes", "--input-shape", "NAME=DIMS",
+                 "Shape of an input that the model leaves open: numbers, names or ?, with commas; "
+                 "may be repeated"});
   visit(o.training, Spelling{"training", "", "", ""});
   visit(o.trainable,
         Spelling{"trainable", "--trainable", "GLOB", "Tensors that become parameters"});

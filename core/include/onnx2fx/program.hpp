@@ -57,12 +57,17 @@ struct DeviceOf {
 
 struct Argument;
 using List = std::vector<Argument>;
+/// Python's slice(start, stop, step): three bounds, None, literals or numbers of the graph.
+struct Slice {
+  List bounds;
+  bool operator==(const Slice&) const = default;
+};
 
 /// What may stand in args and kwargs. monostate is None.
 struct Argument {
   using Variant =
       std::variant<std::monostate, bool, int64_t, double, std::string, NodeRef, ProgramRef, Dtype,
-                   Device, Layout, MemoryFormat, Training, DeviceOf, List>;
+                   Device, Layout, MemoryFormat, Training, DeviceOf, List, Slice>;
   Variant value;
 
   Argument() = default;
@@ -82,7 +87,8 @@ struct Argument {
 };
 using NamedArgument = std::pair<std::string, Argument>;
 
-/// Calls `f(NodeRef&)` for each node that the argument mentions (also inside lists and DeviceOf).
+/// Calls `f(NodeRef&)` for each node that the argument mentions (also inside lists, slices,
+/// DeviceOf).
 template <class F>
 void for_each_ref(Argument& a, F&& f) {
   if (NodeRef* r = a.as<NodeRef>()) {
@@ -91,6 +97,8 @@ void for_each_ref(Argument& a, F&& f) {
     f(d->tensor);
   } else if (List* l = a.as<List>()) {
     for (Argument& x : *l) for_each_ref(x, f);
+  } else if (Slice* s = a.as<Slice>()) {
+    for (Argument& x : s->bounds) for_each_ref(x, f);
   }
 }
 template <class F>

@@ -35,12 +35,15 @@ Returned reshape(const TorchCall& c) {
   return of_self(c, stated(c.sizes, std::move(*shape), x ? c.sizes.product(*x) : MaybeSym()));
 }
 
-// The shape is a tensor: its length is the rank.
+// The shape is a tensor: its length is the rank, where torch has tensors of that rank.
 Returned reshape_from_tensor(const TorchCall& c) {
+  constexpr int64_t kMostDims = 64;
   const auto& shape = c.tensor("shape").dims;
   if (!shape || shape->size() != 1 || !(*shape)[0] || !(*shape)[0]->is_literal())
     return of_self(c, {});
-  return of_self(c, Dims(static_cast<size_t>((*shape)[0]->literal())));
+  const int64_t rank = (*shape)[0]->literal();
+  if (rank > kMostDims) return of_self(c, {});
+  return of_self(c, Dims(static_cast<size_t>(rank)));
 }
 
 Returned shape_as_tensor(const TorchCall& c) {

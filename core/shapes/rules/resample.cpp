@@ -1,16 +1,37 @@
 // Images at other places: [N, C, spatial...].
+#include <cmath>
+
 #include "core/shapes/rules/families.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
 
+// By a factor, as torch counts: a whole one multiplies in integers.
+MaybeSym scaled(const TorchCall& c, const MaybeSym& extent, const std::optional<double>& factor) {
+  constexpr double kMost = 1 << 20;
+  if (!extent || !factor || !(*factor > 0 && *factor <= kMost)) return {};
+  if (*factor == std::floor(*factor))
+    return c.sizes.mul(extent, Sym(static_cast<int64_t>(*factor)));
+  if (!extent->is_literal() || extent->literal() > static_cast<int64_t>(kMost)) return {};
+  return Sym(static_cast<int64_t>(static_cast<double>(extent->literal()) * *factor));
+}
+
+// To a size, else by factors.
 Returned upsample(const TorchCall& c) {
   auto dims = c.self().dims;
-  const auto size = c.integers("output_size");
   if (!dims || dims->size() < 3) return tensor_of(c.self().dtype, {});
   const size_t spatial = dims->size() - 2;
-  const auto fitted = c.integers("output_size", spatial);
-  for (size_t i = 0; i < spatial; i++) (*dims)[2 + i] = fitted ? (*fitted)[i] : MaybeSym();
+  const auto size = c.integers("output_size", spatial);
+  const std::vector<Operand>& factors = c.operand("scale_factors").items;
+  for (size_t i = 0; i < spatial; i++) {
+    MaybeSym& extent = (*dims)[2 + i];
+    if (size)
+      extent = (*size)[i];
+    else if (!c.given("output_size") && factors.size() == spatial)
+      extent = scaled(c, extent, factors[i].real);
+    else
+      extent = {};
+  }
   return tensor_of(c.self().dtype, std::move(dims));
 }
 

@@ -95,7 +95,7 @@ class ProgramBuilder:
         if target in FORMS and self.builder.document["dialect"] == "nn":
             return self._control_flow(n)
         args = tuple(self._list(n["args"]))
-        if target.startswith("higher_order::"):
+        if target.startswith("higher_order::") or target == "operator::getitem":
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
         function = self.builder.resolve(target)
         if target.startswith("torch.Tensor::"):
@@ -150,6 +150,11 @@ class ProgramBuilder:
         self.module.add_module(identifier(name), self.builder.program(name))
         return self.graph.create_node("get_attr", name, name=name)
 
+    def _slice(self, bounds: Any) -> slice:
+        if not isinstance(bounds, list) or len(bounds) != 3:
+            raise PackageError(f"slice: expected [start, stop, step], got {bounds!r}")
+        return slice(*self._list(bounds))
+
     def _training(self, _: bool) -> fx.Node | bool:
         if self.builder.training is not None:
             return self.builder.training
@@ -175,6 +180,7 @@ class ProgramBuilder:
         "node": lambda self, v: self.env[v],
         "program": _program,
         "float": lambda _, v: float(v),
+        "slice": _slice,
         "dtype": lambda _, v: dtype_of(v),
         "device": lambda _, v: torch.device(v),
         "layout": lambda _, v: named("layout", v, targets.LAYOUTS, torch),

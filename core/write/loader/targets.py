@@ -14,7 +14,7 @@ from torch import nn
 from . import control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves
 from .errors import PackageError
 from .meta_kernels import complete
-from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_NAMES, NUMBER_OPERATORS
+from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_FUNCTIONS, NN_NAMES, NUMBER_OPERATORS
 
 _FAMILIES = {
     family.__name__.rpartition(".")[2]: family
@@ -25,10 +25,12 @@ _SPACES = {
     "operator": operator,
     "torch": torch,
     "torch.Tensor": torch.Tensor,
+    "torch.fft": torch.fft,
+    "torch.linalg": torch.linalg,
     "torch.nn.functional": nn.functional,
     "higher_order": torch.ops.higher_order,
 }
-_TARGETS = NUMBER_OPERATORS | HIGHER_ORDER | frozenset(NN_NAMES.values())
+_TARGETS = NUMBER_OPERATORS | HIGHER_ORDER | NN_FUNCTIONS | frozenset(NN_NAMES.values())
 
 _PATH = re.compile(r"\w+(\.\w+)*")
 # Namespaces of torch itself beside aten: internals and side effects, never a pack's.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import itertools
+import re
 from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 import torch
@@ -224,19 +225,67 @@ def _same_values(a: torch.Tensor, b: torch.Tensor) -> bool:
 # ---- inputs for torch.export
 
 
-def dynamic_shapes(module: fx.GraphModule) -> dict[str, dict[int, Any]]:
+def dynamic_shapes(
+    module: fx.GraphModule,
+    *,
+    min: int | Mapping[str, int] | None = None,
+    max: int | Mapping[str, int] | None = None,
+) -> dict[str, dict[int, Any]]:
     """The symbolic dimensions of the model, as torch.export.export(dynamic_shapes=) wants them.
 
-    By input: axis -> Dim.DYNAMIC, so torch finds the range of each and which are equal, and
-    refuses a model that works at one size only. What the model fixes is not mentioned.
+    By input: axis -> Dim.DYNAMIC, so torch finds which are equal, and refuses a model that works
+    at one size only. What the model fixes is not mentioned.
+
+    Args:
+      min, max: bounds, of all dimensions or by name. Those that stand in the file, which PyTorch's
+        exporter was given, hold where neither says otherwise; what plans memory ahead, as
+        ExecuTorch does, needs a max.
+    Raises:
+      ValueError: a name is of no dimension, or a min is above its max.
     """
+    named = {d for port in _inputs(module) for d in port.get("shape") or () if isinstance(d, str)}
+    stated = _stated_ranges(module)
+    low = {**{n: r[0] for n, r in stated.items()}, **_by_name("min", min, named)}
+    high = {**{n: r[1] for n, r in stated.items()}, **_by_name("max", max, named)}
+
+    def dim(name: str) -> Any:
+        bounds = {k: v for k, v in (("min", low.get(name)), ("max", high.get(name))) if v is not None}
+        if len(bounds) == 2 and bounds["min"] > bounds["max"]:
+            raise ValueError(
+                f"dimension {name!r}: expected a min of at most max, got {bounds['min']} and {bounds['max']}"
+            )
+        return torch.export.Dim.DYNAMIC(**bounds) if bounds else torch.export.Dim.DYNAMIC
+
     return {
         port["name"]: {
-            axis: torch.export.Dim.DYNAMIC
+            axis: dim(size)
             for axis, size in enumerate(port.get("shape") or ())
             if isinstance(size, str)
         }
         for port in _inputs(module)
+    }
+
+
+def _by_name(what: str, given: int | Mapping[str, int] | None, named: set[str]) -> dict[str, int]:
+    if given is None or isinstance(given, int):
+        return {} if given is None else dict.fromkeys(named, given)
+    if unknown := sorted(given.keys() - named):
+        raise ValueError(f"{what}: expected names of {sorted(named)}, got {unknown}")
+    return dict(given)
+
+
+_RANGE = re.compile(r"(\w+): VR\[(\d+), (\d+|int_oo|oo)\]")
+
+
+def _stated_ranges(module: fx.GraphModule) -> dict[str, tuple[int | None, int | None]]:
+    """Of dimensions, by name, as PyTorch's exporter writes them into the file."""
+    text = module.meta["onnx2fx"]["metadata"].get(
+        "graph.pkg.torch.export.ExportedProgram.range_constraints", ""
+    )
+    return {
+        # 0 and 1 are what torch itself starts from
+        name: (int(low) if int(low) > 1 else None, None if high.endswith("oo") else int(high))
+        for name, low, high in _RANGE.findall(text)
     }
 
 

@@ -75,6 +75,7 @@ def convert_onnx_to_fx(
     directory: str | os.PathLike[str] | None = None,
     seed: int = 0,
     dialect: str = "nn",
+    input_shapes: Mapping[str, Iterable[int | str | None]] | None = None,
     trainable: str | Iterable[str] = (),
     frozen: str | Iterable[str] = (),
     keep_going: bool = False,
@@ -103,6 +104,8 @@ def convert_onnx_to_fx(
       directory: the folder that external data of a model in memory lies in.
       seed: of random weights; equal seeds and tensor names give equal numbers.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
+      input_shapes: of inputs whose shape the model leaves open, by name: extents, names of
+        extents, None for as the model says.
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
       keep_going: nodes that cannot be lowered stay as nodes that raise when they are run: their
         operator is unknown, or a value that it needs lies in a data file that is missing.
@@ -127,6 +130,7 @@ def convert_onnx_to_fx(
         weight_roots=[os.fspath(d) for d in _several(weight_roots)],
         weights_layout=_one_of("weights_layout", weights_layout, WEIGHTS_LAYOUTS),
         dialect=_one_of("dialect", dialect, DIALECTS),
+        input_shapes=_shape_texts(input_shapes or {}),
         trainable=_several(trainable),
         frozen=_several(frozen),
         keep_going=keep_going,
@@ -173,6 +177,12 @@ def _convert(native: Any, model: Any, directory: Any, options: dict[str, Any]) -
 def _several(value: Any) -> list[Any]:
     """One path or glob is a list of one: a text is not taken for its letters."""
     return [value] if isinstance(value, (str, bytes, os.PathLike)) else list(value)
+
+
+def _shape_texts(shapes: Mapping[str, Iterable[int | str | None]]) -> list[str]:
+    """As the command takes them: "x=1,3,H,?"."""
+    text = lambda dims: ",".join("?" if d is None else str(d) for d in dims)  # noqa: E731
+    return [f"{name}={text(dims)}" for name, dims in shapes.items()]
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> str:
