@@ -14,9 +14,9 @@ constexpr auto kBiased = std::to_array<std::string_view>(
     {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
      "convolution", "linear"});
 constexpr auto kRecurrent = std::to_array<std::string_view>({"GRU", "LSTM", "RNN"});
-constexpr auto kMovements =
-    std::to_array<std::string_view>({"broadcast_to", "expand", "permute", "reshape", "slice",
-                                     "squeeze", "to", "transpose", "unsqueeze", "view"});
+constexpr auto kMovements = std::to_array<std::string_view>(
+    {"broadcast_to", "expand", "getitem", "permute", "repeat", "reshape", "slice", "squeeze", "to",
+     "transpose", "unsqueeze", "view"});
 constexpr auto kZeros = std::to_array<std::string_view>({"new_zeros", "zeros", "zeros_like"});
 
 template <size_t N>

@@ -47,6 +47,12 @@ bool PathTree::is_free(const std::string& path) const {
   return !leaves_.contains(path) && !parents_.contains(path);
 }
 
+bool PathTree::lies_below_leaf(const std::string& path) const {
+  for (size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', dot + 1))
+    if (leaves_.contains(path.substr(0, dot))) return true;
+  return false;
+}
+
 std::string PathTree::with_free_parents(const std::string& wanted) const {
   std::string path;
   for (size_t begin = 0, dot; (dot = wanted.find('.', begin)) != std::string::npos;

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <set>
 
-#include "core/fx/paths.hpp"
+#include "core/fx/scopes.hpp"
 
 namespace onnx2fx::fx {
 namespace {
@@ -190,55 +190,144 @@ void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
   });
 }
 
-// That of the tensors ("encoder.0.weight" -> "encoder.0") where it is clear, else that of the ONNX
-// node.
-std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bool>& placed) const {
+bool ModuleRaiser::is_named_by_node(const Raised& raised, const Submodule::TensorUse& use) const {
+  const auto& onnx = node(raised.result).onnx;
+  return onnx && module_.tensors[use.tensor].name == onnx->name + "." + use.attribute;
+}
+
+// "encoder.0.weight" -> "encoder.0", where all agree.
+std::string ModuleRaiser::tensors_path(const Raised& raised,
+                                       const std::vector<bool>& placed) const {
   std::set<std::string> prefixes;
   for (const Submodule::TensorUse& u : raised.tensors) {
     const Tensor& t = module_.tensors[u.tensor];
     const std::string path = t.role == Role::kConstant ? path_of(t.name) : t.path;
-    if (!placed[u.tensor] && path.ends_with("." + u.attribute)) {
-      prefixes.insert(path.substr(0, path.size() - u.attribute.size() - 1));
+    if (placed[u.tensor] || !path.ends_with("." + u.attribute)) continue;
+    if (is_named_by_node(raised, u)) continue;
+    prefixes.insert(path.substr(0, path.size() - u.attribute.size() - 1));
+  }
+  return prefixes.size() == 1 ? *prefixes.begin() : "";
+}
+
+namespace {
+
+bool lies_below(const std::set<std::string>& paths, const std::string& path) {
+  const auto at = paths.lower_bound(path + ".");
+  return at != paths.end() && at->starts_with(path + ".");
+}
+
+/// A convolution whose weight has lost its name has lost more: a normalization was folded into it.
+bool keeps_its_weights(NnClass type) { return !name_of(type).starts_with("Conv"); }
+
+}  // namespace
+
+// A scope of the older exporter is that of the module if nothing else wants to be there or below.
+void ModuleRaiser::find_scopes(const std::vector<Raised>& all) {
+  std::vector<bool> by_node(module_.tensors.size());
+  std::map<std::string, std::vector<uint32_t>> traced;
+  std::set<std::string> paths;
+  for (const Raised& r : all) {
+    for (const Submodule::TensorUse& u : r.tensors)
+      if (is_named_by_node(r, u)) by_node[u.tensor] = true;
+    const Node& n = node(r.result);
+    if (!n.onnx || !keeps_its_weights(r.type)) continue;
+    if (std::string stated = stated_scope(*n.onnx, name_of(r.type)); !stated.empty()) {
+      scopes_[r.result] = {std::move(stated), true, true};
+    } else if (std::string scope = traced_scope(*n.onnx); !scope.empty()) {
+      traced[scope].push_back(r.result);
+      paths.insert(scope);
+      scopes_[r.result] = {std::move(scope), false, false};
     }
   }
-  if (prefixes.size() == 1) return *prefixes.begin();
+  for (size_t i = 0; i < by_node.size(); ++i)
+    if (!by_node[i] && module_.tensors[i].role != Role::kConstant)
+      paths.insert(path_of(module_.tensors[i].name));
+  for (const auto& [scope, nodes] : traced)
+    if (nodes.size() == 1 && !lies_below(paths, scope)) scopes_[nodes[0]].its_own = true;
+}
+
+// Where the author's module stood, else that of the tensors, else of the ONNX node.
+std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bool>& placed) const {
   const Node& n = node(raised.result);
-  std::string path = n.onnx ? path_of(n.onnx->name) : "";
+  const auto scope = scopes_.find(raised.result);
+  if (scope != scopes_.end() && scope->second.stated) return scope->second.path;
+  if (std::string path = tensors_path(raised, placed); !path.empty()) return path;
+  if (scope != scopes_.end() && scope->second.its_own) return scope->second.path;
+  const std::string path = n.onnx ? path_of(n.onnx->name) : "";
   return path.empty() ? path_of(n.name) : path;
+}
+
+static bool same_uses(const std::vector<Submodule::TensorUse>& a,
+                      const std::vector<Submodule::TensorUse>& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+    return x.attribute == y.attribute && x.tensor == y.tensor && x.transposed == y.transposed;
+  });
+}
+
+/// The older exporter calls the scope of another call of the module at "a" "a_1".
+static bool may_be_one(const std::string& first, const std::string& again) {
+  if (first.empty() || again.empty() || first == again) return true;
+  if (!again.starts_with(first + "_") || again.size() == first.size() + 1) return false;
+  return std::all_of(again.begin() + static_cast<std::ptrdiff_t>(first.size()) + 1, again.end(),
+                     [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Calls with all the same tensors are calls of one module, unless the exporter tells two apart.
+uint32_t ModuleRaiser::submodule(const Raised& r, std::vector<bool>& placed, PathTree& tree) {
+  const std::string type(name_of(r.type));
+  std::vector<uint32_t> unshared;
+  std::vector<uint32_t>& candidates =
+      r.tensors.empty() ? unshared : modules_of_[r.tensors[0].tensor];
+  const auto scope = scopes_.find(r.result);
+  const std::string place = scope == scopes_.end() ? "" : scope->second.path;
+  for (const uint32_t i : candidates)
+    if (const Submodule& m = module_.modules[i]; m.type == type && m.arguments == r.arguments &&
+                                                 same_uses(m.tensors, r.tensors) &&
+                                                 may_be_one(places_[i], place))
+      return i;
+  Submodule m{tree.claim(wanted_path(r, placed)), type, r.arguments, r.tensors};
+  for (const Submodule::TensorUse& u : r.tensors) {
+    if (!placed[u.tensor]) module_.tensors[u.tensor].path = m.path + "." + u.attribute;
+    placed[u.tensor] = true;
+  }
+  candidates.push_back(static_cast<uint32_t>(module_.modules.size()));
+  module_.modules.push_back(std::move(m));
+  places_.push_back(place);
+  return candidates.back();
 }
 
 void ModuleRaiser::place(const std::vector<Raised>& all) {
   PathTree tree;
   for (size_t i = 1; i < module_.programs.size(); ++i) tree.claim(module_.programs[i].name);
   std::vector<bool> placed(module_.tensors.size());
+  find_scopes(all);
   for (const Raised& r : all) {
-    Submodule m{tree.claim(wanted_path(r, placed)), std::string(name_of(r.type)), r.arguments,
-                r.tensors};
-    for (const Submodule::TensorUse& u : r.tensors) {
-      if (!placed[u.tensor]) module_.tensors[u.tensor].path = m.path + "." + u.attribute;
-      placed[u.tensor] = true;
-    }
+    submodules_.push_back(submodule(r, placed, tree));
     if (r.promoted) {
       module_.tensors[*r.promoted].role = Role::kParameter;
       module_.tensors[*r.promoted].requires_grad =
           module_.tensors[r.tensors[0].tensor].requires_grad;
     }
     if (r.reshape) module_.tensors[r.reshape->tensor].dims = r.reshape->dims;
-    module_.modules.push_back(std::move(m));
   }
   for (size_t i = 0; i < placed.size(); ++i) {
-    if (!placed[i]) module_.tensors[i].path = tree.claim(module_.tensors[i].path);
+    if (placed[i]) continue;
+    Tensor& t = module_.tensors[i];
+    if (t.role == Role::kConstant && tree.lies_below_leaf(t.path)) {
+      std::ranges::replace(t.path, '.', '_');
+      t.path.insert(0, "constants.");
+    }
+    t.path = tree.claim(t.path);
   }
 }
 
 void ModuleRaiser::rewrite(const std::vector<Raised>& all) {
-  uint32_t index = static_cast<uint32_t>(module_.modules.size() - all.size());
-  for (const Raised& r : all) {
-    Node& n = root_.nodes[r.result];
+  for (size_t i = 0; i < all.size(); ++i) {
+    Node& n = root_.nodes[all[i].result];
     n.op = Op::kCallModule;
     n.target.clear();
-    n.module = index++;
-    n.args = r.inputs;
+    n.module = submodules_[i];
+    n.args = all[i].inputs;
     n.kwargs.clear();
   }
 }

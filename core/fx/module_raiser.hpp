@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "core/fx/paths.hpp"
 #include "core/fx/schema.hpp"
 #include "core/include/onnx2fx/program.hpp"
 
@@ -81,7 +83,12 @@ class ModuleRaiser {
   size_t readers(uint32_t node) const;
   void drop_conflicts(std::vector<Raised>& all) const;
   void place(const std::vector<Raised>& all);
+  uint32_t submodule(const Raised& raised, std::vector<bool>& placed, PathTree& tree);
+  /// The lowering made the tensor's name of the node's: it says nothing.
+  bool is_named_by_node(const Raised& raised, const Submodule::TensorUse& use) const;
+  std::string tensors_path(const Raised& raised, const std::vector<bool>& placed) const;
   std::string wanted_path(const Raised& raised, const std::vector<bool>& placed) const;
+  void find_scopes(const std::vector<Raised>& all);
   void rewrite(const std::vector<Raised>& all);
   void nest_states(const std::vector<Raised>& all);
 
@@ -90,6 +97,16 @@ class ModuleRaiser {
   const std::map<std::string_view, Rule>& rules_;
   std::vector<std::vector<uint32_t>> users_;  ///< of each node, one entry per mention
   std::vector<size_t> uses_;                  ///< readers of each tensor
+  /// Of nodes that become modules: where the author's module stood.
+  struct Scope {
+    std::string path;
+    bool stated;   ///< by the exporter, with the class
+    bool its_own;  ///< no other module wants to be there or below
+  };
+  std::map<uint32_t, Scope> scopes_;
+  std::vector<std::string> places_;   ///< the scope of each module; empty: not known
+  std::vector<uint32_t> submodules_;  ///< of each call that becomes one
+  std::unordered_map<uint32_t, std::vector<uint32_t>> modules_of_;  ///< by their first tensor
 };
 
 }  // namespace onnx2fx::fx

@@ -20,6 +20,10 @@ std::vector<std::string> pass_names();
 /// broadcast to anyway, takes them as they were. What they were made into is left dead.
 void shrink_index_operands(Module& module);
 
+/// A parameter whose rows were cut up, put in another order and back again is read as it was. What
+/// was done to it is left dead.
+void restore_rows(Module& module);
+
 /// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
 /// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so
 /// do calls that write to a tensor (batch_norm in training among them).

@@ -8,6 +8,7 @@
 #include "core/fx/paths.hpp"
 #include "core/fx/print.hpp"
 #include "core/fx/schema.hpp"
+#include "core/fx/scopes.hpp"
 #include "tests/core/fx_program.hpp"
 
 namespace onnx2fx::fx {
@@ -207,15 +208,26 @@ TEST(RaiseModules, TiedWeightsStayOneTensor) {
   Module m = b.finish({b.call("aten::matmul", {e, t}, {}, {}, "/head/MatMul")});
   raise(m);
   EXPECT_EQ(text(m), R"(%n2 = call_module[emb](%ids)
-%n5 = call_module[head.MatMul](%n2)
+%n5 = call_module[head](%n2)
 return [%n5]
 )");
-  EXPECT_EQ(
-      modules(m),
-      "emb = nn.Embedding(num_embeddings=5, embedding_dim=3, padding_idx=None, "
-      "scale_grad_by_freq=False, sparse=False): weight=emb.weight\n"
-      "head.MatMul = nn.Linear(in_features=3, out_features=5, bias=False): weight=emb.weight\n");
+  EXPECT_EQ(modules(m),
+            "emb = nn.Embedding(num_embeddings=5, embedding_dim=3, padding_idx=None, "
+            "scale_grad_by_freq=False, sparse=False): weight=emb.weight\n"
+            "head = nn.Linear(in_features=3, out_features=5, bias=False): weight=emb.weight\n");
   EXPECT_EQ(m.tensors.size(), 1u);
+}
+
+TEST(RaiseModules, CallsInOneScopeAreOfOneModule) {
+  for (const char* again : {"/w_1/MatMul", ""}) {
+    ProgramBuilder b;
+    NodeRef x = b.input("x", {"N", "3"}), w = b.weight("w.weight", {3, 3});
+    NodeRef y = b.call("aten::matmul", {x, w}, {}, {}, "/w/MatMul");
+    Module m = b.finish({b.call("aten::matmul", {y, b.again(0)}, {}, {}, again)});
+    raise(m);
+    EXPECT_EQ(text(m), "%n2 = call_module[w](%x)\n%n4 = call_module[w](%n2)\nreturn [%n4]\n");
+    EXPECT_EQ(m.modules.size(), 1u);
+  }
 }
 
 TEST(RaiseModules, TransposedWeightIsSharedByModulesOnly) {
@@ -225,12 +237,12 @@ TEST(RaiseModules, TransposedWeightIsSharedByModulesOnly) {
   Module tied = b.finish({b.call("aten::matmul", {y, b.again(0)}, {}, {}, "/b/MatMul")});
   raise(tied);
   EXPECT_EQ(text(tied), R"(%n2 = call_module[w](%x)
-%n4 = call_module[b.MatMul](%n2)
+%n4 = call_module[b](%n2)
 return [%n4]
 )");
   EXPECT_EQ(modules(tied),
             "w = nn.Linear(in_features=3, out_features=3, bias=False): weight=w.weight^T\n"
-            "b.MatMul = nn.Linear(in_features=3, out_features=3, bias=False): weight=w.weight^T\n");
+            "b = nn.Linear(in_features=3, out_features=3, bias=False): weight=w.weight^T\n");
 
   ProgramBuilder c;
   x = c.input("x", {"N", "3"});
@@ -321,7 +333,7 @@ TEST(RaiseModules, DropoutOnlyWhereItFollowsTheMode) {
   NodeRef y = b.call("aten::dropout", {x, 0.25, Training{}}, {}, {}, "/drop/Dropout");
   Module m = b.finish({b.call("aten::dropout", {y, 0.25, true})});
   raise(m);
-  EXPECT_EQ(text(m), R"(%n1 = call_module[drop.Dropout](%x)
+  EXPECT_EQ(text(m), R"(%n1 = call_module[drop](%x)
 %n2 = call_function[torch.nn.functional::dropout](%n1, 0.25, True)
 return [%n2]
 )");
@@ -409,6 +421,50 @@ TEST(RaiseModules, PathsDoNotCollide) {
 }
 
 // ---- nn names ----
+
+Provenance exported(const std::string& scopes, const std::string& classes) {
+  Provenance p;
+  p.metadata_props = {{"pkg.torch.onnx.name_scopes", scopes},
+                      {"pkg.torch.onnx.class_hierarchy", classes}};
+  return p;
+}
+
+TEST(Scopes, OfTheInnermostModuleOfTheClass) {
+  const std::string linear = "torch.nn.modules.linear.Linear";
+  const std::string classes = "['net.Net', 'torch.nn.modules.container.Sequential', '" + linear +
+                              "', 'aten.linear.default']";
+  const Provenance p = exported("['', 'layers', 'layers.0.fc', 'linear_3']", classes);
+  EXPECT_EQ(stated_scope(p, "Linear"), "layers.0.fc");
+  EXPECT_EQ(stated_scope(p, "LSTM"), "");
+  EXPECT_EQ(stated_scope(exported("['', \"fc\"]", "[\"net.Net\", '" + linear + "']"), "Linear"),
+            "fc");
+}
+
+TEST(Scopes, OfTextThatDoesNotFit) {
+  const std::string linear = "['torch.nn.modules.linear.Linear']";
+  EXPECT_EQ(stated_scope(exported("['a', 'b']", linear), "Linear"), "");
+  EXPECT_EQ(stated_scope(exported("['a", linear), "Linear"), "");
+  EXPECT_EQ(stated_scope(exported("", ""), "Linear"), "");
+  EXPECT_EQ(stated_scope(exported("['a']", "['my.Linear']"), "Linear"), "");
+  EXPECT_EQ(stated_scope({}, "Linear"), "");
+}
+
+std::string traced(const std::string& name, const std::string& op_type) {
+  Provenance p;
+  p.name = name;
+  p.op_type = op_type;
+  return traced_scope(p);
+}
+
+TEST(Scopes, InTheNamesOfTheOlderExporter) {
+  EXPECT_EQ(traced("/fc/MatMul", "MatMul"), "fc");
+  EXPECT_EQ(traced("/encoder/layers.0/fc/MatMul_1", "MatMul"), "encoder.layers.0.fc");
+  EXPECT_EQ(traced("/layer1/layer1.0/layer1.0.1/Gemm", "Gemm"), "layer1.0.1");
+  EXPECT_EQ(traced("/MatMul", "MatMul"), "");
+  EXPECT_EQ(traced("fc/MatMul", "MatMul"), "");
+  EXPECT_EQ(traced("/fc/product", "MatMul"), "");
+  EXPECT_EQ(traced("//MatMul", "MatMul"), "");
+}
 
 TEST(NnNames, AreOfExistingOverloads) {
   for (const NnName& n : nn_names()) {

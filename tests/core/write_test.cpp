@@ -215,7 +215,7 @@ TEST_F(WriteTest, SafetensorsIsAlignedAndNamesTiedTensors) {
   Json header = Json::parse(all.substr(8, length));
   EXPECT_EQ(
       header.dump(),
-      R"({"__metadata__":{"format":"pt","tied":"{\"head.MatMul.weight\":\"emb.weight\"}","transposed":"[\"v.weight\"]"},)"
+      R"({"__metadata__":{"format":"pt","tied":"{\"head.weight\":\"emb.weight\"}","transposed":"[\"v.weight\"]"},)"
       R"("big":{"dtype":"I64","shape":[],"data_offsets":[0,8]},)"
       R"("emb.weight":{"dtype":"F32","shape":[5,3],"data_offsets":[8,68]},)"
       R"("v.weight":{"dtype":"F32","shape":[5,2],"data_offsets":[68,108]},)"

@@ -1,0 +1,22 @@
+// Where the module that an ONNX node was exported from stood in the author's model.
+#ifndef ONNX2FX_CORE_FX_SCOPES_HPP_
+#define ONNX2FX_CORE_FX_SCOPES_HPP_
+
+#include <string>
+#include <string_view>
+
+#include "core/include/onnx2fx/program.hpp"
+
+namespace onnx2fx::fx {
+
+/// The path of a module of torch.nn of class `type`, as PyTorch's exporter says it in the node's
+/// metadata: "encoder.layer.0.fc". Empty: it does not.
+std::string stated_scope(const Provenance& node, std::string_view type);
+
+/// The scope in a node's name as the older exporter writes it: "/layer1/layer1.0/fc/MatMul" is
+/// "layer1.0.fc". Whose scope that is it does not tell. Empty: the name is of another form.
+std::string traced_scope(const Provenance& node);
+
+}  // namespace onnx2fx::fx
+
+#endif
