@@ -153,13 +153,60 @@ Faults Converter::lower_by_first(const Place& place, const NodeView& view, std::
   return {nobody_lowers(place, std::move(why_not))};
 }
 
-// Integers, and truths that are literals. Floats, and what is true of sizes, are lowered as well,
-// for those who want the tensor.
+// Integers, and truths that are literals. Other floats than constants, and what is true of sizes,
+// are lowered as well, for those who want the tensor.
 static bool needs_no_node(const std::optional<std::vector<MaybeSym>>& elements, int32_t dtype) {
   const bool truths = dtype == onnx::TensorProto::BOOL;
   return elements && !is_tracked_float(dtype) &&
          std::all_of(elements->begin(), elements->end(),
                      [&](const MaybeSym& s) { return s && (!truths || s->is_literal()); });
+}
+
+// Whether a float of the file is a number of its arithmetic, and surely no weight: it stands in a
+// Constant node, or was computed here from such ones and from sizes.
+static bool is_number(Builder& builder, ValueId id) {
+  const Value& v = builder.value(id);
+  if (!is_tracked_float(v.type.dtype)) return true;
+  if (v.source != ValueSource::kTensor) return false;
+  const TensorEntry& t = builder.tensors()[v.tensor];
+  const bool claimed = t.role != O2FX_ROLE_CONSTANT && t.role != O2FX_ROLE_DEFAULT;
+  return t.in_node || !(t.proto || t.sparse || claimed);
+}
+
+// One float that follows from numbers alone becomes a constant, which takes on the module's type and
+// device, as the code of the original does. -0.0 is no literal: of floats a zero may be one.
+bool Converter::is_constant(const NodeView& view, const Type& type,
+                            const std::optional<std::vector<MaybeSym>>& elements) {
+  if (!elements || elements->size() != 1 || !is_tracked_float(type.dtype) || !type.dims)
+    return false;
+  size_t operands = view.inputs.size();
+  if (view.proto.op_type() == "CastLike") operands = std::min<size_t>(operands, 1);
+  bool of_floats = false;
+  for (size_t k = 0; k < operands; k++) {
+    if (!view.inputs[k]) continue;
+    if (!is_number(builder_, view.inputs[k])) return false;
+    of_floats |= is_tracked_float(builder_.value(view.inputs[k]).type.dtype);
+  }
+  return std::all_of(elements->begin(), elements->end(), [&](const MaybeSym& s) {
+    const auto literal = s ? literal_of(builder_.syms, *s) : std::nullopt;
+    return literal && !(of_floats && *literal == 0);
+  });
+}
+
+ValueId Converter::constant_of(const Type& type, std::vector<MaybeSym> elements,
+                               const std::string& name) {
+  Value v;
+  v.type = type;
+  v.reals = std::move(elements);
+  TensorEntry t;
+  t.name = name;
+  t.dtype = type.dtype;
+  for (const MaybeSym& d : *type.dims) t.dims.push_back(d->literal());
+  t.bytes = std::make_shared<const std::string>(packed_literals(builder_.syms, v));
+  t.role = O2FX_ROLE_CONSTANT;
+  const ValueId id = tensors_.constant(std::move(t));
+  builder_.value(id).reals = std::move(v.reals);
+  return id;
 }
 
 bool Converter::lower_by_tracking(const NodeView& view, std::vector<Type>& types, Scope& scope,
@@ -168,12 +215,17 @@ bool Converter::lower_by_tracking(const NodeView& view, std::vector<Type>& types
   const auto known = tracked_elements(operands, view, types);
   for (int i = 0; i < view.proto.output_size(); i++) {
     const auto k = static_cast<size_t>(i);
-    if (!view.proto.output(i).empty() && !needs_no_node(known[k], types[k].dtype)) return false;
+    if (!view.proto.output(i).empty() && !needs_no_node(known[k], types[k].dtype) &&
+        !is_constant(view, types[k], known[k]))
+      return false;
   }
-  for (int i = 0; i < view.proto.output_size(); i++)
-    if (!view.proto.output(i).empty())
-      scope.values[view.proto.output(i)] =
-          builder_.add_ints(*known[static_cast<size_t>(i)], types[static_cast<size_t>(i)]);
+  for (int i = 0; i < view.proto.output_size(); i++) {
+    const auto k = static_cast<size_t>(i);
+    const std::string& name = view.proto.output(i);
+    if (name.empty()) continue;
+    scope.values[name] = is_tracked_float(types[k].dtype) ? constant_of(types[k], *known[k], name)
+                                                          : builder_.add_ints(*known[k], types[k]);
+  }
   entry.provider = "host: shape tracking";
   return true;
 }
