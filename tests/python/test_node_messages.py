@@ -67,7 +67,7 @@ def test_of_the_interpreter():
     module = convert_onnx_to_fx(mlp())
     assert message(fx.Interpreter(module).run, torch.zeros(2, 5)) == (
         "mat1 and mat2 shapes cannot be multiplied (2x5 and 4x8)\n\n"
-        "While executing %fc1_Gemm : [num_users=1] = call_module[target=fc1.Gemm](args = (%x,), kwargs = {})\n"
+        "While executing %fc1_Gemm : [num_users=1] = call_module[target=fc1](args = (%x,), kwargs = {})\n"
         f"Original traceback:\n{GEMM}\nUse tlparse to see full graph. "
         "(https://github.com/pytorch/tlparse?tab=readme-ov-file#tlparse-parse-structured-pt2-logs)"
     )
