@@ -26,22 +26,10 @@ std::string shown(const DescribedOp& op) {
   return op.until ? s + " until " + std::to_string(op.until) : s;
 }
 
-/// The real path of the file's folder. Descriptors come folder by folder: the last answer serves as
-/// long as the same folder lies there.
-static std::string real_folder(const std::string& file) {
-  struct Answer {
-    std::string folder, real;
-    struct stat status {};
-  };
-  static thread_local Answer last;
-  const size_t slash = file.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-  struct stat now {};
+std::string real_folder(const std::string& file) {
   std::error_code error;
-  if (stat(folder.c_str(), &now) != 0) return "";
-  if (last.folder != folder || last.status.st_ino != now.st_ino || last.status.st_dev != now.st_dev)
-    last = {folder, fs::canonical(folder, error).string(), now};
-  return last.real;
+  const fs::path folder = fs::path(file).parent_path();
+  return fs::canonical(folder.empty() ? "." : folder, error).string();
 }
 
 static std::string outside(const std::string& folder, const std::string& library) {
@@ -55,10 +43,9 @@ static bool is_inside(const fs::path& library, const fs::path& folder) {
 }
 
 /// Resolves symlinks on both sides, so that a link cannot lead out of the folder.
-static std::string contained_library(const std::string& file, const std::string& name,
-                                     std::vector<Diagnostic>& faults) {
+static std::string contained_library(const std::string& file, const std::string& folder,
+                                     const std::string& name, std::vector<Diagnostic>& faults) {
   std::error_code error;
-  const std::string folder = real_folder(file);
   std::string library = folder + "/" + name;
   struct stat status {};
   const bool is_plain = name.find('/') == std::string::npos && name != "." &&
@@ -78,13 +65,14 @@ void require_contained(const Descriptor& d) {
     throw PluginError(d.file, outside(folder.string(), library.string()));
 }
 
-static void read_library(const Json& library, Descriptor& d, std::vector<Diagnostic>& faults) {
+static void read_library(const Json& library, const std::string& folder, Descriptor& d,
+                         std::vector<Diagnostic>& faults) {
   const Json* name = &library;
   if (library.is_object()) {
     if (!library.contains(platform())) return;
     name = &library[platform()];
   }
-  d.library = contained_library(d.file, name->get<std::string>(), faults);
+  d.library = contained_library(d.file, folder, name->get<std::string>(), faults);
 }
 
 static void read_ops(const Json& ops, Descriptor& d, std::vector<Diagnostic>& faults) {
@@ -136,13 +124,14 @@ static void read_schemes(const Json& weights, Descriptor& d, std::vector<Diagnos
   }
 }
 
-static void read_plugin(const Json& p, Descriptor& d, std::vector<Diagnostic>& faults) {
+static void read_plugin(const Json& p, const std::string& folder, Descriptor& d,
+                        std::vector<Diagnostic>& faults) {
   d.id = p["id"].get<std::string>();
   d.version = p["version"].get<std::string>();
   d.sha256 = p.value("sha256", "");
   d.abi_major = p["abi"]["major"].get<uint32_t>();
   d.abi_min_minor = p["abi"]["min_minor"].get<uint32_t>();
-  read_library(p["library"], d, faults);
+  read_library(p["library"], folder, d, faults);
   if (p.contains("requires"))
     for (const Json& r : p["requires"])
       d.requirements.push_back({r["plugin"].get<std::string>(), r.value("version", "")});
@@ -155,16 +144,16 @@ static std::string stated_id(const Json& json) {
   return has_id && is_id(plugin["id"]) ? plugin["id"].get<std::string>() : "";
 }
 
-Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults,
-                           struct stat* status) {
-  const Json json = read_json(file, status);
+Descriptor read_descriptor(const std::string& file, const std::string& folder,
+                           std::vector<Diagnostic>& faults, read::Opened* opened) {
+  const Json json = read_json(file, opened);
   std::vector<Diagnostic> own = check(json, descriptor_schema(), "manifest_version", file);
   Descriptor d;
   d.file = file;
   if (has_errors(own)) {
     d.id = stated_id(json);
   } else {
-    read_plugin(json["plugin"], d, own);
+    read_plugin(json["plugin"], folder, d, own);
     const Json& provides = json["provides"];
     if (provides.contains("ops")) read_ops(provides["ops"], d, own);
     if (provides.contains("weights")) read_schemes(provides["weights"], d, own);

@@ -3,14 +3,13 @@
 #ifndef ONNX2FX_CORE_PLUGIN_DESCRIPTOR_HPP_
 #define ONNX2FX_CORE_PLUGIN_DESCRIPTOR_HPP_
 
-#include <sys/stat.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
+#include "core/read/open_file.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -48,9 +47,11 @@ struct Descriptor {
 /// Checks against sdk/schema/plugin.schema.json and beyond it (since <= until, no row twice, the
 /// library inside the descriptor's folder). Faults go to `faults`; with an error among them the
 /// descriptor is of no use, save for an id to call it by, if it says one. Throws PluginError if it
-/// cannot be read or is no JSON. status: of the file that was read.
-Descriptor read_descriptor(const std::string& file, std::vector<Diagnostic>& faults,
-                           struct stat* status = nullptr);
+/// cannot be read or is no JSON. folder: the real path of the file's.
+Descriptor read_descriptor(const std::string& file, const std::string& folder,
+                           std::vector<Diagnostic>& faults, read::Opened* opened = nullptr);
+/// The real path of the folder that a file lies in; empty: there is none.
+std::string real_folder(const std::string& file);
 
 /// The library of a descriptor, which lies in its folder, links resolved. Throws PluginError if it
 /// leads elsewhere by now.

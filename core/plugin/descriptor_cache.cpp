@@ -53,13 +53,12 @@ Cache& cache() {
   return all;
 }
 
-std::shared_ptr<const DescriptorFile> read_file(const std::string& path) {
+std::shared_ptr<const DescriptorFile> read_file(const std::string& path,
+                                                const std::string& folder) {
   auto file = std::make_shared<DescriptorFile>();
-  struct stat itself {};
-  file->is_link = lstat(path.c_str(), &itself) == 0 && S_ISLNK(itself.st_mode);
   try {
-    file->descriptor =
-        std::make_shared<const Descriptor>(read_descriptor(path, file->faults, &file->status));
+    file->descriptor = std::make_shared<const Descriptor>(
+        read_descriptor(path, folder, file->faults, &file->opened));
   } catch (const PluginError& e) {
     file->faults = e.diagnostics;
     Descriptor unread;
@@ -85,14 +84,15 @@ std::vector<std::string> list(const std::string& folder, std::error_code& error)
 
 }  // namespace
 
-std::shared_ptr<const DescriptorFile> descriptor_file(const std::string& path) {
+std::shared_ptr<const DescriptorFile> descriptor_file(const std::string& path,
+                                                      const std::string& folder) {
   const std::lock_guard lock(cache().mutex);
   auto& files = cache().files;
   struct stat now {};
   if (files.knows(path) && stat(path.c_str(), &now) == 0)
     if (const auto* kept = files.find(path, now)) return *kept;
-  std::shared_ptr<const DescriptorFile> file = read_file(path);
-  if (file->status.st_nlink) files.put(path, file->status, file);
+  std::shared_ptr<const DescriptorFile> file = read_file(path, folder);
+  if (file->opened.status.st_nlink) files.put(path, file->opened.status, file);
   return file;
 }
 

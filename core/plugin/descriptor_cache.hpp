@@ -2,8 +2,6 @@
 #ifndef ONNX2FX_CORE_PLUGIN_DESCRIPTOR_CACHE_HPP_
 #define ONNX2FX_CORE_PLUGIN_DESCRIPTOR_CACHE_HPP_
 
-#include <sys/stat.h>
-
 #include <memory>
 #include <string>
 #include <system_error>
@@ -11,6 +9,7 @@
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/plugin/descriptor.hpp"
+#include "core/read/open_file.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -18,12 +17,13 @@ namespace onnx2fx::plugin {
 struct DescriptorFile {
   std::shared_ptr<const Descriptor> descriptor;
   std::vector<Diagnostic> faults;  ///< with an error among them the descriptor is of no use
-  struct stat status {};           ///< of the file that was read; st_nlink 0: there was none
-  bool is_link = false;            ///< the path is a symbolic link
+  read::Opened opened;
 };
 
-/// Never throws for what the file holds, or for want of one. From several threads.
-std::shared_ptr<const DescriptorFile> descriptor_file(const std::string& path);
+/// Never throws for what the file holds, or for want of one. From several threads. folder: the real
+/// path of the file's.
+std::shared_ptr<const DescriptorFile> descriptor_file(const std::string& path,
+                                                      const std::string& folder);
 
 /// Paths of the folder's descriptors, by byte order of the name: whatever is called
 /// NAME.onnx2fx.json and is no folder; what is no file either is told when it is read. `folder` is

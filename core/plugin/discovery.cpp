@@ -40,7 +40,8 @@ class Search {
       return;
     }
     const std::string absolute = fs::absolute(path).lexically_normal().string();
-    found.push_back({absolute, Place::kCommandLine, descriptor_file(absolute),
+    found.push_back({absolute, Place::kCommandLine,
+                     descriptor_file(absolute, real_folder(absolute)),
                      file_insecurity(absolute, Place::kCommandLine)});
   }
 
@@ -56,10 +57,12 @@ class Search {
                          {}});
     if (paths.empty()) return;
     const std::optional<std::string> above = folder_insecurity(absolute, place);
+    const std::string real = real_folder(paths[0]);
     for (const std::string& p : paths) {
-      Found f{p, place, descriptor_file(p), {}};
+      Found f{p, place, descriptor_file(p, real), {}};
+      const read::Opened& opened = f.file->opened;
       f.insecurity =
-          f.file->is_link ? file_insecurity(p, place) : insecurity(p, f.file->status, place);
+          opened.is_link ? file_insecurity(p, place) : insecurity(p, opened.status, place);
       if (!f.insecurity) f.insecurity = above;
       found.push_back(std::move(f));
     }

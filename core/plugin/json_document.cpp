@@ -132,10 +132,10 @@ Json parse_json(std::string_view text, const std::string& file) {
   return builder.take();
 }
 
-Json read_json(const std::string& file, struct stat* status) {
+Json read_json(const std::string& file, read::Opened* opened) {
   std::string text;
   try {
-    text = read::read_regular(file, kLargestDocument + 1, status);
+    text = read::read_regular(file, kLargestDocument + 1, opened);
   } catch (const std::runtime_error& e) {
     throw PluginError(file, std::string("cannot be read: ") + e.what());
   }

@@ -3,11 +3,11 @@
 #ifndef ONNX2FX_CORE_PLUGIN_JSON_DOCUMENT_HPP_
 #define ONNX2FX_CORE_PLUGIN_JSON_DOCUMENT_HPP_
 
-#include <sys/stat.h>
-
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include "core/read/open_file.hpp"
 
 namespace onnx2fx::plugin {
 
@@ -19,9 +19,9 @@ inline constexpr size_t kDeepestDocument = 32;
 /// `file` is for messages. Throws PluginError: syntax, duplicate key, byte order mark, more than 1
 /// MiB, deeper than 32.
 Json parse_json(std::string_view text, const std::string& file);
-/// status: of the file that was read; null: nobody asks. Throws PluginError if it cannot be read,
+/// opened: what was read; null: nobody asks. Throws PluginError if it cannot be read,
 /// or as parse_json.
-Json read_json(const std::string& file, struct stat* status = nullptr);
+Json read_json(const std::string& file, read::Opened* opened = nullptr);
 
 /// "/a/b~1c": `base` with one more step, escaped as RFC 6901 says.
 std::string pointer(const std::string& base, std::string_view key);

@@ -11,9 +11,12 @@
 
 namespace onnx2fx::read {
 
-int open_to_read(const std::string& path) {
+int open_to_read(const std::string& path, bool* is_link) {
   struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return -1;
+  if (lstat(path.c_str(), &status) != 0) return -1;
+  const bool link = S_ISLNK(status.st_mode);
+  if (is_link) *is_link = link;
+  if (link && stat(path.c_str(), &status) != 0) return -1;
   // Another file may lie there by now: hence O_NONBLOCK, and whoever asks judges the descriptor.
   const int how = S_ISREG(status.st_mode) ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_PATH;
   return open(path.c_str(), how | O_CLOEXEC);
@@ -25,13 +28,14 @@ std::string irregularity(const struct stat& status) {
          (S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe");
 }
 
-std::string read_regular(const std::string& path, size_t most, struct stat* about) {
-  const int fd = open_to_read(path);
-  struct stat status {};
+std::string read_regular(const std::string& path, size_t most, Opened* opened) {
+  Opened own;
+  Opened& about = opened ? *opened : own;
+  struct stat& status = about.status;
+  const int fd = open_to_read(path, &about.is_link);
   std::string text, fault;
   if (fd < 0 || fstat(fd, &status) != 0) fault = std::strerror(errno);
   if (fault.empty()) fault = irregularity(status);
-  if (about) *about = status;
   if (fault.empty()) text.resize(std::min(most, static_cast<size_t>(status.st_size)));
   for (size_t done = 0; fault.empty() && done < text.size();) {
     const ssize_t n = ::read(fd, text.data() + done, text.size() - done);

@@ -11,16 +11,21 @@
 namespace onnx2fx::read {
 
 /// A descriptor for reading; of what is no regular file, one that can be looked at and no more. -1
-/// and errno: there is nothing that may be opened.
-int open_to_read(const std::string& path);
+/// and errno: there is nothing that may be opened. is_link: whether the path is a symbolic link.
+int open_to_read(const std::string& path, bool* is_link = nullptr);
 
 /// "expected a regular file, got a folder"; "" for a regular file.
 std::string irregularity(const struct stat& status);
 
-/// All of a regular file, but at most `most` bytes; `status` gets what the open file says of
-/// itself. Throws std::runtime_error: "No such file or directory", "expected a regular file, got a
-/// device or pipe".
-std::string read_regular(const std::string& path, size_t most, struct stat* status = nullptr);
+/// What was opened.
+struct Opened {
+  struct stat status {};  ///< as the open file says it; st_nlink 0: there was none
+  bool is_link = false;   ///< its path is a symbolic link
+};
+
+/// All of a regular file, but at most `most` bytes. Throws std::runtime_error: "No such file or
+/// directory", "expected a regular file, got a device or pipe".
+std::string read_regular(const std::string& path, size_t most, Opened* opened = nullptr);
 
 /// Which file it is and in which state: equal ones have equal bytes, unless somebody wrote to it
 /// twice within a tick of the file system's clock.

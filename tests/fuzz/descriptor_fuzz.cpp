@@ -7,7 +7,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static fuzz::Document file("pack.onnx2fx.json");
   std::vector<Diagnostic> faults;
   try {
-    plugin::read_descriptor(file.holding(data, size), faults);
+    const std::string& path = file.holding(data, size);
+    plugin::read_descriptor(path, plugin::real_folder(path), faults);
   } catch (const PluginError&) {  // no JSON
   }
   format(faults);

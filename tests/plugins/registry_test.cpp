@@ -202,10 +202,10 @@ TEST(Discovery, IsReadAgainOnlyWhenItChanged) {
   scene.describe("d/a.onnx2fx.json", "com.acme.b", kThing);
   EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.b: ok"}));
   std::this_thread::sleep_for(std::chrono::milliseconds(2100));
-  const auto first = descriptor_file(a);
-  EXPECT_EQ(descriptor_file(a), first);
+  const auto first = descriptor_file(a, real_folder(a));
+  EXPECT_EQ(descriptor_file(a, real_folder(a)), first);
   EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.b: ok"}));
-  EXPECT_EQ(descriptor_file(a), first);
+  EXPECT_EQ(descriptor_file(a, real_folder(a)), first);
   scene.describe("d/a.onnx2fx.json", "com.acme.c", kThing);  // of the same size
   EXPECT_EQ(statuses(Registry(o), scene), (Lines{"com.acme.c: ok"}));
   scene.describe("d/b.onnx2fx.json", "com.acme.d", kThing);

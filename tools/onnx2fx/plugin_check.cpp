@@ -77,7 +77,8 @@ int load_and_compare(const std::string& library, int out) {
     const std::string descriptor = fs::path(library).replace_extension(".onnx2fx.json").string();
     if (fs::exists(descriptor)) {
       Faults faults;
-      const plugin::Descriptor described = plugin::read_descriptor(descriptor, faults);
+      const plugin::Descriptor described =
+          plugin::read_descriptor(descriptor, plugin::real_folder(descriptor), faults);
       if (plugin::has_errors(faults)) throw PluginError(std::move(faults));
       if (described.library != fs::canonical(library).string())
         throw PluginError(descriptor, fmt::format("/plugin/library: expected {}, got {}", library,
