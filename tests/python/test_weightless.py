@@ -1,5 +1,6 @@
 """Conversions without weights: on the meta device, as FakeTensors, with the data files absent."""
 
+import io
 import threading
 
 import models
@@ -372,6 +373,25 @@ def test_dynamic_shapes_have_the_bounds_that_stand_in_the_file():
     got = bounded(module)
     assert got["s7"] == (5, 99) and got["s27"][0] <= 2 and got["s27"][1] > 2**32
     assert bounded(module, max=50)["s7"] == (5, 50)
+
+
+class Convolutions(torch.nn.Sequential):
+    """Takes no small image."""
+
+    def __init__(self):
+        nn = torch.nn
+        super().__init__(nn.Conv2d(3, 4, 7), nn.MaxPool2d(2), nn.Conv2d(4, 4, 5), nn.AdaptiveAvgPool2d(1))
+
+
+def test_example_inputs_are_large_enough_for_convolutions():
+    file = io.BytesIO()
+    axes = {"x": {0: "n", 2: "height", 3: "width"}}
+    net = Convolutions().eval()
+    torch.onnx.export(net, (torch.ones(1, 3, 32, 32),), file, dynamo=False, dynamic_axes=axes, input_names=["x"])
+    module = convert_onnx_to_fx(file.getvalue())
+    (x,) = example_inputs(module)
+    assert x.shape[0] < 10 and x.shape[2] != x.shape[3] and {d % 32 for d in x.shape[2:]} == {0}
+    torch.testing.assert_close(module(x), net(x))
 
 
 def test_example_inputs_of_unknown_rank():

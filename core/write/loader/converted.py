@@ -8,6 +8,8 @@ from typing import Any, Mapping
 import torch
 from torch import fx
 
+from .strings import taken
+
 
 def place(onnx: Mapping[str, Any]) -> str:
     """How messages name an ONNX node, by what stands in the model file."""
@@ -26,6 +28,13 @@ class ConvertedModule(fx.GraphModule):
             if not torch.compiler.is_dynamo_compiling():
                 _name_node(self, e)
             raise
+
+
+class TakesStrings(ConvertedModule):
+    """Some input is a tensor of strings: what people hold them in goes in."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*map(taken, args), **{k: taken(a) for k, a in kwargs.items()})
 
 
 def _name_node(module: fx.GraphModule, e: Exception) -> None:

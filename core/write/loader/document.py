@@ -9,6 +9,7 @@ import torch
 from torch import fx, nn
 
 from . import modules, targets, weightless
+from .converted import ConvertedModule, TakesStrings
 from .errors import PackageError
 from .layout import contiguous_transpose
 from .program import ProgramBuilder
@@ -56,7 +57,9 @@ class DocumentBuilder:
         return f"node {onnx.get('name') or node['name']!r} ({onnx.get('op_type')})"
 
     def build(self) -> fx.GraphModule:
-        root = ProgramBuilder(self, self.document["programs"][0])
+        strings = any(_may_be_strings(p) for p in self.document["inputs"])
+        cls = TakesStrings if strings else ConvertedModule
+        root = ProgramBuilder(self, self.document["programs"][0], cls)
         module = root.build(single=len(self.document["outputs"]) == 1)
         module.meta["onnx2fx"] = self._summary()
         module.register_load_state_dict_pre_hook(weightless.keep_tied)
@@ -135,6 +138,11 @@ class DocumentBuilder:
         *containers, name = split_path(entry["path"])
         modules.container(owner, containers).add_module(name, self.modules[index])
         return entry["path"]
+
+
+def _may_be_strings(port: Mapping[str, Any]) -> bool:
+    """A tensor of no dtype that torch has; a sequence or a map has no shape either."""
+    return port.get("dtype") is None and port.get("shape") is not None
 
 
 def check(document: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 
 import torch
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 
 class Mode(nn.Module):
-    """Tells the graph whether the module is in train(): FX has no other way to say it."""
+    """Tells the graph whether the module is in train(): FX has no other way to say it.
 
-    def forward(self) -> bool:
-        return self.training
+    In a tuple: tools that hook every module look for tensors in what it returns, and take no bare bool.
+    """
+
+    def forward(self) -> tuple[bool]:
+        return (self.training,)
 
 
 class Tracer(fx.Tracer):
@@ -33,12 +37,17 @@ class Tracer(fx.Tracer):
 class ProgramBuilder:
     """One program: fills an fx.Graph and notes what its GraphModule must hold."""
 
-    def __init__(self, builder: DocumentBuilder, program: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        builder: DocumentBuilder,
+        program: Mapping[str, Any],
+        cls: type[ConvertedModule] = ConvertedModule,
+    ) -> None:
         self.builder, self.program = builder, program
         self.graph = fx.Graph(tracer_cls=Tracer)
         self.env: dict[str, fx.Node] = {}
         self.shared: dict[tuple[str, str], fx.Node] = {}  # nodes that stand once for many uses
-        self.module = ConvertedModule(nn.Module(), self.graph, program["name"])
+        self.module = cls(nn.Module(), self.graph, program["name"])
 
     def build(self, single: bool) -> fx.GraphModule:
         make = {
@@ -163,7 +172,8 @@ class ProgramBuilder:
     def _new_mode(self) -> fx.Node:
         name = self.builder.mode_name
         self.module.add_module(name, Mode())
-        return self.graph.create_node("call_module", name, name=name)
+        said = self.graph.create_node("call_module", name, name=name)
+        return self.graph.create_node("call_function", operator.getitem, (said, 0))
 
     def _device_of(self, name: str) -> fx.Node:
         make = lambda: self.graph.create_node(  # noqa: E731

@@ -13,7 +13,7 @@ from torch import nn
 
 from . import control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves
 from .errors import PackageError
-from .meta_kernels import complete
+from .export_support import complete
 from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_FUNCTIONS, NN_NAMES, NUMBER_OPERATORS
 
 _FAMILIES = {

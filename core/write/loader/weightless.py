@@ -295,7 +295,8 @@ def example_inputs(
     """One tensor for each input: where the weights are (meta, fake, or a device, then of zeros).
 
     Args:
-      sizes: of symbolic dimensions, by name; others get small sizes, unequal for unequal names.
+      sizes: of symbolic dimensions, by name; others get small sizes, unequal for unequal names:
+        multiples of 32 from 64 on where convolutions may run along them.
     Raises:
       ValueError: an input is no tensor of known dtype and rank, or `sizes` names no dimension.
     """
@@ -303,8 +304,9 @@ def example_inputs(
     sizes = sizes or {}
     if unknown := sorted(sizes.keys() - names):
         raise ValueError(f"sizes: expected names of {sorted(names)}, got {unknown}")
-    free = (n for n in itertools.count(4) if n not in sizes.values())
-    known = {name: sizes[name] if name in sizes else next(free) for name in sorted(names)}
+    spatial = {d for port in _inputs(module) for d in _spatial(port)}
+    free = {s: (n for n in itertools.count(*(64, 32) if s else (4,)) if n not in sizes.values()) for s in (False, True)}
+    known = {name: sizes[name] if name in sizes else next(free[name in spatial]) for name in sorted(names)}
     first = next(iter((*module.parameters(), *module.buffers())), None)
     mode = module.meta.get("onnx2fx", {}).get("fake_mode") or getattr(first, "fake_mode", None)
     device = torch.device("cpu") if mode or first is None else first.device
@@ -319,6 +321,14 @@ def example_inputs(
             shape = [known[d] if isinstance(d, str) else d for d in port["shape"]]
             made.append(torch.zeros(shape, dtype=dtype_of(port["dtype"]), device=device))
     return tuple(made)
+
+
+def _spatial(port: Mapping[str, Any]) -> list[str]:
+    """Symbolic dimensions of images, sound and the like: the last of a float tensor, and all from the third on."""
+    shape = port.get("shape") or ()
+    if not str(port.get("dtype")).startswith(("float", "bfloat")):
+        return []
+    return [d for axis, d in enumerate(shape) if isinstance(d, str) and 0 < axis and (axis > 1 or axis == len(shape) - 1)]
 
 
 def _inputs(module: fx.GraphModule) -> list[Mapping[str, Any]]:
