@@ -173,8 +173,8 @@ static bool is_number(Builder& builder, ValueId id) {
   return t.in_node || !(t.proto || t.sparse || claimed);
 }
 
-// One float that follows from numbers alone becomes a constant, which takes on the module's type and
-// device, as the code of the original does. -0.0 is no literal: of floats a zero may be one.
+// One float that follows from numbers alone becomes a constant, which takes on the module's type
+// and device, as the code of the original does. -0.0 is no literal: of floats a zero may be one.
 bool Converter::is_constant(const NodeView& view, const Type& type,
                             const std::optional<std::vector<MaybeSym>>& elements) {
   if (!elements || elements->size() != 1 || !is_tracked_float(type.dtype) || !type.dims)
