@@ -61,14 +61,24 @@ void quantize_linear(Node& n) {
   n.output(quantized(n, y, offset, to, saturate));
 }
 
+// A stored weight takes on the type that its scale has by then: .double() and .half() reach the
+// scale, and so the weight.
+Value as_scale(Node& n, Value v, Value scale, bool stored) {
+  const int32_t dtype = n.dtype(v);
+  const bool follows =
+      stored && n.dtype(scale) == kFloat && is_integer(dtype) && bits_in(dtype) >= 8;
+  return follows ? n.call("aten::to.other", {v, scale}) : number_in(n, v, kFloat);
+}
+
 void dequantize_linear(Node& n) {
   const Value x = n.input(0), scale = buffer(n, 1), zero = buffer(n, 2);
   const Granularity g = read_granularity(n);
   const int64_t stated = n.opset() >= 23 ? n.integer("output_dtype") : 0;
   const int32_t to = stated ? static_cast<int32_t>(stated) : n.dtype(scale);
-  Value y = number_in(n, x, kFloat);
+  const bool stored = n.info(x).raw.is_const && to == kFloat;
+  Value y = as_scale(n, x, scale, stored);
   if (zero && is_integer(n.dtype(x)))
-    y = n.call("aten::sub.Tensor", {y, spread(n, number_in(n, zero, kFloat), x, zero, g)});
+    y = n.call("aten::sub.Tensor", {y, spread(n, as_scale(n, zero, scale, stored), x, zero, g)});
   y = n.call("aten::mul.Tensor", {y, spread(n, number_in(n, scale, kFloat), x, scale, g)});
   n.output(to == kFloat ? y : to_dtype(n, y, to));
 }

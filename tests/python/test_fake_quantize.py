@@ -3,6 +3,7 @@
 import ml_dtypes
 import models
 import numpy as np
+import onnx.parser
 import onnxruntime
 import pytest
 import torch
@@ -270,3 +271,27 @@ def test_every_parameter_behind_a_narrow_range_has_a_gradient():
     expected = x.sum(0) * through(weight, scale[:, None], zero[:, None], -127, 127)
     np.testing.assert_allclose(gradients["fc.weight"], expected, rtol=1e-5)
     np.testing.assert_array_equal(gradients["fc.bias"], np.full(3, 6.0))
+
+
+HEAD = '<ir_version: 10, opset_import: ["": 21]>\n'
+OTHER_TYPES = {
+    "tensor": """net (float[N, 4] x) => (float[N, 4] y) <float s = {0.1}, int8 z = {3}> {
+        q = QuantizeLinear (x, s, z) y = DequantizeLinear (q, s, z) }""",
+    "stored": """net (float[N, 2] x) => (float[N, 2] y) <float s = {0.1}, int8 z = {1}, int8[2, 2] w = {1, 2, 3, 4}> {
+        d = DequantizeLinear (w, s, z) y = MatMul (x, d) }""",
+    "stored by channel": """net (float[N, 2] x) => (float[N, 2] y)
+        <float[2] s = {0.1, 0.3}, uint8[2] z = {1, 0}, uint8[2, 2] w = {1, 2, 3, 4}> {
+        d = DequantizeLinear <axis = 1> (w, s, z) y = MatMul (x, d) }""",
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", OTHER_TYPES)
+def test_it_follows_the_modules_type(name, dtype):
+    module = convert_onnx_to_fx(onnx.parser.parse_model(HEAD + OTHER_TYPES[name]))
+    x = torch.randn(3, 4 if name == "tensor" else 2)
+    want = module(x)
+    got = module.to(dtype)(x.to(dtype))
+    assert got.dtype == dtype
+    tolerance = 1e-6 if dtype == torch.float64 else 0.1
+    torch.testing.assert_close(got.float(), want, rtol=tolerance, atol=tolerance)
