@@ -3,6 +3,7 @@
 // comes out is the weight as it was, or its own rows: all in between goes.
 #include <algorithm>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct Stack {
 using MaybeStack = std::optional<Stack>;
 
 constexpr size_t kMostParts = 64;
+constexpr std::string_view kMoving[] = {"aten::cat", "aten::select.int", "aten::slice.Tensor",
+                                        "aten::squeeze.dim", "aten::unsqueeze"};
 
 int64_t count(const Parts& parts) {
   int64_t n = 0;
@@ -90,6 +93,7 @@ class Rearranged {
     }
     if (n.op != Op::kCallFunction || n.args.empty()) return {};
     if (n.target == "operator::getitem") return item(n);
+    if (std::ranges::find(kMoving, n.target) == std::end(kMoving)) return {};
     const Schema* schema = find_schema(n.target);
     const auto all = schema ? bind_arguments(*schema, n) : std::nullopt;
     if (!all) return {};
@@ -163,7 +167,7 @@ class Rearranged {
     const Node& parts = nodes_[from->index];
     const Schema* schema = parts.op == Op::kCallFunction ? find_schema(parts.target) : nullptr;
     const auto all = schema ? bind_arguments(*schema, parts) : std::nullopt;
-    const MaybeStack x = all ? of((*all)[0]) : std::nullopt;
+    const MaybeStack x = all && !all->empty() ? of((*all)[0]) : std::nullopt;
     if (!x || x->planes || all->size() != 3 || integer((*all)[2]) != 0) return {};
     const auto number = integer((*all)[1]);
     const int64_t rows = count(x->all[0]);
