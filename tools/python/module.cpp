@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +22,7 @@
 #include "core/weights/weights.hpp"
 #include "core/write/graph_json.hpp"
 #include "core/write/report_json.hpp"
+#include "tools/python/pack.hpp"
 
 namespace nb = nanobind;
 
@@ -188,16 +190,39 @@ std::vector<int> descriptors(const Result& result) {
   return all;
 }
 
+// Packs in Python, which come to the registry of this conversion alone.
+std::deque<Pack> packs_of(const nb::kwargs& kwargs) {
+  std::deque<Pack> packs;
+  if (kwargs.contains("packs"))
+    for (const nb::handle described : kwargs["packs"])
+      packs.emplace_back(nb::cast<nb::tuple>(described));
+  return packs;
+}
+
+template <class Convert>
+Result run_with(const nb::kwargs& kwargs, Convert&& convert) {
+  const Options options = options_of(kwargs);
+  const std::deque<Pack> packs = packs_of(kwargs);
+  return run([&] {
+    if (packs.empty()) return convert(options, nullptr);
+    plugin::Registry registry(options.plugins);
+    for (const Pack& pack : packs) pack.add_to(registry);
+    return convert(options, &registry);
+  });
+}
+
 Result convert_file(const std::string& path, const nb::kwargs& kwargs) {
-  Options options = options_of(kwargs);
-  return run([&] { return convert(path, options); });
+  return run_with(kwargs, [&](const Options& options, plugin::Registry* registry) {
+    return convert(path, options, registry);
+  });
 }
 
 Result convert_bytes(const nb::bytes& model, const std::string& directory,
                      const nb::kwargs& kwargs) {
-  Options options = options_of(kwargs);
   auto bytes = std::make_shared<const std::string>(model.c_str(), model.size());
-  return run([&] { return convert(std::move(bytes), "<memory>", directory, options); });
+  return run_with(kwargs, [&](const Options& options, plugin::Registry* registry) {
+    return convert(std::move(bytes), "<memory>", directory, options, registry);
+  });
 }
 
 }  // namespace
@@ -215,6 +240,7 @@ NB_MODULE(_native, m) {
       .def("has_weight_rules", &Result::has_weight_rules)
       .def("buffer", &Result::buffer)
       .def("source_bytes", &Result::source_bytes);
+  onnx2fx::bind_node(m);
   m.def("glob_matches", [](const std::string& pattern, const std::string& name) {
     return onnx2fx::glob_matches(pattern, name);
   });

@@ -81,18 +81,18 @@ struct Spelling {
 /// visit(member, Spelling) for each.
 template <class Visit>
 void for_each_option(plugin::Options& o, Visit&& visit) {
-  visit(o.descriptors, Spelling{"", "--plugin", "FILE",
+  visit(o.descriptors, Spelling{"plugins", "--plugin", "FILE",
                                 "Descriptor of one plugin (NAME.onnx2fx.json); may be repeated"});
   visit(o.directories, Spelling{"plugin_dirs", "--plugin-dir", "DIR",
                                 "Folder of plugin descriptors; may be repeated"});
   visit(o.builtin_directory, Spelling{"builtin_directory", "", "", ""});
   visit(o.manifest, Spelling{"manifest", "--manifest", "FILE", "Op-set manifest"});
   visit(o.op_set, Spelling{"op_set", "--op-set", "NAME", "Op set of the manifest"});
-  visit(o.allow_override,
-        Spelling{"", "--allow-override", "ID", "Plugin that may take over built-in operators"});
+  visit(o.allow_override, Spelling{"allow_override", "--allow-override", "ID",
+                                   "Plugin that may take over built-in operators"});
   visit(o.default_plugins, Spelling{"", "!--no-default-plugins", "",
                                     "Only plugins named on the command line or in the manifest"});
-  visit(o.safe_mode, Spelling{"", "--safe-mode", "", "Only built-in plugins"});
+  visit(o.safe_mode, Spelling{"safe_mode", "--safe-mode", "", "Only built-in plugins"});
   visit(o.allow_insecure,
         Spelling{"", "--allow-insecure-plugins", "", "Accept plugin files that others can write"});
 }
@@ -128,8 +128,8 @@ void for_each_option(Options& o, Visit&& visit) {
                            "its size has"});
   visit(o.debug, Spelling{"debug", "--debug", "",
                           "Print the FX program; a plugin's fault says where it was raised"});
-  visit(o.allow_unresolved,
-        Spelling{"", "--allow-unresolved", "", "Accept torch ops that no descriptor declares"});
+  visit(o.allow_unresolved, Spelling{"allow_unresolved", "--allow-unresolved", "",
+                                     "Accept torch ops that no descriptor declares"});
 }
 /// The words of an option that is one of a few.
 constexpr std::span<const std::string_view> words_of(weights::Mode) { return weights::kModeWords; }

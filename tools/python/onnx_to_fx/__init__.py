@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping
 from torch import fx
 
 from . import loader as _loader
+from . import packs as _packs
 from .binding import BindError, bind
 from .loader.errors import (
     ConversionError,
@@ -35,6 +36,7 @@ from .loader.weightless import (
     fake_mode,
     weightless_onnx_loader,
 )
+from .packs import register_op, registered, unregister_op
 from .sharding import shard_placement
 
 if TYPE_CHECKING:
@@ -56,8 +58,11 @@ __all__ = [
     "example_inputs",
     "fake_mode",
     "load",
+    "register_op",
+    "registered",
     "report",
     "shard_placement",
+    "unregister_op",
     "weightless_onnx_loader",
 ]
 
@@ -66,7 +71,11 @@ def convert_onnx_to_fx(
     model: onnx.ModelProto | str | os.PathLike[str] | bytes,
     debug: bool = False,
     *,
+    plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     plugin_dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    allow_override: str | Iterable[str] = (),
+    allow_unresolved: bool = False,
+    safe_mode: bool = False,
     manifest: str | os.PathLike[str] | None = None,
     op_set: str | None = None,
     weights: str | None = None,
@@ -87,7 +96,11 @@ def convert_onnx_to_fx(
     Args:
       model: a file (its weights are mapped, not read), or a model in memory.
       debug: prints the graph; a fault of a plugin says where in its source it was raised.
+      plugins: descriptors of single plugins (NAME.onnx2fx.json).
       plugin_dirs: a folder of plugins beside the standard ones, or several.
+      allow_override: ids of plugins that may take over operators of the standard ones.
+      allow_unresolved: accept torch operators that no descriptor declares.
+      safe_mode: the standard plugins only, nothing registered in Python either.
       manifest: file that says which plugin lowers what; op_set: the op set to take from it.
       weights: "reference" (views of the mapped model file, the default), "copy" (in memory,
         independent of it), "random"; or none at all, see bind: "meta" (on the meta device), "fake"
@@ -122,7 +135,11 @@ def convert_onnx_to_fx(
     weights = chosen_weights(weights)
     _one_of("weights", weights, (*WEIGHT_MODES, "fake"))
     options = dict(
+        plugins=[os.fspath(d) for d in _several(plugins)],
         plugin_dirs=[os.fspath(d) for d in _several(plugin_dirs)],
+        allow_override=_several(allow_override),
+        allow_unresolved=allow_unresolved,
+        safe_mode=safe_mode,
         builtin_directory=_builtin_plugins(),
         manifest=os.fspath(manifest) if manifest is not None else "",
         op_set=op_set or "",
@@ -161,6 +178,8 @@ def convert_onnx_to_fx(
 
 
 def _convert(native: Any, model: Any, directory: Any, options: dict[str, Any]) -> Any:
+    if not options.get("safe_mode"):
+        options = {**options, "packs": _packs.described()}
     if isinstance(model, (str, os.PathLike)):
         if directory is not None:
             raise TypeError("directory: expected with a model in memory only, got a path as well")

@@ -1,0 +1,201 @@
+"""Operators that are lowered in Python: registered, called, declined, refused, and forgotten."""
+
+import threading
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnx_to_fx
+import pytest
+import torch
+from onnx_to_fx import convert_onnx_to_fx, register_op, registered, report, sdk, unregister_op
+
+HEAD = '<ir_version: 10, opset_import: ["": 21, "com.acme": 2]>\n'
+SCALED = HEAD + "net (float[N, 3] x) => (float[N, 3] y) { y = com.acme.Scaled <factor = 2.5> (x) }"
+
+
+def model(text):
+    return onnx.parser.parse_model(text)
+
+
+def scaled(n):
+    n.output(n.call("aten::mul.Scalar", n.input(0), n.real("factor", 1.0)))
+
+
+@pytest.fixture
+def refused():
+    """Converts with a lowering, and gives the error."""
+
+    def convert(function, text=SCALED, op="Scaled", domain="com.acme"):
+        with registered(function, op, domain), pytest.raises(onnx_to_fx.ConversionError) as e:
+            convert_onnx_to_fx(model(text))
+        return e.value
+
+    return convert
+
+
+def test_a_function_lowers_an_operator():
+    with registered(scaled, "Scaled", domain="com.acme", pack="com.acme.scaled"):
+        module = convert_onnx_to_fx(model(SCALED))
+    x = torch.randn(2, 3)
+    torch.testing.assert_close(module(x), x * 2.5)
+    (node,) = report(module)["nodes"]
+    assert node["provider"] == "com.acme.scaled 1.0.0"
+    (call,) = module.graph.find_nodes(op="call_function", target=torch.mul) or module.graph.find_nodes(
+        op="call_function", target=__import__("operator").mul
+    )
+    assert call.meta["onnx"]["op_type"] == "Scaled"
+
+
+def test_the_decorator_registers_until_told_otherwise():
+    decorated = register_op("Scaled", "com.acme")(scaled)
+    assert decorated is scaled
+    try:
+        convert_onnx_to_fx(model(SCALED))
+        with pytest.raises(ValueError) as e:
+            register_op("Scaled", "com.acme")(scaled)
+        assert str(e.value) == (
+            "com.acme::Scaled since 1: expected an operator that is not registered, got one that is"
+        )
+        with pytest.raises(onnx_to_fx.UnsupportedOperatorError):
+            convert_onnx_to_fx(model(SCALED), safe_mode=True)
+    finally:
+        unregister_op(scaled)
+    with pytest.raises(onnx_to_fx.UnsupportedOperatorError):
+        convert_onnx_to_fx(model(SCALED))
+    with pytest.raises(ValueError, match="expected a registered function, got another"):
+        unregister_op(scaled)
+
+
+def test_it_comes_before_the_standard_plugins():
+    def doubled(n):
+        n.output(n.call("aten::add.Tensor", n.input(0), n.input(0)))
+
+    relu = model(HEAD + "net (float[N, 3] x) => (float[N, 3] y) { y = Relu (x) }")
+    x = torch.randn(2, 3)
+    with registered(doubled, "Relu", since=6):
+        torch.testing.assert_close(convert_onnx_to_fx(relu)(x), x + x)
+    torch.testing.assert_close(convert_onnx_to_fx(relu)(x), x.relu())
+
+
+def test_what_declines_leaves_it_to_the_next():
+    def never(n):
+        raise sdk.Decline("not on this one")
+
+    relu = model(HEAD + "net (float[N, 3] x) => (float[N, 3] y) { y = Relu (x) }")
+    with registered(never, "Relu", since=6, pack="com.acme.never"):
+        module = convert_onnx_to_fx(relu)
+    (node,) = report(module)["nodes"]
+    assert node["provider"].startswith("onnx2fx.ai-onnx")
+    assert node["declined"] == ["com.acme.never declined: not on this one"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (sdk.Unsupported("a factor above 2"), onnx_to_fx.UnsupportedOperatorError, "a factor above 2"),
+        (sdk.Invalid("factor: expected one"), onnx_to_fx.ConversionError, "factor: expected one"),
+        (KeyError("x"), onnx_to_fx.PluginError, "KeyError: 'x'"),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_errors_say_whose_fault_it_is(refused, error, kind, text):
+    def raises(n):
+        raise error
+
+    e = refused(raises)
+    assert type(e) is kind
+    assert str(e).splitlines()[0] == f"error: <memory>: node 'y' (com.acme.Scaled, opset 2): {text}"
+
+
+def test_what_is_not_read_is_an_error(refused):
+    e = refused(lambda n: n.output(n.call("aten::neg", n.input(0))))
+    assert type(e) is onnx_to_fx.PluginError
+    assert "attribute 'factor': it is present, but plugin python.registered never read it" in str(e)
+
+
+def test_what_the_host_refuses_is_told_once(refused):
+    e = refused(lambda n: n.output(n.call("aten::no_such", n.input(0), n.real("factor"))))
+    assert type(e) is onnx_to_fx.PluginError and "aten::no_such" in str(e)
+    e = refused(lambda n: n.call("aten::mul.Scalar", n.input(0), object()))
+    assert "TypeError: argument: expected a Value, Int, number, text, list..., got object" in str(e)
+
+
+def test_a_node_is_of_no_use_afterwards():
+    kept = []
+    with registered(lambda n: (kept.append(n), scaled(n)), "Scaled", "com.acme"):
+        convert_onnx_to_fx(model(SCALED))
+    with pytest.raises(RuntimeError, match="the node is lowered: expected no use of it afterwards"):
+        kept[0].input(0)
+
+
+def test_sizes_constants_and_lists():
+    def windows(n):
+        x = n.input(0)
+        rows, columns = n.dims(x)
+        assert columns == 6 and not isinstance(rows, int) and n.rank(x) == 2
+        table = n.constant("table", np.arange(3, dtype=np.float32))
+        y = n.call("aten::reshape", x, [n.mul(rows, 2), 3])
+        y = n.call("aten::add.Tensor", y, table, alpha=2)
+        n.annotate("rows", "twice as many")
+        n.output(n.call("aten::cat", [y, y], dim=1))
+
+    text = HEAD + "net (float[N, 6] x) => (float[M, 6] y) { y = com.acme.Windows (x) }"
+    with registered(windows, "Windows", "com.acme"):
+        module = convert_onnx_to_fx(model(text))
+    for rows in (1, 4):
+        x = torch.randn(rows, 6)
+        half = x.reshape(-1, 3) + 2 * torch.arange(3)
+        torch.testing.assert_close(module(x), torch.cat([half, half], 1))
+    assert report(module)["nodes"][0]["notes"] == [{"rows": "twice as many"}]
+
+
+def test_a_graph_of_the_node():
+    """The body of a node of the pack's own, lowered where the function wants it."""
+
+    def twice(n):
+        body = n.graph("body")
+        (x,) = n.lower(body, [n.input(0)])
+        n.outputs(n.lower(body, [x]))
+
+    text = HEAD + """net (float[N] x) => (float[N] y) {
+        y = com.acme.Twice <body = b (float[N] a) => (float[N] c) { t = Mul (a, a) c = Neg (t) }> (x) }"""
+    with registered(twice, "Twice", "com.acme"):
+        module = convert_onnx_to_fx(model(text))
+    x = torch.randn(3)
+    torch.testing.assert_close(module(x), -((-(x * x)) ** 2))
+
+
+def test_a_branch_of_its_own():
+    def chosen(n):
+        x, pick = n.inputs()
+        programs = []
+        for target in ("aten::relu", "aten::neg"):
+            n.begin("branch")
+            programs.append(n.end([n.call(target, x)]))
+        captured = n.close(programs)
+        condition = n.call("aten::reshape", pick, [])
+        n.outputs(n.calls(1, "higher_order::cond", condition, *programs, captured))
+
+    text = HEAD + "net (float[N] x, bool p) => (float[N] y) { y = com.acme.Chosen (x, p) }"
+    with registered(chosen, "Chosen", "com.acme"):
+        module = convert_onnx_to_fx(model(text))
+    x = torch.randn(3)
+    torch.testing.assert_close(module(x, torch.tensor(True)), x.relu())
+    torch.testing.assert_close(module(x, torch.tensor(False)), -x)
+
+
+def test_threads_convert_at_once():
+    results, text = [], SCALED.replace("y = ", "t = Relu (x) y = ").replace("(x) }", "(t) }")
+
+    def work():
+        for _ in range(5):
+            results.append(convert_onnx_to_fx(model(text))(torch.ones(1, 3)).tolist())
+
+    with registered(scaled, "Scaled", "com.acme"):
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(60)
+    assert results == [[[2.5, 2.5, 2.5]]] * 20
