@@ -1,6 +1,8 @@
 // The verb `convert`: the road that a model takes, one line a stage.
 #include "core/include/onnx2fx/convert.hpp"
 
+#include <filesystem>
+
 #include "core/api/installation.hpp"
 #include "core/border/weight_source.hpp"
 #include "core/convert/converter.hpp"
@@ -53,6 +55,7 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
   const auto file = std::make_shared<read::ModelFile>(std::move(read));
   c.model = file;
   c.weights = options.weights;
+  c.report.model = std::filesystem::path(file->name).filename().string();
 
   std::optional<plugin::Registry> own;
   plugin::Registry& registry = given ? *given : own.emplace(with_standard_plugins(options.plugins));

@@ -20,10 +20,22 @@ static Json node(const Report::Node& n) {
   return j;
 }
 
+Json model(const Conversion& c) {
+  const auto names = [](const std::vector<fx::Port>& ports) {
+    Json all = Json::array();
+    for (const fx::Port& p : ports) all.push_back(p.onnx_name);
+    return all;
+  };
+  return {{"file", c.report.model},
+          {"inputs", names(c.module.inputs)},
+          {"outputs", names(c.module.outputs)}};
+}
+
 Json report(const Conversion& c) {
   Json j{{"format", "onnx2fx.report"},
          {"version", "1.0"},
-         {"generator", std::string("onnx2fx ") + kVersion}};
+         {"generator", std::string("onnx2fx ") + kVersion},
+         {"model", model(c)}};
   size_t calls = 0, parameters = 0;
   for (const fx::Program& p : c.module.programs) calls += p.nodes.size();
   for (const fx::Tensor& t : c.module.tensors) parameters += t.requires_grad;

@@ -9,6 +9,8 @@
 
 namespace onnx2fx::write {
 
+/// What the report says of the model: equal for the same file with the same inputs and outputs.
+nlohmann::ordered_json model(const Conversion& conversion);
 nlohmann::ordered_json report(const Conversion& conversion);
 std::string report_json(const Conversion& conversion);
 

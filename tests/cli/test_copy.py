@@ -40,7 +40,7 @@ RAW = {
 
 
 def copy(folder, out="out", **options):
-    command = [PROGRAM, "m.onnx", "-o", out, "--weights", "copy"]
+    command = [PROGRAM, "m.onnx", "-o", out, "--weights", "copy", "-q"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, **options)
 
 
@@ -140,7 +140,7 @@ def test_memory_does_not_grow_with_the_weights(tmp_path, place):
         model = onnx.load(tmp_path / "m.onnx")
         onnx.save(model, tmp_path / "m.onnx")
         del model
-    command = [PROGRAM, tmp_path / "m.onnx", "-o", tmp_path / "out", "--weights", "copy"]
+    command = [PROGRAM, tmp_path / "m.onnx", "-o", tmp_path / "out", "--weights", "copy", "-q"]
     measure = [sys.executable, "-I", "-S", "-c", MEASURE, *map(str, command)]
     done = subprocess.run(measure, capture_output=True, text=True)
     status, peak = map(int, done.stdout.split())

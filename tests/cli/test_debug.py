@@ -38,7 +38,7 @@ def test_debug_prints_the_program(tmp_path):
     for t in model.graph.initializer:  # in raw_data, as exporters write them
         t.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(t), t.name))
     onnx.save(model, tmp_path / "net.onnx")
-    command = [BUILD / "bin" / "onnx2fx", "net.onnx", "-o", "out"]
+    command = [BUILD / "bin" / "onnx2fx", "net.onnx", "-o", "out", "-q"]
     for extra, text in ([], ""), (["--debug"], NN):
         ran = subprocess.run([*command, *extra], cwd=tmp_path, capture_output=True, text=True)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", text)

@@ -81,7 +81,7 @@ def test_descriptor_that_says_another_scheme(tmp_path):
 
 def test_converts_with_a_pack(pack, tmp_path):
     code, _, errors = onnx2fx(model(tmp_path / "m.onnx", "com.acme.Halve"), "-o", tmp_path / "out", "--plugin-dir", pack)
-    assert (code, errors) == (0, "")
+    assert (code, errors.partition("wrote ")[0]) == (0, "")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "com.acme.rope-pack 1.4.0" in json.dumps(report)
 

@@ -15,14 +15,15 @@ BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", ROOT / "build" / "release")
 PROGRAM = BUILD / "bin" / "onnx2fx"
 
 def onnx2fx(folder, *arguments, **variables):
-    """Exit code, standard output and messages, with the folder's own path left out."""
+    """Exit code, standard output and messages, without the folder's own path and the summary of a success."""
     sanitizers = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
     done = subprocess.run(
         [PROGRAM, *map(str, arguments)],
         capture_output=True, text=True, cwd=folder, timeout=60,
         env={"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent", **sanitizers, **variables},
     )  # fmt: skip
-    return done.returncode, done.stdout.replace(str(folder), "DIR"), done.stderr.replace(str(folder), "DIR")
+    errors = done.stderr.partition("wrote out")[0]
+    return done.returncode, done.stdout.replace(str(folder), "DIR"), errors.replace(str(folder), "DIR")
 
 
 def save_model(folder, external=False):

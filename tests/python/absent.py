@@ -16,8 +16,9 @@ PROGRAM = pathlib.Path(sys.executable).parent / "onnx2fx"
 
 
 def onnx2fx(*arguments, cwd):
+    """Exit code, standard output, and messages without the summary of a success."""
     done = subprocess.run([PROGRAM, *arguments], cwd=cwd, capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout, done.stderr.partition("wrote ")[0]
 
 
 def external(name, values, location="m.data", offset=0) -> TensorProto:

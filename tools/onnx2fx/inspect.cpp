@@ -7,13 +7,15 @@
 #include <tuple>
 
 #include "core/write/report_json.hpp"
+#include "tools/onnx2fx/model_argument.hpp"
+#include "tools/onnx2fx/summary.hpp"
 
 namespace onnx2fx::cli {
 
 int inspect_model(const std::string& model, Options options, bool json, std::ostream& out) {
   options.weights = weights::Mode::kMeta;
   options.keep_going = true;
-  const Conversion c = convert(model, options);
+  const Conversion c = convert_argument(model, options);
   const bool complete = c.report.unsupported.empty();
   if (json) {
     out << write::report_json(c);
@@ -27,14 +29,8 @@ int inspect_model(const std::string& model, Options options, bool json, std::ost
   };
   ports("input", c.module.inputs);
   ports("output", c.module.outputs);
-  uint64_t parameters = 0;
-  for (const fx::Tensor& t : c.module.tensors) {
-    uint64_t n = t.requires_grad;
-    for (const int64_t d : t.dims) n *= static_cast<uint64_t>(d);
-    parameters += n;
-  }
   out << fmt::format("weights  {} tensors, {} trainable elements\n", c.module.tensors.size(),
-                     parameters);
+                     trainable_elements(c.module));
   std::map<std::tuple<std::string, std::string, int64_t, std::string>, size_t> rows;
   for (const Report::Node& n : c.report.nodes) rows[{n.domain, n.op_type, n.opset, n.provider}]++;
   for (const auto& [row, count] : rows) {

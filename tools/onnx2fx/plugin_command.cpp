@@ -23,10 +23,10 @@ static void print_warnings(const plugin::Registry& registry) {
   for (const Diagnostic& d : registry.warnings()) fmt::print(stderr, "{}\n", format(d));
 }
 
-int list_plugins(const plugin::Options& options, bool json) {
+int list_plugins(const plugin::Options& options, bool json, bool quiet) {
   const plugin::Registry registry(options, plugin::Registry::Faults::kKept);
   for (const Diagnostic& d : registry.faults()) fmt::print(stderr, "{}\n", format(d));
-  print_warnings(registry);
+  if (!quiet) print_warnings(registry);
   Json all = Json::array();
   for (const plugin::ListedPlugin& p : registry.plugins()) {
     if (json)
@@ -48,9 +48,9 @@ int list_plugins(const plugin::Options& options, bool json) {
   return registry.faults().empty() ? 0 : 3;
 }
 
-int list_ops(const plugin::Options& options, bool json) {
+int list_ops(const plugin::Options& options, bool json, bool quiet) {
   const plugin::Registry registry(options);
-  print_warnings(registry);
+  if (!quiet) print_warnings(registry);
   Json all = Json::array();
   for (const plugin::ProvidedOp& op : registry.ops()) {
     const Json until = op.until ? Json(op.until) : Json(nullptr);

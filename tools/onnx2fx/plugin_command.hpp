@@ -1,6 +1,6 @@
 // onnx2fx plugins, onnx2fx ops, onnx2fx plugin check, onnx2fx plugin new. Each returns the exit
-// code (0 ok, 3 plugin at fault), prints its answer to stdout and faults to stderr, and lets
-// PluginError through.
+// code (0 ok, 3 plugin at fault), prints its answer to stdout, faults and, unless `quiet`, warnings
+// to stderr, and lets PluginError through.
 #ifndef ONNX2FX_TOOLS_ONNX2FX_PLUGIN_COMMAND_HPP_
 #define ONNX2FX_TOOLS_ONNX2FX_PLUGIN_COMMAND_HPP_
 
@@ -11,10 +11,10 @@
 namespace onnx2fx::cli {
 
 /// All plugins found, also those that cannot serve, with the reason. Loads none.
-int list_plugins(const plugin::Options& options, bool json);
+int list_plugins(const plugin::Options& options, bool json, bool quiet);
 
 /// All rows that usable plugins offer: domain, op, since, until, provider. Loads none.
-int list_ops(const plugin::Options& options, bool json);
+int list_ops(const plugin::Options& options, bool json, bool quiet);
 
 /// Holds a library against the ABI rules: exports, dependences, run paths and stack from its bytes,
 /// then table and descriptor (NAME.onnx2fx.json beside it, if there) in a child process that is

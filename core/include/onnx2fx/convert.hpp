@@ -39,6 +39,7 @@ struct Report {
     std::vector<std::string> declined;                       ///< "plugin: why"
     std::vector<std::pair<std::string, std::string>> notes;  ///< what the lowering said (annotate)
   };
+  std::string model;  ///< its file, without folders
   std::vector<Node> nodes;
   std::vector<Diagnostic> warnings;
   std::vector<UnsupportedOperator> unsupported;  ///< with keep_going

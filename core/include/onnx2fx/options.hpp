@@ -76,41 +76,47 @@ struct Spelling {
   const char* flag;      ///< of the command; empty: it has none
   const char* argument;  ///< what follows the flag; empty: nothing does
   const char* help;
+  const char* topic = "Conversion";  ///< what it stands under in the command's help
 };
 
 /// visit(member, Spelling) for each.
 template <class Visit>
 void for_each_option(plugin::Options& o, Visit&& visit) {
-  visit(o.descriptors, Spelling{"plugins", "--plugin", "FILE",
-                                "Descriptor of one plugin (NAME.onnx2fx.json); may be repeated"});
+  visit(o.descriptors,
+        Spelling{"plugins", "--plugin", "FILE",
+                 "Descriptor of one plugin (NAME.onnx2fx.json); may be repeated", "Plugins"});
   visit(o.directories, Spelling{"plugin_dirs", "--plugin-dir", "DIR",
-                                "Folder of plugin descriptors; may be repeated"});
+                                "Folder of plugin descriptors; may be repeated", "Plugins"});
   visit(o.builtin_directory, Spelling{"builtin_directory", "", "", ""});
-  visit(o.manifest, Spelling{"manifest", "--manifest", "FILE", "Op-set manifest"});
-  visit(o.op_set, Spelling{"op_set", "--op-set", "NAME", "Op set of the manifest"});
+  visit(o.manifest, Spelling{"manifest", "--manifest", "FILE", "Op-set manifest", "Plugins"});
+  visit(o.op_set, Spelling{"op_set", "--op-set", "NAME", "Op set of the manifest", "Plugins"});
   visit(o.allow_override, Spelling{"allow_override", "--allow-override", "ID",
-                                   "Plugin that may take over built-in operators"});
-  visit(o.default_plugins, Spelling{"", "!--no-default-plugins", "",
-                                    "Only plugins named on the command line or in the manifest"});
-  visit(o.safe_mode, Spelling{"safe_mode", "--safe-mode", "", "Only built-in plugins"});
-  visit(o.allow_insecure,
-        Spelling{"", "--allow-insecure-plugins", "", "Accept plugin files that others can write"});
+                                   "Plugin that may take over built-in operators", "Plugins"});
+  visit(o.default_plugins,
+        Spelling{"", "!--no-default-plugins", "",
+                 "Only plugins named on the command line or in the manifest", "Plugins"});
+  visit(o.safe_mode, Spelling{"safe_mode", "--safe-mode", "", "Only built-in plugins", "Plugins"});
+  visit(o.allow_insecure, Spelling{"", "--allow-insecure-plugins", "",
+                                   "Accept plugin files that others can write", "Plugins"});
 }
 template <class Visit>
 void for_each_option(Options& o, Visit&& visit) {
   for_each_option(o.plugins, visit);
   visit(o.weights, Spelling{"weights", "--weights", "MODE",
                             "Where the package's weights are: reference (the model's own file, "
-                            "default), copy, meta, random"});
+                            "default), copy, meta, random",
+                            "Weights"});
   visit(o.weight_roots, Spelling{"weight_roots", "--weights-root", "DIR",
                                  "Folder that the model's external data may lie in, too, through "
                                  "symbolic or hard links; may be repeated. Without it, nothing "
-                                 "outside the model's folder is read"});
+                                 "outside the model's folder is read",
+                                 "Weights"});
   visit(o.weights_layout,
         Spelling{"weights_layout", "--weights-layout", "LAYOUT",
                  "Of weights that the file holds transposed: contiguous (default), or view, which "
-                 "takes no memory, and which FSDP2, safetensors, prune and others refuse"});
-  visit(o.seed, Spelling{"seed", "--seed", "N", "Of random weights (default 0)"});
+                 "takes no memory, and which FSDP2, safetensors, prune and others refuse",
+                 "Weights"});
+  visit(o.seed, Spelling{"seed", "--seed", "N", "Of random weights (default 0)", "Weights"});
   visit(o.dialect, Spelling{"dialect", "--dialect", "DIALECT",
                             "nn: torch.nn modules (default); aten: ATen calls only"});
   visit(o.input_shapes,
@@ -119,17 +125,19 @@ void for_each_option(Options& o, Visit&& visit) {
                  "may be repeated"});
   visit(o.training, Spelling{"training", "", "", ""});
   visit(o.trainable,
-        Spelling{"trainable", "--trainable", "GLOB", "Tensors that become parameters"});
-  visit(o.frozen, Spelling{"frozen", "--frozen", "GLOB", "Parameters that get no gradient"});
+        Spelling{"trainable", "--trainable", "GLOB", "Tensors that become parameters", "Weights"});
+  visit(o.frozen,
+        Spelling{"frozen", "--frozen", "GLOB", "Parameters that get no gradient", "Weights"});
   visit(o.keep_going, Spelling{"keep_going", "--keep-going", "",
                                "Keep what cannot be lowered as opaque nodes, for analysis"});
   visit(o.budget, Spelling{"budget", "--budget", "N",
                            "Times the usual budget of nodes and expanded bodies that a model of "
                            "its size has"});
-  visit(o.debug, Spelling{"debug", "--debug", "",
-                          "Print the FX program; a plugin's fault says where it was raised"});
+  visit(o.debug,
+        Spelling{"debug", "--debug", "",
+                 "Print the FX program; a plugin's fault says where it was raised", "Messages"});
   visit(o.allow_unresolved, Spelling{"allow_unresolved", "--allow-unresolved", "",
-                                     "Accept torch ops that no descriptor declares"});
+                                     "Accept torch ops that no descriptor declares", "Plugins"});
 }
 /// The words of an option that is one of a few.
 constexpr std::span<const std::string_view> words_of(weights::Mode) { return weights::kModeWords; }

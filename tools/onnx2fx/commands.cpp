@@ -1,0 +1,269 @@
+#include "tools/onnx2fx/commands.hpp"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <type_traits>
+
+#include "core/include/onnx2fx/version.hpp"
+#include "tools/onnx2fx/completion.hpp"
+#include "tools/onnx2fx/convert_command.hpp"
+#include "tools/onnx2fx/inspect.hpp"
+#include "tools/onnx2fx/installation.hpp"
+#include "tools/onnx2fx/model_argument.hpp"
+#include "tools/onnx2fx/plugin_command.hpp"
+#include "tools/onnx2fx/usage.hpp"
+
+namespace onnx2fx::cli {
+namespace {
+
+constexpr const char* kPackage = "Package";
+constexpr const char* kMessages = "Messages";
+
+/// CLI11's own, with one blank line between topics, and without what it says of how it reads.
+class Help : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    return CLI::detail::find_and_replace(Formatter::make_help(app, std::move(name), mode), "\n\n\n",
+                                         "\n\n");
+  }
+  std::string make_option_name(const CLI::Option* o, bool is_positional) const override {
+    const std::string name = Formatter::make_option_name(o, is_positional);
+    return name.substr(0, name.find("{false}"));
+  }
+  std::string make_option_opts(const CLI::Option* o) const override {
+    const std::string opts = Formatter::make_option_opts(o);
+    return opts.substr(0, std::min(opts.find(" Excludes"), opts.find(" ...")));
+  }
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    if (app->get_parent()) return Formatter::make_usage(app, std::move(name));
+    return "Usage: onnx2fx [convert] MODEL -o DIR [OPTIONS]\n"
+           "       onnx2fx COMMAND [OPTIONS]\n";
+  }
+};
+
+/// Of the whole conversion, or of its plugins alone.
+template <class O>
+void add_options(CLI::App& app, O& options) {
+  for_each_option(options, [&]<class T>(T& member, const Spelling& s) {
+    if (!*s.flag) return;
+    if constexpr (std::is_same_v<T, bool>) {
+      app.add_flag(s.flag, member, s.help)->group(s.topic);
+    } else {
+      CLI::Option* option = app.add_option(s.flag, member, s.help);
+      option->type_name(s.argument)->group(s.topic);
+      if (option->get_expected_max() > 1) option->allow_extra_args(false);  // one each time
+      if constexpr (std::is_enum_v<T>) {
+        option->type_name(CLI::detail::join(words_of(member), "|"));
+        option->transform(index_of(words_of(member)));
+        option->transform(word_of(words_of(member)));  // goes before
+      }
+    }
+  });
+}
+
+void add_json(CLI::App& app, Arguments& a) {
+  app.add_flag("--json", a.json, "For machines: one JSON document on standard output")
+      ->group(kMessages);
+}
+void add_quiet(CLI::App& app, Arguments& a) {
+  app.add_flag("-q,--quiet", a.quiet, "Errors only: no warnings, no summary")->group(kMessages);
+}
+
+// ---- convert
+
+int run_convert(const CLI::App& command, Arguments& a) {
+  if (a.model.empty() || a.out.empty())
+    return refuse(
+        {Severity::kError,
+         "command line",
+         std::string("expected MODEL -o DIR, got no ") + (a.model.empty() ? "MODEL" : "-o DIR"),
+         {}},
+        command);
+  if (is_standard_input(a.model) && a.options.weights == weights::Mode::kReference) {
+    if (command.count("--weights"))
+      return refuse({Severity::kError,
+                     "command line",
+                     "--weights: expected copy, meta or random for a model on standard input, got "
+                     "'reference'",
+                     {"there is no file that the weights could be left in"}},
+                    command);
+    a.options.weights = weights::Mode::kCopy;
+  }
+  return convert_command(a);
+}
+
+Command convert_by(CLI::App& app, Arguments& a) {
+  app.add_option("MODEL", a.model, "ONNX model; - for standard input, whose weights are copied")
+      ->type_name("");
+  app.add_option("-o,--output", a.out, "Folder of the FX package to write")
+      ->type_name("DIR")
+      ->group(kPackage);
+  app.add_flag("--force", a.force, "Replace a package of another model")->group(kPackage);
+  add_json(app, a);
+  add_quiet(app, a);
+  app.add_flag("-v,--verbose", a.verbose, "Say more: who lowered it, what was written")
+      ->group(kMessages)
+      ->excludes("--quiet");
+  add_options(app, a.options);
+  app.footer(
+      "Examples:\n"
+      "  onnx2fx model.onnx -o out\n"
+      "  onnx2fx model.onnx -o out --dialect aten --weights copy\n"
+      "  onnx2fx model.onnx -o out --input-shape x=1,3,H,W --json");
+  return {&app, [&app, &a] { return run_convert(app, a); }};
+}
+
+// ---- the others
+
+CLI::App* add(CLI::App& app, const char* name, const char* what, const char* examples = "") {
+  CLI::App* c = app.add_subcommand(name, what);
+  c->group("Commands");
+  c->footer(*examples ? std::string("Examples:\n") + examples : "");
+  return c;
+}
+
+void add_model(CLI::App& app, Arguments& a, const char* what) {
+  app.add_option("MODEL", a.model, what)->required()->type_name("");
+}
+
+Command inspect_command(CLI::App& app, Arguments& a) {
+  CLI::App* c = add(app, "inspect", "What is in a model, who would lower it, what is missing",
+                    "  onnx2fx inspect model.onnx\n"
+                    "  onnx2fx inspect model.onnx --plugin-dir packs --json");
+  add_model(*c, a, "ONNX model; - for standard input");
+  add_json(*c, a);
+  add_options(*c, a.options);
+  return {c, [&a] { return inspect_model(a.model, a.options, a.json, std::cout); }};
+}
+
+Command verify_command(CLI::App& app, Arguments& a) {
+  CLI::App* c =
+      add(app, "verify", "Run the converted program in LibTorch against stored reference data",
+          "  onnx2fx verify model.onnx\n"
+          "  onnx2fx verify model.onnx --data test_data_set_0 --rtol 1e-4");
+  verify::VerifyOptions& v = a.verification;
+  add_model(*c, a, "ONNX model");
+  c->add_option("--data", v.data,
+                "A test_data_set folder, or a folder of them; default: the model's own")
+      ->type_name("DIR");
+  c->add_option("--rtol", v.tolerance.rtol, "Relative tolerance");
+  c->add_option("--atol", v.tolerance.atol, "Absolute tolerance");
+  add_json(*c, a);
+  add_options(*c, a.options);
+  return {c, [c, &a, &v] {
+            if (is_standard_input(a.model))
+              return refuse({Severity::kError,
+                             "command line",
+                             "verify: expected the path of a model, got '-'",
+                             {"write standard input to a file"}},
+                            *c);
+            v.model = a.model;
+            v.json = a.json;
+            v.conversion = a.options;
+            return verify::verify(v, std::cout);
+          }};
+}
+
+Command ops_command(CLI::App& app, Arguments& a) {
+  CLI::App* c = add(app, "ops", "Operators that this installation lowers, and who provides them",
+                    "  onnx2fx ops --json");
+  add_json(*c, a);
+  add_quiet(*c, a);
+  add_options(*c, a.options.plugins);
+  return {c, [&a] { return list_ops(a.options.plugins, a.json, a.quiet); }};
+}
+
+Command plugins_command(CLI::App& app, Arguments& a) {
+  CLI::App* c =
+      add(app, "plugins", "Plugins found, loading none", "  onnx2fx plugins --plugin-dir packs");
+  add_json(*c, a);
+  add_quiet(*c, a);
+  add_options(*c, a.options.plugins);
+  return {c, [&a] { return list_plugins(a.options.plugins, a.json, a.quiet); }};
+}
+
+Command plugin_check_command(CLI::App& plugin, Arguments& a) {
+  CLI::App* c = add(plugin, "check", "Hold a library against the ABI rules, in a child process",
+                    "  onnx2fx plugin check build/rope.so");
+  c->add_option("library", a.library, "Plugin library")->required()->type_name("");
+  return {c, [&a] { return check_plugin(a.library); }};
+}
+
+Command plugin_new_command(CLI::App& plugin, Arguments& a) {
+  CLI::App* c = add(plugin, "new", "Write a pack to start from",
+                    "  onnx2fx plugin new com.acme.rope-pack rope");
+  c->add_option("id", a.id, "com.acme.rope-pack")->required()->type_name("");
+  c->add_option("folder", a.folder, "New folder")->required()->type_name("");
+  c->add_flag("--c", a.plain_c, "Plain C instead of C++");
+  return {c, [&a] { return new_plugin(a.id, a.plain_c, a.folder, template_directory()); }};
+}
+
+Command version_command(CLI::App& app) {
+  return {add(app, "version", "The version, as --version"), [] {
+            std::cout << "onnx2fx " << kVersion << "\n";
+            return 0;
+          }};
+}
+
+Command completion_command(CLI::App& app, Arguments& a) {
+  CLI::App* c =
+      add(app, "completion", "Write what a shell sources to complete this command",
+          "  source <(onnx2fx completion bash)     in ~/.bashrc; likewise zsh in ~/.zshrc\n"
+          "  onnx2fx completion fish | source      in ~/.config/fish/config.fish");
+  c->add_option("SHELL", a.shell, "The shell")
+      ->required()
+      ->type_name(CLI::detail::join(kShells, "|"))
+      ->check(word_of(kShells));
+  return {c, [&app, &a] {
+            std::cout << completion(app, a.shell);
+            return 0;
+          }};
+}
+
+Command help_command(CLI::App& app, Arguments& a) {
+  CLI::App* c = add(app, "help", "This text, or that of a command", "  onnx2fx help plugin check");
+  c->add_option("COMMAND", a.topic, "Command")
+      ->type_name(CLI::detail::join(command_names(app), "|"));
+  return {c, [&app, &a] {
+            const CLI::App* of = &app;
+            for (const std::string& word : a.topic) {
+              const CLI::App* below = command_named(*of, word);
+              if (!below) return refuse(unknown_command(*of, word), app);
+              of = below;
+            }
+            // App::help() would tell of the command that runs, which is this one.
+            std::cout << app.get_formatter()->make_help(of, called(*of),
+                                                        CLI::AppFormatMode::Normal);
+            return 0;
+          }};
+}
+
+}  // namespace
+
+std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
+  app.formatter(std::make_shared<Help>());
+  app.allow_extras();  // unknown_word() has more to say of them
+  app.require_subcommand(0, 1);
+  app.set_version_flag("-V,--version", std::string("onnx2fx ") + kVersion);
+  std::vector<Command> all{convert_by(app, a)};
+  all.push_back(convert_by(*add(app, "convert", "Convert a model; the word may be left out"), a));
+  all.push_back(inspect_command(app, a));
+  all.push_back(verify_command(app, a));
+  all.push_back(ops_command(app, a));
+  all.push_back(plugins_command(app, a));
+  CLI::App* plugin = add(app, "plugin", "For authors of plugins");
+  plugin->require_subcommand(1);
+  all.push_back(plugin_check_command(*plugin, a));
+  all.push_back(plugin_new_command(*plugin, a));
+  all.push_back(completion_command(app, a));
+  all.push_back(version_command(app));
+  all.push_back(help_command(app, a));  // the last: it knows the names of the others
+  return all;
+}
+
+}  // namespace onnx2fx::cli

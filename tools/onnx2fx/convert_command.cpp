@@ -1,0 +1,48 @@
+#include "tools/onnx2fx/convert_command.hpp"
+
+#include <chrono>
+#include <future>
+#include <iostream>
+
+#include "core/api/write_package.hpp"
+#include "core/fx/print.hpp"
+#include "core/prepare/prepare.hpp"
+#include "core/write/package.hpp"
+#include "tools/onnx2fx/model_argument.hpp"
+#include "tools/onnx2fx/same_model.hpp"
+#include "tools/onnx2fx/summary.hpp"
+
+namespace onnx2fx::cli {
+
+static void print_warnings(const Report& report) {
+  for (const Diagnostic& w : report.warnings) std::cerr << format(w) << "\n";
+  for (const UnsupportedOperator& o : report.unsupported) {
+    const std::string where =
+        (o.domain.empty() ? "" : o.domain + ".") + o.op_type + ", opset " + std::to_string(o.opset);
+    const std::string what = "kept " + std::to_string(o.nodes.size()) + " opaque node" +
+                             (o.nodes.size() == 1 ? "" : "s");
+    std::cerr << format({Severity::kWarning, where, what, o.reasons}) << "\n";
+  }
+}
+
+int convert_command(const Arguments& a) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const std::future<void> warm = prepare::warm_up();
+  const write::PackageFolder out(a.out);
+  write::check_folder(out);
+  const Conversion c = convert_argument(a.model, a.options);
+  if (!a.force) check_same_model(c, out);
+  if (!a.quiet) print_warnings(c.report);
+  if (a.options.debug) std::cerr << fx::print_program(c.module);
+  write_package_to(c, out);
+  const Summary summary(c, out.shown, std::chrono::duration<double>(Clock::now() - start).count());
+  if (a.json) {
+    std::cout << json(summary);
+  } else if (!a.quiet) {
+    std::cerr << text(summary) << (a.verbose ? details(c, out.path) : "");
+  }
+  return 0;
+}
+
+}  // namespace onnx2fx::cli

@@ -1,0 +1,101 @@
+#include "tools/onnx2fx/summary.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace onnx2fx::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+uint64_t stored_bytes(const fx::TensorData& data) {
+  if (const auto* range = std::get_if<fx::FileRange>(&data.where)) return range->length;
+  if (const auto* memory = std::get_if<std::shared_ptr<const std::string>>(&data.where))
+    return (*memory)->size();
+  return 0;
+}
+
+std::string sized(uint64_t bytes) {
+  static constexpr std::array kUnits = {"kB", "MB", "GB", "TB"};
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  double size = static_cast<double>(bytes) / 1000;
+  size_t unit = 0;
+  for (; size >= 999.95 && unit + 1 < kUnits.size(); ++unit) size /= 1000;
+  return fmt::format("{:.1f} {}", size, kUnits[unit]);
+}
+
+std::string counted(uint64_t n, const char* what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+}  // namespace
+
+uint64_t trainable_elements(const fx::Module& module) {
+  uint64_t all = 0;
+  for (const fx::Tensor& t : module.tensors) {
+    uint64_t n = t.requires_grad;
+    for (const int64_t d : t.dims) n *= static_cast<uint64_t>(d);
+    all += n;
+  }
+  return all;
+}
+
+Summary::Summary(const Conversion& c, fs::path package, double seconds)
+    : package(std::move(package)),
+      seconds(seconds),
+      dialect(fx::kDialectWords[static_cast<size_t>(c.module.dialect)]),
+      weights(weights::kModeWords[static_cast<size_t>(c.weights)]),
+      layers(c.module.modules.size()),
+      tensors(c.module.tensors.size()),
+      parameters(trainable_elements(c.module)),
+      warnings(c.report.warnings.size() + c.report.unsupported.size()) {
+  for (const fx::Program& p : c.module.programs) fx_nodes += p.nodes.size();
+  for (const UnsupportedOperator& o : c.report.unsupported) opaque_nodes += o.nodes.size();
+  for (const fx::Tensor& t : c.module.tensors) weight_bytes += stored_bytes(t.data);
+}
+
+std::string text(const Summary& s) {
+  std::string lines = fmt::format(
+      "wrote {} in {:.2f} s\n"
+      "  program  {}, {}, dialect {}\n"
+      "  weights  {}, {}, {} ({})\n",
+      printable(s.package.string()), s.seconds, counted(s.layers, "layer"),
+      counted(s.fx_nodes, "node"), s.dialect, counted(s.tensors, "tensor"),
+      counted(s.parameters, "trainable element"), sized(s.weight_bytes), s.weights);
+  if (s.opaque_nodes) lines += "  opaque   " + counted(s.opaque_nodes, "node") + "\n";
+  if (s.warnings) lines += fmt::format("  warnings {}\n", s.warnings);
+  return lines;
+}
+
+std::string json(const Summary& s) {
+  const nlohmann::ordered_json document = {
+      {"package", s.package.string()},  {"seconds", s.seconds},  {"dialect", s.dialect},
+      {"weights", s.weights},           {"layers", s.layers},    {"fx_nodes", s.fx_nodes},
+      {"opaque_nodes", s.opaque_nodes}, {"tensors", s.tensors},  {"parameters", s.parameters},
+      {"weight_bytes", s.weight_bytes}, {"warnings", s.warnings}};
+  return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string details(const Conversion& c, const fs::path& package) {
+  std::string lines;
+  for (const auto& [id, version] : c.report.plugins)
+    lines += fmt::format("  plugin   {} {}\n", printable(id), printable(version));
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(package))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  std::ranges::sort(files);
+  for (const fs::path& file : files)
+    lines +=
+        fmt::format("  file     {}, {}\n", file.filename().string(), sized(fs::file_size(file)));
+  return lines;
+}
+
+}  // namespace onnx2fx::cli

@@ -1,0 +1,38 @@
+// What a conversion has written, in a few lines: for people, or as JSON.
+#ifndef ONNX2FX_TOOLS_ONNX2FX_SUMMARY_HPP_
+#define ONNX2FX_TOOLS_ONNX2FX_SUMMARY_HPP_
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/include/onnx2fx/convert.hpp"
+
+namespace onnx2fx::cli {
+
+/// Elements of the tensors that are trained.
+uint64_t trainable_elements(const fx::Module& module);
+
+struct Summary {
+  Summary(const Conversion& conversion, std::filesystem::path package, double seconds);
+
+  std::filesystem::path package;  ///< as it was given
+  double seconds;
+  std::string dialect, weights;  ///< the words of the options
+  uint64_t layers = 0;           ///< nn modules
+  uint64_t fx_nodes = 0;
+  uint64_t opaque_nodes = 0;  ///< ONNX nodes that nobody lowers, with --keep-going
+  uint64_t tensors = 0, parameters = 0, weight_bytes = 0;
+  uint64_t warnings = 0;  ///< as many as were printed
+};
+
+std::string text(const Summary& summary);
+/// One object on one line.
+std::string json(const Summary& summary);
+
+/// Who lowered it, and which files the package has.
+std::string details(const Conversion& conversion, const std::filesystem::path& package);
+
+}  // namespace onnx2fx::cli
+
+#endif
