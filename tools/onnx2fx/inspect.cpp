@@ -6,6 +6,7 @@
 #include <ostream>
 #include <tuple>
 
+#include "core/plugin/registry.hpp"
 #include "core/write/report_json.hpp"
 
 namespace onnx2fx::cli {
@@ -13,7 +14,9 @@ namespace onnx2fx::cli {
 int inspect_model(const std::string& model, Options options, bool json, std::ostream& out) {
   options.weights = weights::Mode::kMeta;
   options.keep_going = true;
-  const Conversion c = convert(model, options);
+  plugin::Registry registry(options.plugins, plugin::Registry::Faults::kKept);
+  if (!registry.faults().empty()) throw PluginError(registry.faults());
+  const Conversion c = convert(model, options, &registry);
   const bool complete = c.report.unsupported.empty();
   if (json) {
     out << write::report_json(c);

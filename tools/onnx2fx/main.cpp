@@ -19,6 +19,7 @@
 #include "tools/onnx2fx/inspect.hpp"
 #include "tools/onnx2fx/installation.hpp"
 #include "tools/onnx2fx/leave.hpp"
+#include "tools/onnx2fx/manifest_command.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
 #include "tools/verify/verify.hpp"
 
@@ -86,10 +87,11 @@ int guarded(F f) {
     std::cerr << e.what() << "\n";
     return kPlugin;
   } catch (const UnsupportedOperatorError& e) {
-    std::cerr
-        << e.what() << "\n"
-        << "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with "
-           "--keep-going\n";
+    const bool unknown = std::ranges::any_of(
+        e.operators, [](const UnsupportedOperator& o) { return o.reasons.empty(); });
+    std::cerr << e.what() << "\n"
+              << "  note: " << (unknown ? "give a plugin for it with --plugin-dir, or " : "")
+              << "keep it as an opaque node with --keep-going\n";
     return kConversion;
   } catch (const ConversionError& e) {
     std::cerr << e.what() << "\n";
@@ -183,6 +185,16 @@ Command plugin_new_command(CLI::App& plugin, Arguments& a) {
   return {c, [&a] { return new_plugin(a.id, a.plain_c, a.folder, template_directory()); }};
 }
 
+Command manifest_check_command(CLI::App& manifest, Arguments& a) {
+  plugin::Options& o = a.options.plugins;
+  CLI::App* c = manifest.add_subcommand(
+      "check", "Say every fault of a manifest, or who lowers what by its op sets; loads no plugin");
+  add_options(*c, o);
+  c->remove_option(c->get_option("--manifest"));
+  c->add_option("file", o.manifest, "Manifest")->required();
+  return {c, [&o] { return check_manifest(o); }};
+}
+
 std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   std::vector<Command> all{inspect_command(app, a), verify_command(app, a), ops_command(app, a),
                            plugins_command(app, a)};
@@ -190,6 +202,9 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   plugin->require_subcommand(1);
   all.push_back(plugin_check_command(*plugin, a));
   all.push_back(plugin_new_command(*plugin, a));
+  CLI::App* manifest = app.add_subcommand("manifest", "For authors of manifests");
+  manifest->require_subcommand(1);
+  all.push_back(manifest_check_command(*manifest, a));
   return all;
 }
 
