@@ -15,6 +15,7 @@
 #include "core/plugin/discovery.hpp"
 #include "core/plugin/idle_rules.hpp"
 #include "core/plugin/library.hpp"
+#include "core/plugin/required_versions.hpp"
 #include "core/plugin/scheme_choice.hpp"
 #include "core/plugin/similar_operator.hpp"
 #include "core/plugin/table.hpp"
@@ -97,7 +98,8 @@ struct Registry::Impl {
       enable_ = environment_list("ONNX2FX_PLUGIN_ENABLE");
     }
     const std::vector<Found> all = discover(options, configuration_.manifest, faults_);
-    settle_versions(all);
+    required_ = required_versions(configuration_.manifest, all,
+                                  [this](const Found& found) { return may_serve(found); });
     for (const Found& found : all) add(found);
     for (Known& known : known_)
       if (known.usable()) require_others(known);
@@ -138,27 +140,9 @@ struct Registry::Impl {
     return found.insecurity && !options_.allow_insecure && !is_named(found.place);
   }
 
-  /// Of several versions of a plugin that the manifest requires in a range, the highest that fits
-  /// and may serve counts, wherever it lies. If none does, the first found counts as ever.
-  void settle_versions(const std::vector<Found>& all) {
-    const std::vector<Required>& required = configuration_.manifest.required;
-    const auto fits = [&](const Descriptor& d) {
-      return std::ranges::all_of(required, [&](const Required& r) {
-        return r.id != d.id || in_range(d.version, r.version);
-      });
-    };
-    for (const Required& r : required) {
-      if (r.version.empty()) continue;
-      const Found* best = nullptr;
-      for (const Found& f : all) {
-        const Descriptor& d = *f.file->descriptor;
-        if (d.id != r.id || has_errors(f.file->faults) || is_insecure(f) || !fits(d) ||
-            unfit(d, f.place == Place::kInstallation))
-          continue;
-        if (!best || is_older(best->file->descriptor->version, d.version)) best = &f;
-      }
-      if (best) required_.insert_or_assign(r.id, std::pair(best->path, r.origin));
-    }
+  bool may_serve(const Found& found) const {
+    return !has_errors(found.file->faults) && !is_insecure(found) &&
+           !unfit(*found.file->descriptor, found.place == Place::kInstallation);
   }
 
   std::string status(const Known& known, const Found& found) {
@@ -371,9 +355,8 @@ struct Registry::Impl {
 
   Options options_;
   Configuration configuration_;
-  std::vector<std::string> disable_, enable_;  ///< globs of the environment
-  /// By id: the descriptor that settle_versions chose, and the place that asked for it.
-  std::map<std::string, std::pair<std::string, Origin>> required_;
+  std::vector<std::string> disable_, enable_;        ///< globs of the environment
+  std::map<std::string, RequiredVersion> required_;  ///< by id
   std::deque<Known> known_;  ///< in order of discovery; elements stay where they are
   std::unordered_map<std::string, Known*> first_;  ///< by id: neither shadowed nor refused
   std::map<Key, std::unique_ptr<Answer>> answers_;
