@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/build/builder.hpp"
+#include "core/build/target_hint.hpp"
 #include "core/fx/purity.hpp"
 
 namespace onnx2fx::conversion {
@@ -305,7 +306,8 @@ const fx::Schema* Builder::check_target(const std::string& target, const o2fx_em
     throw HostError(O2FX_E_SCHEMA,
                     "torch op '" + target +
                         "': expected an operator of the ATen table, a higher-order operator, "
-                        "or one declared as torch_targets in the plugin's descriptor");
+                        "or one declared as torch_targets in the plugin's descriptor" +
+                        target_hint(target));
   return nullptr;
 }
 

@@ -119,6 +119,9 @@ Faults Converter::lower_typed(const Place& place, const NodeView& view, Scope& s
     faults.emplace_back(
         e.status == O2FX_E_UNSUPPORTED ? Fault::Kind::kUnsupported : Fault::Kind::kModel, place,
         e.what(), std::vector<std::string>{e.what()});
+  } catch (const PluginError& e) {
+    if (!registry_.is_listing()) throw;
+    faults.push_back(unsettled(place, e));
   }
   report_.nodes.push_back(std::move(entry));
   if (faults.empty() || budget_.spent()) return faults;
@@ -289,6 +292,26 @@ std::optional<Fault> Converter::switched_off(const Place& place) const {
   const auto why = registry_.switched_off(place.domain(), place.node.op_type(), place.opset);
   if (!why) return {};
   return Fault(Fault::Kind::kUnsupported, place, *why, {*why});
+}
+
+// Without a reason nobody knows the operator.
+Fault Converter::nobody_lowers(const Place& place, std::vector<std::string> why_not) const {
+  Fault f(Fault::Kind::kUnsupported, place, "no loaded plugin lowers this operator",
+          std::move(why_not));
+  f.diagnostic.notes = f.op.reasons;
+  if (f.op.reasons.empty())
+    if (const auto near = registry_.similar(place.domain(), place.node.op_type()))
+      f.diagnostic.notes.push_back(*near);
+  return f;
+}
+
+Fault Converter::unsettled(const Place& place, const PluginError& why) {
+  std::vector<std::string> reasons;
+  for (const Diagnostic& d : why.diagnostics) {
+    reasons.push_back(d.where + ": " + d.what);
+    reasons.insert(reasons.end(), d.notes.begin(), d.notes.end());
+  }
+  return {Fault::Kind::kUnsupported, place, reasons[0], std::move(reasons)};
 }
 
 void Converter::bind_stand_ins(const Place& place, const std::vector<Type>& types, Scope& scope) {

@@ -80,6 +80,9 @@ class Converter {
   // ---- what nobody lowers
   Faults check_providers(const Place& place, const NodeView& view);
   std::optional<Fault> switched_off(const Place& place) const;
+  Fault nobody_lowers(const Place& place, std::vector<std::string> why_not) const;
+  /// A conflict, or a bind or library that fails: in a listing the operator is unsupported.
+  static Fault unsettled(const Place& place, const PluginError& why);
   /// Binds values that only have a type, so that the nodes behind can be checked too.
   void bind_stand_ins(const Place& place, const std::vector<Type>& types, Scope& scope);
   /// Binds the results of an onnx2fx::opaque call.

@@ -11,13 +11,6 @@ Fault::Fault(Kind k, const Place& place, const std::string& what, std::vector<st
       diagnostic{Severity::kError, place.where(), what, {}},
       op{place.domain(), place.node.op_type(), place.opset, {place.name()}, std::move(reasons)} {}
 
-Fault nobody_lowers(const Place& place, std::vector<std::string> reasons) {
-  Fault f(Fault::Kind::kUnsupported, place, "no loaded plugin lowers this operator",
-          std::move(reasons));
-  f.diagnostic.notes = f.op.reasons;
-  return f;
-}
-
 void append(Faults& all, Faults&& more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }

@@ -27,9 +27,6 @@ struct Fault {
 };
 using Faults = std::vector<Fault>;
 
-/// No provider, with a note for each reason.
-Fault nobody_lowers(const Place& place, std::vector<std::string> reasons);
-
 /// Moves `more` behind `all`.
 void append(Faults& all, Faults&& more);
 /// Nothing but what an opaque node can stand for.

@@ -287,6 +287,19 @@ std::vector<const Schema*> find_overloads(std::string_view name) {
   return all;
 }
 
+std::vector<std::string> operator_names() {
+  std::vector<std::string> all;
+  const std::string_view table = embedded::aten_schemas_txt;
+  for (size_t at = 0; at < table.size();) {
+    const size_t end = std::min(table.find('\n', at), table.size());
+    const std::string_view target = target_of(table.substr(at, end - at));
+    const std::string_view name = target.substr(0, target.find('.'));
+    if (all.empty() || all.back() != name) all.emplace_back(name);
+    at = end + 1;
+  }
+  return all;
+}
+
 std::optional<std::vector<std::optional<Argument>>> bind_arguments(const Schema& schema,
                                                                    const Node& call) {
   std::vector<std::optional<Argument>> bound(schema.arguments.size());

@@ -72,6 +72,9 @@ const Schema* find_schema(std::string_view target);
 /// All overloads of "aten::add" in the table, by byte order. They live as long as the process.
 std::vector<const Schema*> find_overloads(std::string_view name);
 
+/// The names of the table without their overloads, "aten::add", by byte order.
+std::vector<std::string> operator_names();
+
 /// One line of the table. Throws std::invalid_argument with the place of the fault.
 Schema parse_schema(std::string_view line);
 

@@ -48,22 +48,41 @@ class Chooser {
     return shown(domain_, op_type_) + " (opset " + std::to_string(opset_) + ")";
   }
 
+  /// Where the rows of the operator hold: "1..6, 13..".
+  std::string opsets(const Provider& p) const {
+    std::vector<std::pair<int32_t, int32_t>> spans;  // since, until
+    for (const DescribedOp& op : p.descriptor->ops)
+      if (op.op_type == op_type_ && op.domain == domain_) spans.emplace_back(op.since, op.until);
+    std::sort(spans.begin(), spans.end());
+    std::string all;
+    for (size_t i = 0; i < spans.size(); i++) {
+      const int32_t first = spans[i].first;
+      const auto goes_on = [&] {
+        return i + 1 < spans.size() &&
+               (!spans[i].second || spans[i].second >= spans[i + 1].first - 1);
+      };
+      while (goes_on()) i++;
+      all += (all.empty() ? "" : ", ") + std::to_string(first) + ".." +
+             (spans[i].second ? std::to_string(spans[i].second) : "");
+    }
+    return all;
+  }
+
   /// The row of the highest since at or below the opset: older semantics never stand in for newer
   /// ones.
   const DescribedOp* row(const Provider& p) {
-    const DescribedOp *best = nullptr, *oldest = nullptr;
+    const DescribedOp* best = nullptr;
+    bool known = false;
     for (const DescribedOp& op : p.descriptor->ops) {
       if (op.op_type != op_type_ || op.domain != domain_) continue;
-      if (!oldest || op.since < oldest->since) oldest = &op;
+      known = true;
       if (op.since <= opset_ && (!best || op.since > best->since)) best = &op;
     }
-    if (!oldest) return nullptr;
+    if (!known) return nullptr;
     if (!p.usable()) {
       refuse(p, p.status);
-    } else if (!best) {
-      refuse(p, "since " + std::to_string(oldest->since) + " > opset " + std::to_string(opset_));
-    } else if (best->until && best->until < opset_) {
-      refuse(p, "until " + std::to_string(best->until) + " < opset " + std::to_string(opset_));
+    } else if (!best || (best->until && best->until < opset_)) {
+      refuse(p, "lowers it at opset " + opsets(p) + ", not at " + std::to_string(opset_));
     } else {
       return best;
     }

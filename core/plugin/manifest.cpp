@@ -41,6 +41,8 @@ class ManifestReader {
   Manifest read(const std::string& file, const std::string& op_set) {
     if (!file.empty()) document(file);
     manifest_.file = file;
+    for (const auto& [name, unused] : op_sets_) manifest_.op_sets.push_back(name);
+    manifest_.default_op_set = default_;
     settle(op_set);
     return std::move(manifest_);
   }

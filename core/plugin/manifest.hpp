@@ -78,8 +78,10 @@ struct Manifest {
   std::vector<Required> required;
   std::vector<Pattern> allow_override;
   bool conflicts_are_errors = true;
-  std::string op_set_name;  ///< the one in force; empty: none
-  OpSet op_set;             ///< what it and its ancestors say
+  std::string op_set_name;           ///< the one in force; empty: none
+  OpSet op_set;                      ///< what it and its ancestors say
+  std::vector<std::string> op_sets;  ///< the names of all
+  std::string default_op_set;        ///< empty: none is stated
   WeightsSection weights;
 };
 

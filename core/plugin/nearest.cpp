@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace onnx2fx::plugin {
 
+// A letter more, less or another, or two neighbours swapped: one edit each.
 static size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before, last, row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 0; i < a.size(); i++) {
-    size_t diagonal = row[0];
+    before = std::exchange(last, row);
     row[0] = i + 1;
     for (size_t j = 0; j < b.size(); j++) {
-      const size_t substituted = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, substituted});
+      row[j + 1] = std::min({last[j + 1] + 1, row[j] + 1, last[j] + (a[i] != b[j])});
+      if (i && j && a[i] == b[j - 1] && a[i - 1] == b[j])
+        row[j + 1] = std::min(row[j + 1], before[j - 1] + 1);
     }
   }
   return row[b.size()];

@@ -13,8 +13,11 @@
 #include "core/plugin/breadcrumb.hpp"
 #include "core/plugin/choice.hpp"
 #include "core/plugin/discovery.hpp"
+#include "core/plugin/idle_rules.hpp"
 #include "core/plugin/library.hpp"
+#include "core/plugin/required_versions.hpp"
 #include "core/plugin/scheme_choice.hpp"
+#include "core/plugin/similar_operator.hpp"
 #include "core/plugin/table.hpp"
 #include "core/plugin/trust.hpp"
 #include "core/plugin/version_range.hpp"
@@ -94,7 +97,10 @@ struct Registry::Impl {
       disable_ = environment_list("ONNX2FX_PLUGIN_DISABLE");
       enable_ = environment_list("ONNX2FX_PLUGIN_ENABLE");
     }
-    for (const Found& found : discover(options, configuration_.manifest, faults_)) add(found);
+    const std::vector<Found> all = discover(options, configuration_.manifest, faults_);
+    required_ = required_versions(configuration_.manifest, all,
+                                  [this](const Found& found) { return may_serve(found); });
+    for (const Found& found : all) add(found);
     for (Known& known : known_)
       if (known.usable()) require_others(known);
     check_manifest();
@@ -121,7 +127,7 @@ struct Registry::Impl {
     known.status = status(known, found);
     if (known.usable() && found.insecurity)
       warn(found, "accepted although insecure: " + *found.insecurity);
-    if (known.status.starts_with("shadowed"))
+    if (known.status.starts_with("shadowed") && !required_.contains(known.descriptor->id))
       warn(found, "plugin '" + known.descriptor->id + "' is " + known.status);
     if (!known.status.starts_with("refused") && !known.status.starts_with("shadowed"))
       first_.emplace(known.descriptor->id, &known);
@@ -130,24 +136,43 @@ struct Registry::Impl {
     faults_.push_back({Severity::kWarning, found.path, what, std::move(notes)});
   }
 
+  bool is_insecure(const Found& found) const {
+    return found.insecurity && !options_.allow_insecure && !is_named(found.place);
+  }
+
+  bool may_serve(const Found& found) const {
+    return !has_errors(found.file->faults) && !is_insecure(found) &&
+           !unfit(*found.file->descriptor, found.place == Place::kInstallation);
+  }
+
   std::string status(const Known& known, const Found& found) {
     const Descriptor& d = *known.descriptor;
     if (has_errors(found.file->faults)) return broken(found);
     faults_.insert(faults_.end(), found.file->faults.begin(), found.file->faults.end());
-    if (found.insecurity && !options_.allow_insecure && !is_named(found.place)) {
+    if (is_insecure(found)) {
       warn(found, "refused: " + *found.insecurity,
            {"fix the mode, or give --allow-insecure-plugins"});
       return "refused: " + *found.insecurity;
     }
+    if (const auto chosen = required_.find(d.id); chosen != required_.end()) {
+      const auto& [path, origin] = chosen->second;
+      if (path != found.path) return "shadowed by " + path + ", as asked by " + origin;
+    }
     if (const auto other = first_.find(d.id); other != first_.end())
       return "shadowed by " + other->second->descriptor->file;
-    if (const auto why = disabled(d.id, known.builtin)) return *why;
+    return unfit(d, known.builtin).value_or("ok");
+  }
+
+  /// Why a descriptor without a fault cannot serve.
+  std::optional<std::string> unfit(const Descriptor& d, bool builtin) const {
+    if (const auto why = disabled(d.id, builtin)) return *why;
     if (d.abi_major != O2FX_ABI_MAJOR || d.abi_min_minor > O2FX_ABI_MINOR)
       return "needs plugin ABI " + std::to_string(d.abi_major) + "." +
              std::to_string(d.abi_min_minor) + ", this host speaks " +
-             std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(O2FX_ABI_MINOR);
+             std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(O2FX_ABI_MINOR) +
+             "; rebuild it against this SDK, or upgrade onnx2fx";
     if (d.library.empty()) return "has no library for this platform";
-    return "ok";
+    return std::nullopt;
   }
 
   /// A descriptor that cannot be used is an error where the user named it, and left out elsewhere.
@@ -166,9 +191,7 @@ struct Registry::Impl {
   /// Disable is judged before enable; the environment before the manifest. A glob that does not
   /// spell out "onnx2fx." leaves the installation's own plugins alone.
   std::optional<std::string> disabled(const std::string& id, bool builtin) const {
-    const auto hits = [&](const std::string& glob) {
-      return glob_matches(glob, id) && (!builtin || glob == id || glob.starts_with("onnx2fx."));
-    };
+    const auto hits = [&](const std::string& glob) { return disables(glob, id, builtin); };
     std::optional<std::string> why;
     for (const std::string& glob : disable_)
       if (hits(glob)) why = "disabled by ONNX2FX_PLUGIN_DISABLE=" + glob;
@@ -223,6 +246,8 @@ struct Registry::Impl {
     for (const Bind& b : configuration_.manifest.op_set.binds)
       if (!find(b.to))
         fault(b.ops.origin, "expected the id of a plugin that was found, got '" + b.to + "'");
+    const std::vector<Diagnostic> idle = idle_rules(configuration_.manifest, providers());
+    faults_.insert(faults_.end(), idle.begin(), idle.end());
   }
 
   // ---- answering
@@ -330,19 +355,22 @@ struct Registry::Impl {
 
   Options options_;
   Configuration configuration_;
-  std::vector<std::string> disable_, enable_;  ///< globs of the environment
+  std::vector<std::string> disable_, enable_;        ///< globs of the environment
+  std::map<std::string, RequiredVersion> required_;  ///< by id
   std::deque<Known> known_;  ///< in order of discovery; elements stay where they are
   std::unordered_map<std::string, Known*> first_;  ///< by id: neither shadowed nor refused
   std::map<Key, std::unique_ptr<Answer>> answers_;
   std::vector<std::unique_ptr<Answer>>
       retired_;  ///< of before an add(): references to them live on
   std::vector<Diagnostic> faults_, warnings_;
+  bool is_listing_ = false;
   std::recursive_mutex mutex_;  ///< of what is loaded and answered; an init may ask again
 };
 
 Registry::Registry(const Options& options, Faults faults) : impl_(std::make_unique<Impl>(options)) {
   if (faults == Faults::kThrown && !impl_->faults_.empty())
     throw PluginError(std::exchange(impl_->faults_, {}));
+  impl_->is_listing_ = faults == Faults::kKept;
 }
 Registry::~Registry() = default;
 
@@ -365,6 +393,11 @@ std::optional<std::string> Registry::switched_off(std::string_view domain, std::
                                                   int64_t opset) const {
   return plugin::switched_off(impl_->configuration_.manifest, domain_of(std::string(domain)),
                               std::string(op_type), opset);
+}
+
+std::optional<std::string> Registry::similar(std::string_view domain,
+                                             std::string_view op_type) const {
+  return similar_operator(impl_->providers(), domain_of(domain), std::string(op_type));
 }
 
 Plugin& Registry::weight_plugin(const std::string& scheme, const std::string& id) {
@@ -414,6 +447,11 @@ std::vector<Plugin*> Registry::loaded() const {
   return all;
 }
 
+std::vector<EffectiveOp> Registry::effective_ops() const {
+  return plugin::effective_ops(impl_->providers(), impl_->configuration_);
+}
+const Manifest& Registry::manifest() const { return impl_->configuration_.manifest; }
+bool Registry::is_listing() const { return impl_->is_listing_; }
 const std::vector<Diagnostic>& Registry::warnings() const { return impl_->warnings_; }
 const std::vector<Diagnostic>& Registry::faults() const { return impl_->faults_; }
 

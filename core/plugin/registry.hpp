@@ -16,6 +16,7 @@
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/options.hpp"
+#include "core/plugin/effective_ops.hpp"
 #include "core/weights/source.hpp"
 
 namespace onnx2fx::plugin {
@@ -80,9 +81,10 @@ class Registry {
 
   /// Who may lower this node, in the order of asking, by the rules of sdk/ABI.md "choosing a
   /// provider"; loads the libraries of the candidates. `why_not` gets one line for each provider of
-  /// the op that is no candidate ("disabled by FILE at /op_sets/prod/disable/0", "com.acme: since
-  /// 20 > opset 17"). Throws PluginError if a library is refused or a conflict is not settled.
-  /// domain: "" for ai.onnx. Answers are cached; the reference lives as long as the registry.
+  /// the op that is no candidate ("disabled by FILE at /op_sets/prod/disable/0", "com.acme: lowers
+  /// it at opset 20.., not at 17"); none: no plugin knows the op. Throws PluginError if a library
+  /// is refused or a conflict is not settled. domain: "" for ai.onnx. Answers are cached; the
+  /// reference lives as long as the registry.
   const std::vector<Candidate>& candidates(std::string_view domain, std::string_view op_type,
                                            int64_t opset,
                                            std::vector<std::string>* why_not = nullptr);
@@ -91,6 +93,9 @@ class Registry {
   /// does not forbid it.
   std::optional<std::string> switched_off(std::string_view domain, std::string_view op_type,
                                           int64_t opset) const;
+
+  /// What an operator that no plugin knows may have meant, as a note.
+  std::optional<std::string> similar(std::string_view domain, std::string_view op_type) const;
 
   /// The plugin that serves weights of this scheme; loads its library. id: which one, if that is
   /// settled. Throws PluginError: nobody does, several do, or the library is refused.
@@ -110,6 +115,11 @@ class Registry {
   /// Warnings met while reading (shadowed descriptors, insecure paths accepted, descriptors in the
   /// user's or the installation's folders that are refused).
   const std::vector<Diagnostic>& warnings() const;
+  const Manifest& manifest() const;
+  /// The op set in force, written out.
+  std::vector<EffectiveOp> effective_ops() const;
+  /// Faults are kept.
+  bool is_listing() const;
   /// Those that were kept.
   const std::vector<Diagnostic>& faults() const;
 

@@ -29,6 +29,15 @@ const Provider& by_id(const Providers& providers, const std::string& id, const s
   return **at;
 }
 
+/// "'npz', 'onnx'".
+std::string listed(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::string all;
+  for (const std::string& n : names) all += (all.empty() ? "'" : ", '") + n + "'";
+  return all;
+}
+
 [[noreturn]] void nobody(const Providers& providers, const std::string& scheme,
                          const std::string& where) {
   std::vector<std::string> notes, known;
@@ -38,7 +47,8 @@ const Provider& by_id(const Providers& providers, const std::string& id, const s
       for (const DescribedScheme& s : p->descriptor->schemes) known.push_back(s.name);
   }
   if (const auto near = nearest(scheme, known)) notes.push_back("did you mean '" + *near + "'?");
-  if (known.empty()) notes.emplace_back("the usual sources are a plugin of the installation");
+  notes.push_back(known.empty() ? "the usual sources are a plugin of the installation"
+                                : "served are " + listed(std::move(known)));
   throw PluginError(where,
                     "expected a plugin that serves weights of scheme '" + scheme + "', got none",
                     std::move(notes));

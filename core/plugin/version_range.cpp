@@ -46,4 +46,6 @@ bool in_range(std::string_view version, std::string_view range) {
   return true;
 }
 
+bool is_older(std::string_view a, std::string_view b) { return parts(a) < parts(b); }
+
 }  // namespace onnx2fx::plugin

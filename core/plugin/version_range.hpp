@@ -10,6 +10,9 @@ namespace onnx2fx::plugin {
 /// pre-release ("1.4.0-rc1") comes before its release. An empty range holds always.
 bool in_range(std::string_view version, std::string_view range);
 
+/// Whether `a` comes before `b`.
+bool is_older(std::string_view a, std::string_view b);
+
 }  // namespace onnx2fx::plugin
 
 #endif

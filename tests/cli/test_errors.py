@@ -364,7 +364,23 @@ def test_known_operator_of_a_later_opset(tmp_path):
     assert convert(tmp_path, parsed("g (float[2] x) => (float[2] y) { y = Gelu(x) }")) == (
         1,
         "error: m.onnx: node 'y' (Gelu, opset 17): no loaded plugin lowers this operator\n"
-        "  note: onnx2fx.ai-onnx: since 20 > opset 17\n"
+        "  note: onnx2fx.ai-onnx: lowers it at opset 20.., not at 17\n"
+        "  note: keep it as an opaque node with --keep-going\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "op, known",
+    [("relu", "Relu"), ("com.microsoft.Relu", "Relu' of domain 'ai.onnx"), ("Convv", "Conv"), ("QuickGelu", "QuickGelu' of domain 'com.microsoft")],
+)
+def test_unknown_operator_names_what_it_may_have_meant(tmp_path, op, known):
+    graph = "g (float[2] x) => (float[2] y) { y = %s(x) }" % op
+    code, message = convert(tmp_path, parsed(graph, '"": 17, "com.microsoft": 1'))
+    opset = 1 if "." in op else 17
+    assert (code, message) == (
+        1,
+        f"error: m.onnx: node 'y' ({op}, opset {opset}): no loaded plugin lowers this operator\n"
+        f"  note: did you mean '{known}'?\n"
         "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
     )
 
@@ -621,7 +637,7 @@ MANIFESTS = {
         '{"config_version": "1.0", "plugin_dirs": ["pack"], "op_sets": {"prod": {"disable": [{"domain": "com.acme", "op": "Halve"}]}}, '
         '"default_op_set": "prod"}',
         "error: m.onnx: node 'y' (com.acme.Halve, opset 1): disabled by manifest.json at /op_sets/prod/disable/0\n"
-        "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with --keep-going\n",
+        "  note: keep it as an opaque node with --keep-going\n",
     ),
 }
 

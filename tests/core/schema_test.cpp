@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -90,6 +91,13 @@ TEST(Schema, EveryRowOfTheTablesIsFoundAndRead) {
     ASSERT_NE(schema, nullptr) << target;
     EXPECT_EQ(schema->name, target);
   }
+}
+
+TEST(Schema, NamesStandOnceWithoutTheirOverloads) {
+  const std::vector<std::string> names = operator_names();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "aten::sub"), 1);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "aten::sub.Tensor"), 0);
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
 }
 
 TEST(Schema, FaultNamesTheColumn) {

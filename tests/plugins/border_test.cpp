@@ -109,6 +109,18 @@ TEST(Border, UnknownTarget) {
                 "operator, or one declared as torch_targets in the plugin's descriptor" +
                 kFault);
 }
+TEST(Border, UnknownTargetNamesTheNearestOrTheOverloads) {
+  const auto says = [](const std::string& op, const std::string& target, const std::string& hint) {
+    EXPECT_EQ(refusal(op),
+              where(op) + "torch op '" + target +
+                  "': expected an operator of the ATen table, a higher-order operator, or one "
+                  "declared as torch_targets in the plugin's descriptor; " +
+                  hint + kFault);
+  };
+  says("MisspeltTarget", "aten::sigmiod", "did you mean 'aten::sigmoid'?");
+  says("NoOverload", "aten::sub", "overloads of 'aten::sub': aten::sub.Scalar, aten::sub.Tensor");
+  says("UnqualifiedTarget", "relu", "overloads of 'aten::relu': aten::relu");
+}
 TEST(Border, UndeclaredTarget) {
   EXPECT_EQ(
       refusal("UndeclaredTarget"),

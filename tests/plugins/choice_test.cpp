@@ -66,11 +66,15 @@ TEST(Choice, HighestSinceWithinAProvider) {
 TEST(Choice, TooOld) {
   Question q{{provider("std", {gelu(20)}, true)}};
   q.opset = 17;
-  EXPECT_EQ(q.answer(), "\nstd: since 20 > opset 17");
+  EXPECT_EQ(q.answer(), "\nstd: lowers it at opset 20.., not at 17");
 }
 TEST(Choice, OlderSemanticsNeverStandIn) {
   EXPECT_EQ((Question{{provider("std", {gelu(1), gelu(13, 15)}, true)}}.answer()),
-            "\nstd: until 15 < opset 20");
+            "\nstd: lowers it at opset 1..15, not at 20");
+}
+TEST(Choice, GapBetweenTheRows) {
+  EXPECT_EQ((Question{{provider("std", {gelu(1, 6), gelu(7, 9), gelu(22)})}}.answer()),
+            "\nstd: lowers it at opset 1..9, 22.., not at 20");
 }
 TEST(Choice, OverrideNeedsTheDescriptorsConsent) {
   EXPECT_EQ((Question{{provider("com.a", {gelu(20)}), provider("std", {gelu(20)}, true)}}.answer()),
@@ -157,7 +161,7 @@ TEST(Choice, BindThatCannotBeKeptIsAnError) {
   EXPECT_EQ(q.answer(),
             "error: DIR/manifest.json at /op_sets/prod/bind/0: expected 'com.a' to provide Gelu "
             "(opset 20), got no such row that may serve\n"
-            "  note: com.a: since 22 > opset 20");
+            "  note: com.a: lowers it at opset 22.., not at 20");
 }
 TEST(Choice, BindWithPriorityOnlyRanks) {
   Question q{{provider("com.a", {gelu(20, 0, 5)}), provider("com.b", {gelu(20)})}};

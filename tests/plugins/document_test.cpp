@@ -207,6 +207,65 @@ TEST(Manifest, KeysOfANewerMinorAreWarnings) {
   EXPECT_EQ(r.warnings()[0].what.substr(0, 24), "/: unknown key 'novelty'");
 }
 
+// ---- rules that do nothing
+
+static std::string idle(const std::string& members) {
+  const Scene scene;
+  scene.describe("d/a.onnx2fx.json", "com.acme.rope-pack",
+                 R"({"domain": "com.acme", "op": "Rope", "since": 2},
+                    {"domain": "", "op": "Gelu", "since": 20})");
+  scene.describe("builtin/s.onnx2fx.json", "onnx2fx.std",
+                 R"({"domain": "", "op": "Relu", "since": 1})");
+  Options o = scene.options();
+  o.default_plugins = true;
+  o.builtin_directory = scene.path("builtin");
+  o.directories = {scene.path("d")};
+  o.manifest = scene.manifest(members);
+  std::string text = format(Registry(o).warnings());
+  for (size_t at; (at = text.find(scene.root())) != std::string::npos;)
+    text.replace(at, scene.root().size(), "DIR");
+  return text;
+}
+
+TEST(IdleRule, OfPlugins) {
+  EXPECT_EQ(idle(R"("plugins": {"disable": ["com.acme.rope_pack", "*", "onnx2fx.*", "*.std"],
+                                "enable": ["com.acm.*"], "allow_override": ["com.acme.rope"]})"),
+            "warning: DIR/manifest.json at /plugins/disable/0: expected the id of a plugin that "
+            "was found, got 'com.acme.rope_pack'\n"
+            "  note: did you mean 'com.acme.rope-pack'?\n"
+            "warning: DIR/manifest.json at /plugins/disable/3: expected the id of a plugin that "
+            "was found, got '*.std'\n"
+            "warning: DIR/manifest.json at /plugins/enable/0: expected the id of a plugin that was "
+            "found, got 'com.acm.*'\n"
+            "warning: DIR/manifest.json at /plugins/allow_override/0: expected the id of a plugin "
+            "that was found, got 'com.acme.rope'\n"
+            "  note: did you mean 'com.acme.rope-pack'?");
+}
+TEST(IdleRule, OfOperators) {
+  EXPECT_EQ(idle(R"("op_sets": {"a": {
+      "bind": [{"op": "Gleu", "to": "com.acme.rope-pack"},
+               {"op": "Gelu", "until": 19, "to": "com.acme.rope-pack"},
+               {"op": "Gelu", "to": "com.acme.rope-pack"}],
+      "disable": [{"op": "relu"}, {"domain": "com.acme", "op": "Rpoe"}, {"op": "Rope"},
+                  {"op": "X*"}, {"op": "*"}, {"domain": "com.acme", "op": "Ro*"}]}})"),
+            "warning: DIR/manifest.json at /op_sets/a/bind/0: expected an operator of "
+            "'com.acme.rope-pack', got 'Gleu'\n"
+            "  note: did you mean 'Gelu'?\n"
+            "warning: DIR/manifest.json at /op_sets/a/bind/1: expected an operator of "
+            "'com.acme.rope-pack' at opset 1..19, got 'Gelu'\n"
+            "warning: DIR/manifest.json at /op_sets/a/disable/0: expected an operator of a plugin "
+            "that was found, got 'relu'\n"
+            "  note: did you mean 'Relu'?\n"
+            "warning: DIR/manifest.json at /op_sets/a/disable/1: expected an operator of a plugin "
+            "that was found, got 'com.acme::Rpoe'\n"
+            "  note: did you mean 'Rope'?\n"
+            "warning: DIR/manifest.json at /op_sets/a/disable/2: expected an operator of a plugin "
+            "that was found, got 'Rope'\n"
+            "  note: did you mean 'Rope' of domain 'com.acme'?\n"
+            "warning: DIR/manifest.json at /op_sets/a/disable/3: expected an operator of a plugin "
+            "that was found, got 'X*'");
+}
+
 TEST(VersionRange, Table) {
   EXPECT_TRUE(in_range("1.4.0", ">=1.4 <2"));
   EXPECT_TRUE(in_range("1.10.0", ">1.9"));
@@ -216,6 +275,8 @@ TEST(VersionRange, Table) {
   EXPECT_FALSE(in_range("2.0.0", ">=1.4 <2"));
   EXPECT_FALSE(in_range("1.4.0-rc1", ">=1.4"));
   EXPECT_FALSE(in_range("1.4.1", "<=1.4"));
+  EXPECT_TRUE(is_older("1.9.0", "1.10.0") && is_older("1.4.0-rc1", "1.4.0"));
+  EXPECT_FALSE(is_older("1.4.0", "1.4.0"));
 }
 
 TEST(Sha256, StandardVectors) {

@@ -30,6 +30,9 @@ void ignored_attribute(Node& n) {
 // ---- what is emitted
 
 void unknown_target(Node& n) { n.output(n.call("aten::no_such_operator", {n.input(0)})); }
+void misspelt_target(Node& n) { n.output(n.call("aten::sigmiod", {n.input(0)})); }
+void unqualified_target(Node& n) { n.output(n.call("relu", {n.input(0)})); }
+void no_overload(Node& n) { n.output(n.call("aten::sub", {n.input(0), n.input(0)})); }
 void undeclared_target(Node& n) { n.output(n.call("acme::undeclared", {n.input(0)})); }
 void mutates(Node& n) { n.output(n.call("aten::add_.Tensor", {n.input(0), n.input(0)})); }
 void reads_a_file(Node& n) {
@@ -199,9 +202,11 @@ constexpr o2fx_op kHostile[] = {
     row("KeepsTheCtx", lower<keeps_the_ctx>),
     row("ListOfNothing", lower<list_of_nothing>),
     row("MissingArgument", lower<missing_argument>),
+    row("MisspeltTarget", lower<misspelt_target>),
     row("Mutates", lower<mutates>),
     row("NegativeDims", lower<negative_dims>),
     row("NestedLists", lower<nested_lists>),
+    row("NoOverload", lower<no_overload>),
     row("NoOutput", lower<no_output>),
     row("OddStatus", odd_status),
     row("OpenProgram", lower<open_program>),
@@ -219,6 +224,7 @@ constexpr o2fx_op kHostile[] = {
     row("UnknownTag", lower<unknown_tag>),
     row("UnknownTarget", lower<unknown_target>),
     row("UnpacksATensor", lower<unpacks_a_tensor>),
+    row("UnqualifiedTarget", lower<unqualified_target>),
     row("UnreadAttribute", lower<unread_attribute>),
     row("UnreadInput", lower<unread_input>),
     row("UsesAnEndedValue", lower<uses_an_ended_value>),

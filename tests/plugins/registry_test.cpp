@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <onnx2fx/plugin.hpp>
 #include <thread>
 
@@ -250,10 +252,73 @@ TEST(Discovery, OtherAbiOrPlatformIsListedWithItsReason) {
                  R"("requires": [{"plugin": "com.acme.base", "version": ">=1 <2"}])");
   Options o = scene.options();
   o.directories = {scene.path("d")};
-  EXPECT_EQ(statuses(Registry(o), scene),
-            (Lines{"com.acme.a: needs plugin ABI 2.1, this host speaks 1.0",
-                   "com.acme.b: has no library for this platform",
-                   "com.acme.c: requires 'com.acme.base' >=1 <2, which is not there"}));
+  EXPECT_EQ(
+      statuses(Registry(o), scene),
+      (Lines{"com.acme.a: needs plugin ABI 2.1, this host speaks 1.0; rebuild it against this "
+             "SDK, or upgrade onnx2fx",
+             "com.acme.b: has no library for this platform",
+             "com.acme.c: requires 'com.acme.base' >=1 <2, which is not there"}));
+}
+
+// ---- versions that a manifest requires
+
+/// Versions 1.2.0, 2.0.0, 1.10.0 and 1.3.0-rc1 of one plugin, a folder each, in that order.
+static Options four_versions(const Scene& scene) {
+  Options o = scene.options();
+  for (const std::string version : {"1.2.0", "2.0.0", "1.10.0", "1.3.0-rc1"}) {
+    const std::string text = scene.describe("pack.onnx2fx.json", "com.acme.a", kThing);
+    std::ifstream in(text);
+    std::string json((std::istreambuf_iterator<char>(in)), {});
+    json.replace(json.find("1.2.3"), 5, version);
+    scene.write(version + "/a.onnx2fx.json", json);
+    o.directories.push_back(scene.path(version));
+  }
+  return o;
+}
+
+TEST(Require, TakesTheHighestVersionThatFits) {
+  const Scene scene;
+  Options o = four_versions(scene);
+  o.manifest =
+      scene.manifest(R"("plugins": {"require": [{"id": "com.acme.a", "version": ">=1.2 <2"}]})");
+  const Registry r(o);
+  const std::string shadowed =
+      "com.acme.a: shadowed by DIR/1.10.0/a.onnx2fx.json, as asked by DIR/manifest.json at "
+      "/plugins/require/0";
+  EXPECT_EQ(statuses(r, scene), (Lines{shadowed, shadowed, "com.acme.a: ok", shadowed}));
+  EXPECT_TRUE(r.warnings().empty());
+}
+
+TEST(Require, WithoutARangeTheFirstFoundCounts) {
+  const Scene scene;
+  Options o = four_versions(scene);
+  o.manifest = scene.manifest(R"("plugins": {"require": [{"id": "com.acme.a"}]})");
+  EXPECT_EQ(statuses(Registry(o), scene).front(), "com.acme.a: ok");
+}
+
+TEST(Require, NoVersionThatFits) {
+  const Scene scene;
+  Options o = four_versions(scene);
+  o.manifest =
+      scene.manifest(R"("plugins": {"require": [{"id": "com.acme.a", "version": ">=3"}]})");
+  EXPECT_EQ(refusal(scene, [&] { Registry r(o); }),
+            "error: DIR/manifest.json at /plugins/require/0: expected plugin 'com.acme.a' >=3, got "
+            "1.2.0\n"
+            "  note: found: com.acme.a 1.2.0: ok\n"
+            "  note: found: com.acme.a 2.0.0: shadowed by DIR/1.2.0/a.onnx2fx.json\n"
+            "  note: found: com.acme.a 1.10.0: shadowed by DIR/1.2.0/a.onnx2fx.json\n"
+            "  note: found: com.acme.a 1.3.0-rc1: shadowed by DIR/1.2.0/a.onnx2fx.json");
+}
+
+TEST(Require, OneThatCannotServeIsPassedOver) {
+  const Scene scene;
+  Options o = four_versions(scene);
+  scene.write("2.0.0/a.onnx2fx.json",
+              R"({"manifest_version": "1.0", "plugin": {"id": "com.acme.a", "version": "2.0.0",
+    "library": "l.so", "abi": {"major": 2, "min_minor": 0}}, "provides": {"ops": []}})");
+  o.manifest =
+      scene.manifest(R"("plugins": {"require": [{"id": "com.acme.a", "version": ">=1"}]})");
+  EXPECT_EQ(statuses(Registry(o), scene)[2], "com.acme.a: ok");
 }
 
 // ---- security

@@ -48,7 +48,7 @@ TEST_F(Schemes, Nobody) {
   pack(".", "com.acme.npz", kNpz);
   EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "from": "npx", "location": "w"}]})"),
             "error: DIR/manifest.json at /weights/sources/0: expected a plugin that serves weights "
-            "of scheme 'npx', got none\n  note: did you mean 'npz'?");
+            "of scheme 'npx', got none\n  note: did you mean 'npz'?\n  note: served are 'npz'");
   EXPECT_EQ(rules(R"({"sources": [{"tensors": "a", "location": "w.bin"}]})"),
             "error: DIR/manifest.json at /weights/sources/0: expected the key 'from', as no plugin "
             "claims the suffix of 'w.bin', got none");

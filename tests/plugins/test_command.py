@@ -114,6 +114,137 @@ def test_op_disabled_by_the_manifest(tmp_path, pack):
     assert code == 1 and "disabled by DIR/m.json at /op_sets/prod/disable/0\n" in errors
 
 
+# ---- a manifest, its op sets
+
+
+def write(file, **members):
+    file.write_text(json.dumps({"config_version": "1.0", **members}))
+    return file
+
+
+def rival(folder):
+    """A second pack of com.acme::Halve, described alone."""
+    text = (LIBRARIES / "rope.onnx2fx.json").read_text()
+    (folder / "z.onnx2fx.json").write_text(text.replace("com.acme.rope-pack", "org.rival"))
+
+
+CONFLICT = """com.acme::Halve (opset 1): expected one provider, got 'com.acme.rope-pack' and 'org.rival', both since 1 with priority 0
+  note: com.acme.rope-pack: DIR/pack/rope.onnx2fx.json
+  note: org.rival: DIR/pack/z.onnx2fx.json
+  note: add to DIR/m.json at /op_sets/prod/bind: {"domain":"com.acme","op":"Halve","to":"com.acme.rope-pack"}
+"""
+
+
+def said(tmp_path, *arguments):
+    code, out, errors = onnx2fx(*arguments)
+    return code, out.replace(str(tmp_path), "DIR"), errors.replace(str(tmp_path), "DIR")
+
+
+def test_manifest_check_writes_the_op_sets_out(tmp_path, pack):
+    sets = {
+        "prod": {"inherits": ["base"], "domains": {"ai.onnx": {"max": 19}, "com.acme": {"max": 3}}},
+        "base": {"disable": [{"op": "*"}, {"domain": "com.microsoft", "op": "*"}, *({"domain": f"ai.onnx.{d}", "op": "*"} for d in DOMAINS)]},
+    }
+    file = write(tmp_path / "m.json", plugin_dirs=["pack"], op_sets=sets, default_op_set="prod")
+    assert said(tmp_path, "manifest", "check", file) == (
+        0,
+        "ok: DIR/m.json\n"
+        "op set 'base'\n  com.acme 1..: com.acme.rope-pack 2\n"
+        "op set 'prod', in force\n  com.acme 1..3: com.acme.rope-pack 2\n",
+        "",
+    )
+    assert said(tmp_path, "manifest", "check", file, "--op-set", "onnx-1", "--no-default-plugins") == (
+        0,
+        "ok: DIR/m.json\nop set 'onnx-1', in force\n  com.acme 1..: com.acme.rope-pack 2\n",
+        "",
+    )
+
+
+DOMAINS = ["ml", "preview", "preview.training"]
+
+
+def test_manifest_check_says_every_fault(tmp_path, pack):
+    write(tmp_path / "base.json", plugins={"disable": ["com.acme.rope"], "require": [{"id": "org.none"}]})
+    sets = {
+        "prod": {"bind": [{"op": "Relu", "to": "org.none"}]},
+        "test": {"inherits": ["pord"], "disable": [{"domain": "com.acme", "op": "halve"}]},
+    }
+    sources = [{"tensors": "*", "from": "npz", "location": "w.npz"}]
+    file = write(tmp_path / "m.json", extends=["base.json"], plugin_dirs=["pack"], op_sets=sets, weights={"sources": sources})
+    found = "  note: found: com.acme.rope-pack 1.4.0: ok\n"
+    assert said(tmp_path, "manifest", "check", file, "--no-default-plugins") == (
+        3,
+        "",
+        f"error: DIR/base.json at /plugins/require/0: expected plugin 'org.none', got none\n{found}"
+        f"error: DIR/m.json at /op_sets/prod/bind/0: expected the id of a plugin that was found, got 'org.none'\n{found}"
+        "warning: DIR/base.json at /plugins/disable/0: expected the id of a plugin that was found, got 'com.acme.rope'\n"
+        "  note: did you mean 'com.acme.rope-pack'?\n"
+        "error: DIR/m.json at /weights/sources/0: expected a plugin that serves weights of scheme 'npz', got none\n"
+        "  note: the usual sources are a plugin of the installation\n"
+        "error: DIR/m.json: /op_sets/test/inherits/0: expected one of 'prod', 'test', got 'pord'\n"
+        "  note: did you mean 'prod'?\n"
+        "warning: DIR/m.json at /op_sets/test/disable/0: expected an operator of a plugin that was found, got 'com.acme::halve'\n"
+        "  note: did you mean 'Halve'?\n",
+    )
+
+
+def test_manifest_check_of_what_is_no_manifest(tmp_path):
+    file = write(tmp_path / "m.json", on_conflict="frist", op_sets=1)
+    assert said(tmp_path, "manifest", "check", file, "--no-default-plugins") == (
+        3,
+        "",
+        'error: DIR/m.json: /on_conflict: expected one of "error", "first", got "frist"\n'
+        "  note: did you mean 'first'?\n"
+        "error: DIR/m.json: /op_sets: expected an object, got 1\n",
+    )
+    assert said(tmp_path, "manifest", "check")[0] == 2
+
+
+def test_conflicts_are_listed(tmp_path, pack):
+    rival(pack)
+    sets = {"prod": {"bind": [{"domain": "com.acme", "op": "Rope", "to": "org.rival"}]}}
+    file = write(tmp_path / "m.json", plugin_dirs=["pack"], op_sets=sets)
+    assert said(tmp_path, "manifest", "check", file, "--no-default-plugins") == (
+        0,
+        "ok: DIR/m.json\nop set 'prod', in force\n  com.acme 1..: conflict 1, org.rival 1\n",
+        "warning: " + CONFLICT,
+    )
+    code, out, errors = said(tmp_path, "ops", "--json", "--manifest", file, "--no-default-plugins")
+    assert (code, errors) == (0, "warning: " + CONFLICT)
+    assert [(op["op"], op["since"], op["until"], op["provider"]) for op in json.loads(out)["ops"]] == [
+        ("Halve", 1, None, None),
+        ("Rope", 1, None, "org.rival"),
+    ]
+    code, out, _ = said(tmp_path, "ops", "--manifest", file, "--no-default-plugins")
+    assert out.splitlines() == [f"{'com.acme::Halve':<40}   1..    conflict", f"{'com.acme::Rope':<40}   1..    org.rival"]
+
+
+def test_inspect_lists_a_conflict(tmp_path, pack):
+    rival(pack)
+    file = write(tmp_path / "m.json", plugin_dirs=["pack"], op_sets={"prod": {}})
+    code, out, errors = said(tmp_path, "inspect", model(tmp_path / "m.onnx", "com.acme.Halve"), "--manifest", file)
+    assert (code, errors) == (1, "")
+    reasons = "".join("          " + line.removeprefix("  note: ") + "\n" for line in CONFLICT.splitlines())
+    assert out.endswith("missing com.acme.Halve opset 1: 1 nodes, first 'y'\n" + reasons)
+    code, errors = refused(tmp_path, pack, "--manifest", file)
+    assert (code, errors) == (3, "error: " + CONFLICT)
+
+
+# ---- why an operator has no provider
+
+
+def test_plugin_of_another_abi_is_the_reason(tmp_path, pack):
+    descriptor = pack / "rope.onnx2fx.json"
+    descriptor.write_text(descriptor.read_text().replace('"major": 1', '"major": 2'))
+    code, errors = refused(tmp_path, pack, "--plugin-dir", pack)
+    assert (code, errors) == (
+        1,
+        "error: DIR/m.onnx: node 'y' (com.acme.Halve, opset 1): no loaded plugin lowers this operator\n"
+        "  note: com.acme.rope-pack: needs plugin ABI 2.0, this host speaks 1.0; rebuild it against this SDK, or upgrade onnx2fx\n"
+        "  note: keep it as an opaque node with --keep-going\n",
+    )
+
+
 def test_op_set_limits_the_model(tmp_path, pack):
     code, errors = refused(tmp_path, pack, "--op-set", "onnx-13", op="Relu")
     assert code == 1 and "opset 17 is outside 1..13, set by op set 'onnx-13'\n" in errors

@@ -515,7 +515,8 @@ def test_scheme_that_nobody_serves(scene):
     rule = {"tensors": "*", "from": "safetensor", "location": "x"}
     assert scene.refusal(rule, error=PluginError) == (
         "error: DIR/manifest.json at /weights/sources/0: expected a plugin that serves weights of scheme "
-        "'safetensor', got none\n  note: did you mean 'safetensors'?"
+        "'safetensor', got none\n  note: did you mean 'safetensors'?\n"
+        "  note: served are 'meta', 'onnx', 'random', 'safetensors', 'xor'"
     )
 
 

@@ -13,6 +13,7 @@
 #include "tools/onnx2fx/convert_command.hpp"
 #include "tools/onnx2fx/inspect.hpp"
 #include "tools/onnx2fx/installation.hpp"
+#include "tools/onnx2fx/manifest_command.hpp"
 #include "tools/onnx2fx/model_argument.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
 #include "tools/onnx2fx/usage.hpp"
@@ -203,6 +204,18 @@ Command plugin_new_command(CLI::App& plugin, Arguments& a) {
   return {c, [&a] { return new_plugin(a.id, a.plain_c, a.folder, template_directory()); }};
 }
 
+Command manifest_check_command(CLI::App& manifest, Arguments& a) {
+  CLI::App* c =
+      add(manifest, "check",
+          "Say every fault of a manifest, or who lowers what by its op sets; loads no plugin",
+          "  onnx2fx manifest check manifest.json");
+  plugin::Options& o = a.options.plugins;
+  add_options(*c, o);
+  c->remove_option(c->get_option("--manifest"));
+  c->add_option("file", o.manifest, "Manifest")->required()->type_name("");
+  return {c, [&o] { return check_manifest(o); }};
+}
+
 Command version_command(CLI::App& app) {
   return {add(app, "version", "The version, as --version"), [] {
             std::cout << "onnx2fx " << kVersion << "\n";
@@ -260,6 +273,9 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   plugin->require_subcommand(1);
   all.push_back(plugin_check_command(*plugin, a));
   all.push_back(plugin_new_command(*plugin, a));
+  CLI::App* manifest = add(app, "manifest", "For authors of manifests");
+  manifest->require_subcommand(1);
+  all.push_back(manifest_check_command(*manifest, a));
   all.push_back(completion_command(app, a));
   all.push_back(version_command(app));
   all.push_back(help_command(app, a));  // the last: it knows the names of the others

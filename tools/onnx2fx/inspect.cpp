@@ -6,6 +6,7 @@
 #include <ostream>
 #include <tuple>
 
+#include "core/plugin/registry.hpp"
 #include "core/write/report_json.hpp"
 #include "tools/onnx2fx/model_argument.hpp"
 #include "tools/onnx2fx/summary.hpp"
@@ -15,7 +16,9 @@ namespace onnx2fx::cli {
 int inspect_model(const std::string& model, Options options, bool json, std::ostream& out) {
   options.weights = weights::Mode::kMeta;
   options.keep_going = true;
-  const Conversion c = convert_argument(model, options);
+  plugin::Registry registry(options.plugins, plugin::Registry::Faults::kKept);
+  if (!registry.faults().empty()) throw PluginError(registry.faults());
+  const Conversion c = convert_argument(model, options, &registry);
   const bool complete = c.report.unsupported.empty();
   if (json) {
     out << write::report_json(c);

@@ -26,10 +26,11 @@ int guarded(F f) {
     std::cerr << e.what() << "\n";
     return kPlugin;
   } catch (const UnsupportedOperatorError& e) {
-    std::cerr
-        << e.what() << "\n"
-        << "  note: give a plugin for it with --plugin-dir, or keep it as an opaque node with "
-           "--keep-going\n";
+    const bool unknown = std::ranges::any_of(
+        e.operators, [](const UnsupportedOperator& o) { return o.reasons.empty(); });
+    std::cerr << e.what() << "\n"
+              << "  note: " << (unknown ? "give a plugin for it with --plugin-dir, or " : "")
+              << "keep it as an opaque node with --keep-going\n";
     return kConversion;
   } catch (const ConversionError& e) {
     std::cerr << e.what() << "\n";

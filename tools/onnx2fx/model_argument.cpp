@@ -28,9 +28,11 @@ static std::string standard_input() {
   }
 }
 
-Conversion convert_argument(const std::string& model, const Options& options) {
-  if (!is_standard_input(model)) return convert(model, options);
-  return convert(std::make_shared<const std::string>(standard_input()), kName, ".", options);
+Conversion convert_argument(const std::string& model, const Options& options,
+                            plugin::Registry* registry) {
+  if (!is_standard_input(model)) return convert(model, options, registry);
+  return convert(std::make_shared<const std::string>(standard_input()), kName, ".", options,
+                 registry);
 }
 
 }  // namespace onnx2fx::cli

@@ -12,7 +12,8 @@ inline bool is_standard_input(const std::string& model) { return model == "-"; }
 
 /// External data of a model on standard input lies in the current folder. Throws ConversionError,
 /// also where standard input is a terminal.
-Conversion convert_argument(const std::string& model, const Options& options);
+Conversion convert_argument(const std::string& model, const Options& options,
+                            plugin::Registry* registry = nullptr);
 
 }  // namespace onnx2fx::cli
 

@@ -13,7 +13,9 @@ namespace onnx2fx::cli {
 /// All plugins found, also those that cannot serve, with the reason. Loads none.
 int list_plugins(const plugin::Options& options, bool json, bool quiet);
 
-/// All rows that usable plugins offer: domain, op, since, until, provider. Loads none.
+/// All rows that usable plugins offer: domain, op, since, until, provider. With a manifest or op
+/// set: who is asked first, at which opsets; what is not settled is a warning, and has no provider.
+/// Loads none.
 int list_ops(const plugin::Options& options, bool json, bool quiet);
 
 /// Holds a library against the ABI rules: exports, dependences, run paths and stack from its bytes,
