@@ -91,3 +91,9 @@ def test_mistyped(tmp_path, name):
 def test_a_file_may_be_named_almost_like_a_command(tmp_path):
     save(tmp_path / "inspct")
     assert onnx2fx("inspct", "-o", "out", "-q", cwd=tmp_path) == (0, "", "")
+
+
+def test_a_model_whose_name_is_too_long_is_no_command(tmp_path):
+    name = "x" * 300
+    message = f"error: {name}: cannot open file: File name too long\n"
+    assert onnx2fx(name, "-o", "out", cwd=tmp_path) == (1, "", message)

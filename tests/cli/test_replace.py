@@ -60,7 +60,7 @@ def test_another_model_of_the_same_name_is_not(tmp_path):
 
 def test_a_package_that_does_not_say_is_replaced(tmp_path):
     save(tmp_path / "m.onnx")
-    for report in (None, "", "{}", "[]", '{"model": 1}'):
+    for report in (None, "", "{}", "[]", '{"model": 1}', '{"model": {"file": 1}}'):
         assert convert(tmp_path, "m.onnx", "--force") == (0, "", "")
         (tmp_path / "out/report.json").unlink()
         if report is not None:

@@ -19,9 +19,9 @@ void check_same_model(const Conversion& c, const write::PackageFolder& folder) {
   // As a reader of the report sees it, who gets no bytes but UTF-8.
   const Json model =
       Json::parse(write::model(c).dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (there == model || !there.is_object()) return;
-  const std::string ours = model["file"];
-  const std::string theirs = there.value("file", "");
+  if (there == model || !there.is_object() || !there.contains("file") || !there["file"].is_string())
+    return;
+  const std::string ours = model["file"], theirs = there["file"];
   throw ConversionError(
       folder.shown.string(),
       "expected a package of '" + ours + "', got one of " +

@@ -23,7 +23,7 @@ struct Summary {
   uint64_t fx_nodes = 0;
   uint64_t opaque_nodes = 0;  ///< ONNX nodes that nobody lowers, with --keep-going
   uint64_t tensors = 0, parameters = 0, weight_bytes = 0;
-  uint64_t warnings = 0;  ///< as many as were printed
+  uint64_t warnings = 0;  ///< lines of them, also where they are not printed
 };
 
 std::string text(const Summary& summary);

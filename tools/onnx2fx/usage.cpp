@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <system_error>
 #include <utility>
 
 #include "core/plugin/nearest.hpp"
@@ -96,7 +97,8 @@ Diagnostic unknown_command(const CLI::App& app, const std::string& word) {
 std::optional<Diagnostic> unknown_word(const CLI::App& app, const std::string& model) {
   const CLI::App& command = chosen(app);
   const bool has_command = &command != &app;
-  if (!has_command && !model.empty() && !std::filesystem::exists(model)) {
+  std::error_code none;
+  if (!has_command && !model.empty() && !std::filesystem::exists(model, none)) {
     Diagnostic d =
         unknown("expected a model or a command, got '" + model + "'", model, command_names(app));
     if (!d.notes.empty()) return d;
