@@ -3,7 +3,7 @@
 import pytest
 from command_line import onnx2fx, save
 
-COMMANDS = "convert, inspect, verify, ops, plugins, plugin, completion, version, help"
+COMMANDS = "convert, inspect, verify, ops, plugins, plugin, manifest, completion, version, help"
 MISTYPED = {
     "command": (
         ["inspct", "m.onnx"],
@@ -64,7 +64,7 @@ MISTYPED = {
     ),
     "dialect": (
         ["inspect", "m.onnx", "--dialect", "atne"],
-        "--dialect: expected one of nn, aten, got 'atne'\n",
+        "--dialect: expected one of nn, aten, got 'atne'\n  note: did you mean 'aten'?\n",
         "inspect ",
     ),
     "dialect, nearer": (
