@@ -1,5 +1,7 @@
 """Operators that are lowered in Python: registered, called, declined, refused, and forgotten."""
 
+import pathlib
+import re
 import threading
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import torch
 from onnx_to_fx import convert_onnx_to_fx, register_op, registered, report, sdk, unregister_op
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAD = '<ir_version: 10, opset_import: ["": 21, "com.acme": 2]>\n'
 SCALED = HEAD + "net (float[N, 3] x) => (float[N, 3] y) { y = com.acme.Scaled <factor = 2.5> (x) }"
 
@@ -148,6 +151,34 @@ def test_sizes_constants_and_lists():
         half = x.reshape(-1, 3) + 2 * torch.arange(3)
         torch.testing.assert_close(module(x), torch.cat([half, half], 1))
     assert report(module)["nodes"][0]["notes"] == [{"rows": "twice as many"}]
+
+
+def test_nothing_of_the_sdk_is_missing():
+    """Name for name: what Node of plugin.hpp has, save what is of C++ alone."""
+    header = (ROOT / "sdk/include/onnx2fx/plugin.hpp").read_text()
+    node = header[header.index("class Node {") :]
+    node = node[: node.index(" private:")]
+    names = set(re.findall(r"^  (?:static |template <class T>\n  )?[\w:<>]+(?: [\w:<>*]+)* (\w+)\(", node, re.M))
+    assert {"call", "dims", "lower_between", "op_type", "constant", "axis"} <= names
+    assert names - {"api", "ctx"} - set(dir(sdk.Node)) == set()
+
+
+def test_constants_numbers_and_sequences():
+    def parts(n):
+        scale, x = n.inputs()
+        data, dtype, dims = n.constant_data(scale)
+        assert (np.frombuffer(data, np.float32).tolist(), dtype, dims) == ([0.5], onnx.TensorProto.FLOAT, [1])
+        assert n.number(scale) == 0.5 and n.constant_data(x) is None
+        rows = n.dim(x, 0)
+        assert n.product([2, 3]) == 6 and n.product([rows, 1]) == rows
+        both = n.list([x, n.call("aten::mul.Scalar", x, n.number(scale))])
+        n.output(n.call("aten::cat", both, 1))
+
+    text = HEAD + """net (float[N, 2] x) => (float[N, 4] y) <float[1] s = {0.5}> { y = com.acme.Parts (s, x) }"""
+    with registered(parts, "Parts", "com.acme"):
+        module = convert_onnx_to_fx(model(text))
+    x = torch.randn(3, 2)
+    torch.testing.assert_close(module(x), torch.cat([x, x * 0.5], 1))
 
 
 def test_a_graph_of_the_node():

@@ -92,15 +92,17 @@ int32_t onnx_dtype(nb::dlpack::dtype d) {
   const auto is = [&](Code code, int bits) {
     return d.code == static_cast<uint8_t>(code) && d.bits == bits;
   };
-  const struct {
+  struct Row {
     Code code;
     int bits;
     int32_t onnx;
-  } kAll[] = {{Code::Float, 16, kFloat16}, {Code::Float, 32, kFloat}, {Code::Float, 64, kDouble},
-              {Code::Int, 8, kInt8},       {Code::Int, 16, kInt16},   {Code::Int, 32, kInt32},
-              {Code::Int, 64, kInt64},     {Code::UInt, 8, kUint8},   {Code::UInt, 16, kUint16},
-              {Code::UInt, 32, kUint32},   {Code::UInt, 64, kUint64}, {Code::Bool, 8, kBool}};
-  for (const auto& row : kAll)
+  };
+  static constexpr Row kAll[] = {
+      {Code::Float, 16, kFloat16}, {Code::Float, 32, kFloat}, {Code::Float, 64, kDouble},
+      {Code::Int, 8, kInt8},       {Code::Int, 16, kInt16},   {Code::Int, 32, kInt32},
+      {Code::Int, 64, kInt64},     {Code::UInt, 8, kUint8},   {Code::UInt, 16, kUint16},
+      {Code::UInt, 32, kUint32},   {Code::UInt, 64, kUint64}, {Code::Bool, 8, kBool}};
+  for (const Row& row : kAll)
     if (is(row.code, row.bits)) return row.onnx;
   throw Unsupported("a constant: expected an array of numbers or truths, got another dtype");
 }
@@ -113,6 +115,21 @@ Value constant(Self n, Text name, const Array& array, int32_t role) {
   for (size_t i = 0; i < array.ndim(); i++) dims.push_back(static_cast<int64_t>(array.shape(i)));
   return n.get().constant(name, onnx_dtype(array.dtype()),
                           std::vector<char>(data, data + array.nbytes()), dims, role);
+}
+
+/// (bytes, dtype, dims), as ONNX packs them; None: no constant.
+nb::object constant_data(Self n, Value v) {
+  const auto b = n.get().constant_data(v);
+  if (!b) return nb::none();
+  nb::list dims;
+  for (int32_t i = 0; i < b->rank; i++) dims.append(b->dims[i]);
+  return nb::make_tuple(nb::bytes(b->data, b->size), b->dtype, dims);
+}
+
+/// A float, an int, or an Int that is known only when the module runs.
+nb::object number(Self n, Value v) {
+  const o2fx_arg a = n.get().number(v).raw();
+  return a.tag == O2FX_T_FLOAT ? nb::object(nb::float_(a.u.f)) : python_int(Int(a));
 }
 
 template <class Binary>
@@ -128,7 +145,7 @@ void bind_values(nb::module_& m) {
       .def("__eq__", [](Value a, Value b) { return a == b; })
       .def("__hash__", [](Value v) { return v.id; });
   nb::class_<Int>(m, "Int").def("__eq__", [](const Int& a, const Int& b) { return a == b; });
-  nb::class_<Program>(m, "Program");
+  const nb::class_<Program> program(m, "Program");
   nb::class_<Graph>(m, "Graph")
       .def_ro("n_inputs", &Graph::n_inputs)
       .def_ro("n_outputs", &Graph::n_outputs);
@@ -152,9 +169,9 @@ void bind_values(nb::module_& m) {
 }
 
 void bind_errors(nb::module_& m) {
-  nb::exception<Invalid>(m, "Invalid", PyExc_ValueError);
-  nb::exception<Unsupported>(m, "Unsupported", PyExc_NotImplementedError);
-  nb::exception<Decline>(m, "Decline", PyExc_Exception);
+  const nb::exception<Invalid> invalid(m, "Invalid", PyExc_ValueError);
+  const nb::exception<Unsupported> unsupported(m, "Unsupported", PyExc_NotImplementedError);
+  const nb::exception<Decline> decline(m, "Decline", PyExc_Exception);
   static nb::object failed;
   failed = nb::steal(PyErr_NewException("onnx_to_fx._native.Failed", nullptr, nullptr));
   m.attr("Failed") = failed;
@@ -209,10 +226,12 @@ void bind_node(nb::module_& m) {
           [](Self n, Text a, std::optional<std::string_view> d) { return n.get().text(a, d); },
           "name"_a, "default"_a = nb::none())
       .def(
-          "int64s", [](Self n, Text a, std::vector<int64_t> d) { return n.get().int64s(a, d); },
+          "int64s",
+          [](Self n, Text a, const std::vector<int64_t>& d) { return n.get().int64s(a, d); },
           "name"_a, "default"_a = std::vector<int64_t>())
       .def(
-          "integers", [](Self n, Text a, std::vector<int64_t> d) { return n.get().integers(a, d); },
+          "integers",
+          [](Self n, Text a, const std::vector<int64_t>& d) { return n.get().integers(a, d); },
           "name"_a, "default"_a = std::vector<int64_t>())
       .def("reals", [](Self n, Text a) { return n.get().reals(a); })
       .def("texts", [](Self n, Text a) { return n.get().texts(a); })
@@ -222,6 +241,7 @@ void bind_node(nb::module_& m) {
              return v ? nb::cast(v) : nb::none();
            })
       .def("graph", [](Self n, Text a) { return n.get().graph(a); })
+      .def("type", [](Self n, Text a) { return n.get().type(a); })
       .def("ignore", [](Self n, Text a) { n.get().ignore(a); })
       // what is known about values
       .def("info", [](Self n, Value v) { return n.get().info(v); })
@@ -245,10 +265,12 @@ void bind_node(nb::module_& m) {
       .def("integer_of", [](Self n, Value v) { return python_int(n.get().integer_of(v)); })
       .def("maybe_literals", [](Self n, Value v) { return n.get().maybe_literals(v); })
       .def("literals", [](Self n, Value v, Text what) { return n.get().literals(v, what); })
+      .def("constant_data", constant_data)
       .def("constant_reals", [](Self n, Value v) { return n.get().constant_reals(v); })
       .def("constant_bool", [](Self n, Value v) { return n.get().constant_bool(v); })
       .def("constant_strings", [](Self n, Value v) { return n.get().constant_strings(v); })
       .def("items", [](Self n, Value v) { return n.get().items(v); })
+      .def("number", number)
       // writing
       .def("call",
            [](Self n, Text target, const nb::args& args, const nb::kwargs& kwargs) {
@@ -268,6 +290,8 @@ void bind_node(nb::module_& m) {
              Arguments a;
              return n.get().in_place(a.arg(x));
            })
+      .def("list", [](Self n, const Values& vs) { return n.get().list(vs); })
+      .def("none", [](Self n) { return n.get().none(); })
       .def(
           "int_tensor",
           [](Self n, nb::handle x, int32_t dtype) {
@@ -290,6 +314,12 @@ void bind_node(nb::module_& m) {
       .def("floordiv", size_op(&Node::floordiv))
       .def("max", size_op(&Node::max))
       .def("min", size_op(&Node::min))
+      .def("product",
+           [](Self n, const nb::list& all) {
+             Ints sizes;
+             for (const nb::handle x : all) sizes.push_back(int_of(x));
+             return python_int(n.get().product(sizes));
+           })
       // sub-programs
       .def("begin", [](Self n, Text hint) { n.get().begin(hint); })
       .def("placeholder",
@@ -301,10 +331,16 @@ void bind_node(nb::module_& m) {
            })
       .def("close", [](Self n, const std::vector<Program>& all) { return n.get().close(all); })
       // another pack's lowering may wait for a thread that waits for the interpreter
-      .def("lower", [](Self n, Graph g, const Values& in) {
-        const nb::gil_scoped_release released;
-        return n.get().lower(g, in);
-      });
+      .def("lower",
+           [](Self n, Graph g, const Values& in) {
+             const nb::gil_scoped_release released;
+             return n.get().lower(g, in);
+           })
+      .def("lower_between",
+           [](Self n, const std::vector<std::string>& from, const Values& in, Text to) {
+             const nb::gil_scoped_release released;
+             return n.get().lower_between(from, in, to);
+           });
 }
 
 }  // namespace onnx2fx
