@@ -137,7 +137,7 @@ nb::list list_of(const std::vector<UnsupportedOperator>& all) {
 
 nb::list Result::warnings() const {
   nb::list all;
-  for (Diagnostic d : conversion_->report.warnings) {
+  for (const Diagnostic& d : conversion_->report.warnings) {
     std::string text = format(d);
     all.append(text_of(text.substr(text.find(": ") + 2)));  // without "warning: "
   }
