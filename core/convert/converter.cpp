@@ -311,7 +311,8 @@ Fault Converter::unsettled(const Place& place, const PluginError& why) {
     reasons.push_back(d.where + ": " + d.what);
     reasons.insert(reasons.end(), d.notes.begin(), d.notes.end());
   }
-  return {Fault::Kind::kUnsupported, place, reasons[0], std::move(reasons)};
+  const std::string what = reasons.front();
+  return {Fault::Kind::kUnsupported, place, what, std::move(reasons)};
 }
 
 void Converter::bind_stand_ins(const Place& place, const std::vector<Type>& types, Scope& scope) {
