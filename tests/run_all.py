@@ -149,8 +149,10 @@ def main():
     parser.add_argument("words", nargs="*", metavar="WORD")
     parser.add_argument("--checks", action="store_true")
     parser.add_argument("--minutes", type=float, help="when the checks end")
+    parser.add_argument("--began", type=float, default=time.time(), help="seconds since 1970: from when they count")
     arguments = parser.parse_args()
-    end = time.monotonic() + 60 * arguments.minutes if arguments.minutes else None
+    spent = time.time() - arguments.began
+    end = time.monotonic() + 60 * arguments.minutes - spent if arguments.minutes else None
     totals, summary = [0, 0, 0], []
     for name, command, count in SUITES + CHECKS * arguments.checks:
         if arguments.words and not any(word in name for word in arguments.words):
