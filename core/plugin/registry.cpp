@@ -83,7 +83,7 @@ struct Registry::Impl {
   };
   using Key = std::tuple<std::string, std::string, int64_t>;
 
-  explicit Impl(const Options& options) : options_(options) {
+  Impl(const Options& options, const std::vector<InProcess>& here) : options_(options) {
     try {
       configuration_.manifest = read_manifest(options.manifest, options.op_set, faults_);
     } catch (const PluginError& e) {
@@ -103,6 +103,7 @@ struct Registry::Impl {
     for (const Found& found : all) add(found);
     for (Known& known : known_)
       if (known.usable()) require_others(known);
+    for (const InProcess& plugin : here) add(plugin.table).torch_targets = plugin.torch_targets;
     check_manifest();
     for (Diagnostic& d : faults_)
       if (d.severity != Severity::kError) warnings_.push_back(d);
@@ -367,7 +368,8 @@ struct Registry::Impl {
   std::recursive_mutex mutex_;  ///< of what is loaded and answered; an init may ask again
 };
 
-Registry::Registry(const Options& options, Faults faults) : impl_(std::make_unique<Impl>(options)) {
+Registry::Registry(const Options& options, Faults faults, const std::vector<InProcess>& here)
+    : impl_(std::make_unique<Impl>(options, here)) {
   if (faults == Faults::kThrown && !impl_->faults_.empty())
     throw PluginError(std::exchange(impl_->faults_, {}));
   impl_->is_listing_ = faults == Faults::kKept;

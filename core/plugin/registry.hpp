@@ -61,6 +61,13 @@ struct ListedPlugin {
   std::string status;  ///< "ok", "shadowed by PATH", "disabled by FILE at /plugins/disable/0", ...
 };
 
+/// A plugin that lives in this process (embedding, Python, tests). The table must outlive the
+/// registry.
+struct InProcess {
+  const o2fx_plugin* table = nullptr;
+  std::vector<std::string> torch_targets = {};  ///< operators of torch beside ATen's that it calls
+};
+
 class Registry {
  public:
   /// What becomes of faults in what the user named: the manifest, --plugin, --plugin-dir. Others
@@ -69,14 +76,15 @@ class Registry {
     kThrown,  ///< PluginError with all of them
     kKept     ///< see faults(): for a listing
   };
-  /// Reads all descriptors and the manifest; loads nothing.
-  explicit Registry(const Options& options, Faults faults = Faults::kThrown);
+  /// Reads all descriptors and the manifest, which may name the plugins `here` as well; loads
+  /// nothing. Throws PluginError, also if a table is refused.
+  explicit Registry(const Options& options, Faults faults = Faults::kThrown,
+                    const std::vector<InProcess>& here = {});
   ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  /// A plugin that lives in this process (embedding, tests). The table must outlive the registry.
-  /// Throws PluginError if the table is refused.
+  /// One more, of which the manifest knew nothing. Throws PluginError if the table is refused.
   Plugin& add(const o2fx_plugin* table);
 
   /// Who may lower this node, in the order of asking, by the rules of sdk/ABI.md "choosing a

@@ -1,8 +1,10 @@
 """Operators that are lowered in Python: registered, called, declined, refused, and forgotten."""
 
+import json
 import pathlib
 import re
 import threading
+import warnings
 
 import numpy as np
 import onnx
@@ -151,6 +153,22 @@ def test_sizes_constants_and_lists():
         half = x.reshape(-1, 3) + 2 * torch.arange(3)
         torch.testing.assert_close(module(x), torch.cat([half, half], 1))
     assert report(module)["nodes"][0]["notes"] == [{"rows": "twice as many"}]
+
+
+def test_a_manifest_chooses_it(tmp_path):
+    def doubled(n):
+        n.output(n.call("aten::add.Tensor", n.input(0), n.input(0)))
+
+    bind = [{"domain": "", "op": "Relu", "since": 6, "to": "com.acme.doubled"}]
+    sets = {"theirs": {"bind": bind}, "ours": {"bind": [{**bind[0], "to": "onnx2fx.ai-onnx"}]}}
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"config_version": "1.0", "op_sets": sets}))
+    relu = model(HEAD + "net (float[N, 3] x) => (float[N, 3] y) { y = Relu (x) }")
+    with registered(doubled, "Relu", since=6, pack="com.acme.doubled"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for op_set, provider in (("theirs", "com.acme.doubled"), ("ours", "onnx2fx.ai-onnx")):
+            module = convert_onnx_to_fx(relu, manifest=manifest, op_set=op_set)
+            assert report(module)["nodes"][0]["provider"].split()[0] == provider
 
 
 def test_nothing_of_the_sdk_is_missing():

@@ -205,8 +205,9 @@ Result run_with(const nb::kwargs& kwargs, Convert&& convert) {
   const std::deque<Pack> packs = packs_of(kwargs);
   return run([&] {
     if (packs.empty()) return convert(options, nullptr);
-    plugin::Registry registry(options.plugins);
-    for (const Pack& pack : packs) pack.add_to(registry);
+    std::vector<plugin::InProcess> here;
+    for (const Pack& pack : packs) here.push_back(pack.plugin());
+    plugin::Registry registry(options.plugins, plugin::Registry::Faults::kThrown, here);
     return convert(options, &registry);
   });
 }

@@ -63,8 +63,4 @@ Pack::Pack(const nb::tuple& described)
   table_.flags |= O2FX_PLUGIN_CONCURRENT;  // the interpreter's own lock orders them
 }
 
-void Pack::add_to(plugin::Registry& registry) const {
-  registry.add(&table_).torch_targets = targets_;
-}
-
 }  // namespace onnx2fx

@@ -21,8 +21,7 @@ class Pack {
   explicit Pack(const nanobind::tuple& described);
   Pack(const Pack&) = delete;
   Pack& operator=(const Pack&) = delete;
-  /// Throws PluginError if the table is refused. Needs no lock.
-  void add_to(plugin::Registry& registry) const;
+  plugin::InProcess plugin() const { return {&table_, targets_}; }
 
  private:
   struct Row {
