@@ -206,6 +206,7 @@ Result run_with(const nb::kwargs& kwargs, Convert&& convert) {
   return run([&] {
     if (packs.empty()) return convert(options, nullptr);
     std::vector<plugin::InProcess> here;
+    here.reserve(packs.size());
     for (const Pack& pack : packs) here.push_back(pack.plugin());
     plugin::Registry registry(options.plugins, plugin::Registry::Faults::kThrown, here);
     return convert(options, &registry);
