@@ -18,7 +18,7 @@ namespace {
 using Kind = SchemaType::Kind;
 
 constexpr std::string_view kLeaves[] = {
-#define LEAF(name, family, schema) "onnx2fx::" #name schema,
+#define LEAF(name, family, schema) std::string_view{"onnx2fx::" #name schema},
 #include "core/fx/leaves.def"
 };
 
