@@ -80,7 +80,7 @@ TEST(Schema, FindsNothingWhereThereIsNothing) {
 
 TEST(Schema, EveryRowOfTheTablesIsFoundAndRead) {
   std::vector<std::string> targets = {
-#define LEAF(name, family, schema) "onnx2fx::" #name,
+#define LEAF(name, family, schema) std::string("onnx2fx::" #name),
 #include "core/fx/leaves.def"
   };
   for (const std::string& line : lines(embedded::aten_schemas_txt))
