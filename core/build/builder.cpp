@@ -52,6 +52,16 @@ std::string packed_literals(const SymTable& syms, const Value& v) {
   return r;
 }
 
+TensorEntry constant_of(const SymTable& syms, const Value& v, const std::string& name) {
+  TensorEntry t;
+  t.name = name;
+  t.dtype = v.type.dtype;
+  for (const MaybeSym& d : *v.type.dims) t.dims.push_back(d->literal());
+  t.bytes = std::make_shared<const std::string>(packed_literals(syms, v));
+  t.role = O2FX_ROLE_CONSTANT;
+  return t;
+}
+
 Builder::Builder() {
   values_.emplace_back();  // id 0 is "absent"
   programs_.emplace_back().program.name = "root";
@@ -180,15 +190,7 @@ std::optional<std::vector<Sym>> Builder::ints(ValueId id, bool read_data) {
 // ---- programs
 
 std::string Builder::unique_name(OpenProgram& p, const std::string& hint) {
-  std::string base = identifier(hint);
-  if (p.names.try_emplace(base, 1).second) return base;
-  int n = p.names[base];
-  std::string name;
-  do name = base + "_" + std::to_string(n++);
-  while (p.names.count(name));
-  p.names[base] = n;
-  p.names[name] = 1;
-  return name;
+  return p.names.claim(identifier(hint));
 }
 
 uint32_t Builder::append(uint32_t program, fx::Node node) {

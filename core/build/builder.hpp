@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/build/names.hpp"
 #include "core/fx/schema.hpp"
 #include "core/include/onnx2fx/program.hpp"
 #include "core/shapes/host_error.hpp"
@@ -69,6 +70,10 @@ bool is_literal(const SymTable& syms, const Value& v);
 /// Those of one that is, as ONNX packs them.
 std::string packed_literals(const SymTable& syms, const Value& v);
 
+struct TensorEntry;
+/// A constant of the elements of one that is; its extents are literals.
+TensorEntry constant_of(const SymTable& syms, const Value& v, const std::string& name);
+
 /// A tensor that the module may hold.
 struct TensorEntry {
   std::string name;
@@ -103,7 +108,7 @@ struct OpenProgram {
   enum class State : uint8_t { kOpen, kEnded, kClosed } state = State::kOpen;
   fx::Argument result;
   std::vector<Type> returns;  ///< types of the results, once ended
-  std::unordered_map<std::string, int> names;
+  NameSet names;
 
   // Caches; `log` holds what was added, newest last, for the undo.
   std::unordered_map<ValueId, uint32_t> tensors;      ///< tensor index -> get_attr node (root only)

@@ -294,13 +294,8 @@ NodeRef Builder::materialise(size_t level, ValueId id) {
   const Value v = value(id);
   NodeRef r{};
   if (is_literal(syms, v)) {
-    TensorEntry t;
-    t.name = context.name_base.empty() ? "ints" : context.name_base + "_ints";
-    t.dtype = v.type.dtype;
-    for (const MaybeSym& d : *v.type.dims) t.dims.push_back(d->literal());
-    t.bytes = std::make_shared<const std::string>(packed_literals(syms, v));
-    t.role = O2FX_ROLE_CONSTANT;
-    r = tensor_node(level, add_tensor(std::move(t)));
+    const std::string name = context.name_base.empty() ? "ints" : context.name_base + "_ints";
+    r = tensor_node(level, add_tensor(constant_of(syms, v, name)));
   } else {
     std::vector<fx::NamedArgument> kwargs{{"dtype", fx::Dtype{weights::carrier(v.type.dtype)}}};
     for (const MaybeSym& s : *v.ints)

@@ -196,18 +196,12 @@ bool Converter::is_constant(const NodeView& view, const Type& type,
   });
 }
 
-ValueId Converter::constant_of(const Type& type, std::vector<MaybeSym> elements,
-                               const std::string& name) {
+ValueId Converter::add_constant(const Type& type, std::vector<MaybeSym> elements,
+                                const std::string& name) {
   Value v;
   v.type = type;
   v.reals = std::move(elements);
-  TensorEntry t;
-  t.name = name;
-  t.dtype = type.dtype;
-  for (const MaybeSym& d : *type.dims) t.dims.push_back(d->literal());
-  t.bytes = std::make_shared<const std::string>(packed_literals(builder_.syms, v));
-  t.role = O2FX_ROLE_CONSTANT;
-  const ValueId id = tensors_.constant(std::move(t));
+  const ValueId id = tensors_.constant(constant_of(builder_.syms, v, name));
   builder_.value(id).reals = std::move(v.reals);
   return id;
 }
@@ -226,7 +220,7 @@ bool Converter::lower_by_tracking(const NodeView& view, std::vector<Type>& types
     const auto k = static_cast<size_t>(i);
     const std::string& name = view.proto.output(i);
     if (name.empty()) continue;
-    scope.values[name] = is_tracked_float(types[k].dtype) ? constant_of(types[k], *known[k], name)
+    scope.values[name] = is_tracked_float(types[k].dtype) ? add_constant(types[k], *known[k], name)
                                                           : builder_.add_ints(*known[k], types[k]);
   }
   entry.provider = "host: shape tracking";

@@ -60,7 +60,7 @@ class Converter {
   /// Whether the host knows every output as tracked integers.
   bool is_constant(const NodeView& view, const Type& type,
                    const std::optional<std::vector<MaybeSym>>& elements);
-  ValueId constant_of(const Type& type, std::vector<MaybeSym> elements, const std::string& name);
+  ValueId add_constant(const Type& type, std::vector<MaybeSym> elements, const std::string& name);
   bool lower_by_tracking(const NodeView& view, std::vector<Type>& types, Scope& scope,
                          Report::Node& entry);
   /// nullopt: declined.

@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "core/build/names.hpp"
+#include "core/fx/provenance.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -23,35 +23,16 @@ bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c =
 
 /// Of the exporter's node; empty: not known.
 std::string_view original_name(const Node& n) {
-  if (!n.onnx || (n.op != fx::Op::kCallFunction && n.op != fx::Op::kCallModule)) return {};
-  for (const auto& [key, value] : n.onnx->metadata_props) {
-    if (key != "pkg.torch.onnx.fx_node" || !value.starts_with('%')) continue;
-    const std::string_view text = std::string_view(value).substr(1);
-    const auto end = std::ranges::find_if_not(text, is_word);
-    const std::string_view name = text.substr(0, static_cast<size_t>(end - text.begin()));
-    const bool is_name =
-        !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) && !is_reserved(name);
-    return is_name ? name : std::string_view();
-  }
-  return {};
+  if (n.op != fx::Op::kCallFunction && n.op != fx::Op::kCallModule) return {};
+  const std::string* said = fx::exported_from(n);
+  if (!said || !said->starts_with('%')) return {};
+  const std::string_view text = std::string_view(*said).substr(1);
+  const auto end = std::ranges::find_if_not(text, is_word);
+  const std::string_view name = text.substr(0, static_cast<size_t>(end - text.begin()));
+  const bool is_name =
+      !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) && !is_reserved(name);
+  return is_name ? name : std::string_view();
 }
-
-class Names {
- public:
-  void take(const std::string& name) { taken_.insert(name); }
-  bool is_free(const std::string& name) const { return !taken_.contains(name); }
-  /// The name, or the first that is free of name_1, name_2.
-  std::string claim(const std::string& wanted) {
-    std::string name = wanted;
-    for (size_t& n = last_[wanted]; !taken_.insert(name).second;)
-      name = wanted + "_" + std::to_string(++n);
-    return name;
-  }
-
- private:
-  std::unordered_set<std::string> taken_;
-  std::unordered_map<std::string, size_t> last_;
-};
 
 /// One of the results of the call before, from the same ONNX node.
 bool is_item(const Program& program, const Node& n) {
@@ -69,12 +50,12 @@ void name_nodes(Program& program) {
       result[original.back()] = original.size() - 1;
   }
   if (result.empty()) return;
-  Names names;
+  NameSet names;
   for (size_t i = 0; i < program.nodes.size(); i++)
-    if (original[i].empty()) names.take(program.nodes[i].name);
+    if (original[i].empty()) names.claim(program.nodes[i].name);
   std::vector<bool> named(program.nodes.size());
   for (const auto& [name, i] : result) {
-    if (!names.is_free(std::string(name))) continue;
+    if (names.contains(std::string(name))) continue;
     program.nodes[i].name = names.claim(std::string(name));
     named[i] = true;
   }

@@ -9,6 +9,7 @@
 
 #include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
+#include "core/fx/provenance.hpp"
 #include "core/include/onnx2fx/glob.hpp"
 
 namespace onnx2fx::conversion {
@@ -38,13 +39,6 @@ bool is_generated(const std::string& name) {
       name.begin(), name.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)); });
   return number || name.starts_with("onnx::") || name.starts_with("val_") ||
          name.find("Constant") != std::string::npos || name.find("const_fold_opt") == 0;
-}
-
-const std::string* fx_text(const fx::Node& reader) {
-  if (!reader.onnx) return nullptr;
-  for (const auto& [key, value] : reader.onnx->metadata_props)
-    if (key == "pkg.torch.onnx.fx_node") return &value;
-  return nullptr;
 }
 
 class Judge {
@@ -120,7 +114,7 @@ class Judge {
           (!e.in_node && signature_.find(e.name)))
         continue;
       for (const fx::Node* reader : evidence_.readers(i))
-        if (const std::string* text = fx_text(*reader)) {
+        if (const std::string* text = fx::exported_from(*reader)) {
           auto& group = groups[*text];
           if (group.empty() || group.back() != i) group.push_back(i);
         }

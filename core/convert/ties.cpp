@@ -8,6 +8,7 @@
 
 #include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
+#include "core/fx/provenance.hpp"
 #include "core/weights/weights.hpp"
 
 namespace onnx2fx::conversion {
@@ -72,11 +73,8 @@ class Ties {
   bool is_named(uint32_t copy, const std::string& original) const {
     const auto readers = evidence_.readers(copy);
     return std::any_of(readers.begin(), readers.end(), [&](const Node* n) {
-      if (!n->onnx) return false;
-      const auto& props = n->onnx->metadata_props;
-      return std::any_of(props.begin(), props.end(), [&](const auto& p) {
-        return p.first == "pkg.torch.onnx.fx_node" && signature_.mentions(p.second, original);
-      });
+      const std::string* text = fx::exported_from(*n);
+      return text && signature_.mentions(*text, original);
     });
   }
 

@@ -31,6 +31,9 @@ constexpr size_t kMostParts = 64;
 constexpr std::string_view kMoving[] = {"aten::cat", "aten::select.int", "aten::slice.Tensor",
                                         "aten::squeeze.dim", "aten::unsqueeze"};
 
+constexpr std::string_view kCutting[] = {"aten::chunk", "aten::split.Tensor",
+                                         "aten::split_with_sizes"};
+
 int64_t count(const Parts& parts) {
   int64_t n = 0;
   for (const Rows& r : parts) n += r.end - r.begin;
@@ -165,10 +168,11 @@ class Rearranged {
     const int64_t* which = n.args.size() == 2 ? n.args[1].as<int64_t>() : nullptr;
     if (!from || !which || *which < 0) return {};
     const Node& parts = nodes_[from->index];
-    const Schema* schema = parts.op == Op::kCallFunction ? find_schema(parts.target) : nullptr;
+    if (std::ranges::find(kCutting, parts.target) == std::end(kCutting)) return {};
+    const Schema* schema = find_schema(parts.target);
     const auto all = schema ? bind_arguments(*schema, parts) : std::nullopt;
-    const MaybeStack x = all && !all->empty() ? of((*all)[0]) : std::nullopt;
-    if (!x || x->planes || all->size() != 3 || integer((*all)[2]) != 0) return {};
+    const MaybeStack x = all ? of((*all)[0]) : std::nullopt;  // self, how, dim
+    if (!x || x->planes || integer((*all)[2]) != 0) return {};
     const auto number = integer((*all)[1]);
     const int64_t rows = count(x->all[0]);
     int64_t each = 0;

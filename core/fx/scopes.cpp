@@ -4,21 +4,20 @@
 #include <vector>
 
 #include "core/fx/paths.hpp"
+#include "core/fx/provenance.hpp"
 
 namespace onnx2fx::fx {
 namespace {
 
 constexpr size_t kMostText = size_t{1} << 16;
 
-std::string_view property(const Provenance& node, std::string_view key) {
-  for (const auto& [name, value] : node.metadata_props)
-    if (name == key && value.size() <= kMostText) return value;
-  return {};
-}
-
-/// The items of "['', 'encoder', \"it's\"]"; what stands between them is not looked at.
-std::vector<std::string_view> quoted_items(std::string_view text) {
+/// The items of a property like "['', 'encoder', \"it's\"]"; what stands between them is not looked
+/// at.
+std::vector<std::string_view> quoted_items(const Provenance& node, std::string_view key) {
   std::vector<std::string_view> items;
+  const std::string* said = property(node, key);
+  if (!said || said->size() > kMostText) return items;
+  std::string_view text = *said;
   while (true) {
     const size_t begin = text.find_first_of("'\"");
     if (begin == std::string_view::npos) return items;
@@ -32,8 +31,8 @@ std::vector<std::string_view> quoted_items(std::string_view text) {
 }  // namespace
 
 std::string stated_scope(const Provenance& node, std::string_view type) {
-  const auto scopes = quoted_items(property(node, "pkg.torch.onnx.name_scopes"));
-  const auto classes = quoted_items(property(node, "pkg.torch.onnx.class_hierarchy"));
+  const auto scopes = quoted_items(node, "pkg.torch.onnx.name_scopes");
+  const auto classes = quoted_items(node, "pkg.torch.onnx.class_hierarchy");
   if (scopes.size() != classes.size()) return {};
   for (size_t i = classes.size(); i-- > 0;)
     if (classes[i].starts_with("torch.nn.modules.") &&

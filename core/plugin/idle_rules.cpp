@@ -19,20 +19,12 @@ using Providers = std::vector<const Provider*>;
 
 bool is_glob(const std::string& text) { return text.find_first_of("*?[") != std::string::npos; }
 
-Diagnostic warning(const Origin& origin, const std::string& what,
-                   const std::optional<std::string>& note) {
-  std::vector<std::string> notes;
-  if (note) notes.push_back(*note);
-  return {Severity::kWarning, origin, what, std::move(notes)};
-}
-
 Diagnostic no_plugin(const Pattern& p, const Providers& providers) {
   std::vector<std::string> ids;
   for (const Provider* known : providers) ids.push_back(known->descriptor->id);
-  auto near = nearest(p.glob, ids);
-  if (near) near = "did you mean '" + *near + "'?";
-  return warning(p.origin, "expected the id of a plugin that was found, got '" + p.glob + "'",
-                 near);
+  return {Severity::kWarning, p.origin,
+          "expected the id of a plugin that was found, got '" + p.glob + "'",
+          did_you_mean(p.glob, ids)};
 }
 
 bool selects(const Selection& s, const DescribedOp& op) {
@@ -49,10 +41,14 @@ Diagnostic no_operator(const Selection& s, const std::string& whose, const Provi
   if (s.since || s.until)
     opsets = " at opset " + std::to_string(std::max(s.since, 1)) + ".." +
              (s.until ? std::to_string(s.until) : "");
-  return warning(
+  Diagnostic d{
+      Severity::kWarning,
       s.origin,
       "expected an operator of " + whose + opsets + ", got '" + shown(s.domain, s.op) + "'",
-      is_glob(s.op) ? std::nullopt : similar_operator(providers, s.domain, s.op));
+      {}};
+  if (!is_glob(s.op))
+    if (const auto note = similar_operator(providers, s.domain, s.op)) d.notes.push_back(*note);
+  return d;
 }
 
 }  // namespace

@@ -204,10 +204,10 @@ class ManifestReader {
       return fault(where, "expected an op set that does not inherit itself, got '" + name + "'");
     const std::optional<OpSet> set = find(name, where);
     if (!set) {
-      std::vector<std::string> names, notes;
+      std::vector<std::string> names;
       for (const auto& [n, unused] : op_sets_) names.push_back(n);
-      if (const auto near = nearest(name, names)) notes.push_back("did you mean '" + *near + "'?");
-      return fault(where, "expected one of " + known() + ", got '" + name + "'", std::move(notes));
+      return fault(where, "expected one of " + known() + ", got '" + name + "'",
+                   did_you_mean(name, names));
     }
     OpSet& all = manifest_.op_set;
     for (const auto& [domain, limits] : set->domains) {

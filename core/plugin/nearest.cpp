@@ -39,4 +39,10 @@ std::optional<std::string> nearest(std::string_view name, const std::vector<std:
   return best;
 }
 
+std::vector<std::string> did_you_mean(std::string_view name,
+                                      const std::vector<std::string>& known) {
+  const std::optional<std::string> near = nearest(name, known);
+  return near ? std::vector{"did you mean '" + *near + "'?"} : std::vector<std::string>{};
+}
+
 }  // namespace onnx2fx::plugin

@@ -13,6 +13,9 @@ namespace onnx2fx::plugin {
 /// least one edit is always allowed); the first of several equals.
 std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& known);
 
+/// "did you mean 'relu'?" as the notes of a message: one, or none.
+std::vector<std::string> did_you_mean(std::string_view name, const std::vector<std::string>& known);
+
 }  // namespace onnx2fx::plugin
 
 #endif

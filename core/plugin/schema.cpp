@@ -94,9 +94,7 @@ class Checker {
       list += (list.empty() ? "\"" : ", \"") + c + "\"";
     }
     std::vector<std::string> notes;
-    if (v.is_string())
-      if (const auto near = nearest(v.get_ref<const std::string&>(), choices))
-        notes.push_back("did you mean '" + *near + "'?");
+    if (v.is_string()) notes = did_you_mean(v.get_ref<const std::string&>(), choices);
     fault(at, "expected one of " + list + ", got " + shown(v), std::move(notes));
   }
 
@@ -121,9 +119,7 @@ class Checker {
       known.push_back(name);
       list += (list.empty() ? "'" : ", '") + name + "'";
     }
-    std::vector<std::string> notes;
-    if (const auto near = nearest(key, known)) notes.push_back("did you mean '" + *near + "'?");
-    fault(at, "unknown key '" + key + "': expected one of " + list, std::move(notes),
+    fault(at, "unknown key '" + key + "': expected one of " + list, did_you_mean(key, known),
           tolerant_ ? Severity::kWarning : Severity::kError);
   }
 

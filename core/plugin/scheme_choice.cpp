@@ -46,7 +46,7 @@ std::string listed(std::vector<std::string> names) {
     if (p->usable())
       for (const DescribedScheme& s : p->descriptor->schemes) known.push_back(s.name);
   }
-  if (const auto near = nearest(scheme, known)) notes.push_back("did you mean '" + *near + "'?");
+  for (std::string& note : did_you_mean(scheme, known)) notes.push_back(std::move(note));
   notes.push_back(known.empty() ? "the usual sources are a plugin of the installation"
                                 : "served are " + listed(std::move(known)));
   throw PluginError(where,

@@ -256,9 +256,7 @@ Value extrapolated(Node& n, const Resizing& r, const ResizedAxis& a, Value x) {
 // ---- all axes ----
 
 Value along_all(Node& n, const Resizing& r, Value x) {
-  std::vector<ResizedAxis> changed;
-  for (const ResizedAxis& a : r.axes)
-    if (!stays(r, a)) changed.push_back(a);
+  const std::vector<ResizedAxis> changed = changed_axes(r);
   for (const ResizedAxis& a : changed) x = along(n, r, a, x);
   if (r.coordinates == "tf_crop_and_resize")
     for (const ResizedAxis& a : changed) x = extrapolated(n, r, a, x);

@@ -28,6 +28,8 @@ struct Resizing {
 
 // The axis comes out as it goes in.
 bool stays(const Resizing& r, const ResizedAxis& a);
+// The others.
+std::vector<ResizedAxis> changed_axes(const Resizing& r);
 // The places in the input of the places `y` (a literal or a tensor) of the output.
 onnx2fx::Real source_of(onnx2fx::Node& n, const Resizing& r, const ResizedAxis& a,
                         const onnx2fx::Real& y);

@@ -12,6 +12,13 @@ bool stays(const Resizing& r, const ResizedAxis& a) {
   return a.out == a.in && (!a.scale || a.scale->is(1));
 }
 
+std::vector<ResizedAxis> changed_axes(const Resizing& r) {
+  std::vector<ResizedAxis> changed;
+  for (const ResizedAxis& a : r.axes)
+    if (!stays(r, a)) changed.push_back(a);
+  return changed;
+}
+
 // 1 if the resized axis is one element long, else 0.
 static Real is_single(Node& n, const ResizedAxis& a) {
   if (!a.scale) return Real(n, sizes::is_equal(n, a.out, 1));
@@ -151,9 +158,7 @@ static Value upsampled(Node& n, const Resizing& r, Value x, const std::string& t
                        const Ints& extents, const Args& scales) {
   Args args{x, extents};
   if (r.mode != "nearest") args.push_back(r.coordinates == "align_corners");
-  std::vector<ResizedAxis> changed;
-  for (const ResizedAxis& a : r.axes)
-    if (!stays(r, a)) changed.push_back(a);
+  const std::vector<ResizedAxis> changed = changed_axes(r);
   if (std::ranges::none_of(changed, [](const ResizedAxis& a) { return a.scale.has_value(); })) {
     args.push_back(nullptr);
     return n.call(target + ".vec", args);
@@ -180,8 +185,7 @@ Value by_aten(Node& n, const Resizing& r, Value x) {
   Ints extents;
   for (int32_t i = 2; i < rank; i++) extents.push_back(n.dim(x, i));
   Args scales(extents.size(), nullptr);
-  for (const ResizedAxis& a : r.axes) {
-    if (stays(r, a)) continue;
+  for (const ResizedAxis& a : changed_axes(r)) {
     if (a.axis < 2 || a.out.is(0) || (a.scale && !a.scale->known())) return {};
     if (!(r.mode == "nearest" ? nearest_fits(n, r, a) : weights_fit(r, a))) return {};
     const auto at = static_cast<size_t>(a.axis - 2);

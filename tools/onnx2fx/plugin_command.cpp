@@ -48,10 +48,21 @@ int list_plugins(const plugin::Options& options, bool json, bool quiet) {
   return registry.faults().empty() ? 0 : 3;
 }
 
-/// What the op set leaves of the rows, conflicts among them.
-static int list_effective_ops(const plugin::Registry& registry, bool json) {
+/// All rows, or what the op set in force leaves of them, conflicts among it.
+static std::vector<plugin::EffectiveOp> rows_of(const plugin::Registry& registry, bool effective) {
+  if (effective) return registry.effective_ops();
+  std::vector<plugin::EffectiveOp> all;
+  for (const plugin::ProvidedOp& op : registry.ops())
+    all.push_back({op.domain, op.op_type, op.since, op.until, op.provider, {}});
+  return all;
+}
+
+int list_ops(const plugin::Options& options, bool json, bool quiet) {
+  const plugin::Registry registry(options);
+  if (!quiet) print_warnings(registry);
+  const bool effective = !options.manifest.empty() || !options.op_set.empty();
   Json all = Json::array();
-  for (const plugin::EffectiveOp& op : registry.effective_ops()) {
+  for (const plugin::EffectiveOp& op : rows_of(registry, effective)) {
     if (op.conflict) fmt::print(stderr, "{}\n", format(*op.conflict));
     if (json)
       all.push_back({{"domain", op.domain},
@@ -60,32 +71,8 @@ static int list_effective_ops(const plugin::Registry& registry, bool json) {
                      {"until", op.until ? Json(op.until) : Json(nullptr)},
                      {"provider", op.conflict ? Json(nullptr) : Json(op.provider)}});
     else
-      fmt::print("{:<40} {:>3}..{:<3} {}\n",
-                 op.domain.empty() ? op.op_type : op.domain + "::" + op.op_type, op.since,
+      fmt::print("{:<40} {:>3}..{:<3} {}\n", plugin::shown(op.domain, op.op_type), op.since,
                  op.until ? std::to_string(op.until) : "", op.conflict ? "conflict" : op.provider);
-  }
-  if (json) fmt::print("{}\n", Json{{"ops", all}}.dump(2));
-  return 0;
-}
-
-int list_ops(const plugin::Options& options, bool json, bool quiet) {
-  const plugin::Registry registry(options);
-  if (!quiet) print_warnings(registry);
-  if (!options.manifest.empty() || !options.op_set.empty())
-    return list_effective_ops(registry, json);
-  Json all = Json::array();
-  for (const plugin::ProvidedOp& op : registry.ops()) {
-    const Json until = op.until ? Json(op.until) : Json(nullptr);
-    if (json)
-      all.push_back({{"domain", op.domain},
-                     {"op", op.op_type},
-                     {"since", op.since},
-                     {"until", until},
-                     {"provider", op.provider}});
-    else
-      fmt::print("{:<40} {:>3}..{:<3} {}\n",
-                 op.domain.empty() ? op.op_type : op.domain + "::" + op.op_type, op.since,
-                 op.until ? std::to_string(op.until) : "", op.provider);
   }
   if (json) fmt::print("{}\n", Json{{"ops", all}}.dump(2));
   return 0;

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kWhere = "command line";
 
 Diagnostic unknown(std::string what, std::string_view word, const std::vector<std::string>& known) {
-  return {Severity::kError, kWhere, std::move(what), did_you_mean(word, known)};
+  return {Severity::kError, kWhere, std::move(what), plugin::did_you_mean(word, known)};
 }
 
 std::vector<std::string> option_names(const CLI::App& command) {
@@ -38,22 +38,17 @@ Diagnostic unknown_option(const CLI::App& app, const CLI::App& command, const st
 
 }  // namespace
 
-std::vector<std::string> did_you_mean(std::string_view word,
-                                      const std::vector<std::string>& known) {
-  const std::optional<std::string> near = plugin::nearest(word, known);
-  return near ? std::vector{"did you mean '" + *near + "'?"} : std::vector<std::string>{};
-}
-
 CLI::Validator word_of(std::span<const std::string_view> words) {
-  return {[words](std::string& given) -> std::string {
-            if (std::ranges::find(words, given) != words.end()) return "";
-            std::string fault =
-                fmt::format("expected one of {}, got '{}'", fmt::join(words, ", "), given);
-            for (const std::string& note : did_you_mean(given, {words.begin(), words.end()}))
-              fault += "\n" + note;
-            return fault;
-          },
-          ""};
+  return {
+      [words](std::string& given) -> std::string {
+        if (std::ranges::find(words, given) != words.end()) return "";
+        std::string fault =
+            fmt::format("expected one of {}, got '{}'", fmt::join(words, ", "), given);
+        for (const std::string& note : plugin::did_you_mean(given, {words.begin(), words.end()}))
+          fault += "\n" + note;
+        return fault;
+      },
+      ""};
 }
 
 CLI::Validator index_of(std::span<const std::string_view> words) {

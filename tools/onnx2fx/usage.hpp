@@ -13,9 +13,6 @@
 
 namespace onnx2fx::cli {
 
-/// "did you mean 'copy'?"; none if no known word is near.
-std::vector<std::string> did_you_mean(std::string_view word, const std::vector<std::string>& known);
-
 /// A value must be one of these words.
 CLI::Validator word_of(std::span<const std::string_view> words);
 /// One of them becomes its place among them: an enumerator.

@@ -9,6 +9,7 @@
 
 #include <deque>
 #include <stdexcept>
+#include <utility>
 
 #include "tools/python/pack.hpp"
 
@@ -87,23 +88,27 @@ nb::list python_ints(const Ints& all) {
   return r;
 }
 
+/// Whether a dtype of ONNX is what an array calls numbers of this kind.
+bool is_kind(int32_t onnx, uint8_t code) {
+  switch (static_cast<nb::dlpack::dtype_code>(code)) {
+    case nb::dlpack::dtype_code::Float:
+      return is_floating(onnx) && !is_float8(onnx) && onnx != kBfloat16;
+    case nb::dlpack::dtype_code::Int:
+      return is_integer(onnx) && !is_unsigned(onnx);
+    case nb::dlpack::dtype_code::UInt:
+      return is_unsigned(onnx);
+    case nb::dlpack::dtype_code::Bool:
+      return onnx == kBool;
+    default:
+      return false;
+  }
+}
+
 int32_t onnx_dtype(nb::dlpack::dtype d) {
-  using Code = nb::dlpack::dtype_code;
-  const auto is = [&](Code code, int bits) {
-    return d.code == static_cast<uint8_t>(code) && d.bits == bits;
-  };
-  struct Row {
-    Code code;
-    int bits;
-    int32_t onnx;
-  };
-  static constexpr Row kAll[] = {
-      {Code::Float, 16, kFloat16}, {Code::Float, 32, kFloat}, {Code::Float, 64, kDouble},
-      {Code::Int, 8, kInt8},       {Code::Int, 16, kInt16},   {Code::Int, 32, kInt32},
-      {Code::Int, 64, kInt64},     {Code::UInt, 8, kUint8},   {Code::UInt, 16, kUint16},
-      {Code::UInt, 32, kUint32},   {Code::UInt, 64, kUint64}, {Code::Bool, 8, kBool}};
-  for (const Row& row : kAll)
-    if (is(row.code, row.bits)) return row.onnx;
+  const auto [code, width] = std::pair(d.code, int{d.bits});
+#define O2FX_ONNX_DTYPE(number, onnx, sdk, bits, carrier) \
+  if (width >= 8 && width == (bits) && is_kind(number, code)) return number;
+#include <onnx2fx/dtypes.def>
   throw Unsupported("a constant: expected an array of numbers or truths, got another dtype");
 }
 

@@ -243,7 +243,7 @@ def dynamic_shapes(
     Raises:
       ValueError: a name is of no dimension, or a min is above its max.
     """
-    named = {d for port in _inputs(module) for d in port.get("shape") or () if isinstance(d, str)}
+    named = _dimensions(module)
     stated = _stated_ranges(module)
     low = {**{n: r[0] for n, r in stated.items()}, **_by_name("min", min, named)}
     high = {**{n: r[1] for n, r in stated.items()}, **_by_name("max", max, named)}
@@ -269,9 +269,18 @@ def dynamic_shapes(
 def _by_name(what: str, given: int | Mapping[str, int] | None, named: set[str]) -> dict[str, int]:
     if given is None or isinstance(given, int):
         return {} if given is None else dict.fromkeys(named, given)
+    _require_known(what, given, named)
+    return dict(given)
+
+
+def _dimensions(module: fx.GraphModule) -> set[str]:
+    """The names of the symbolic ones."""
+    return {d for port in _inputs(module) for d in port.get("shape") or () if isinstance(d, str)}
+
+
+def _require_known(what: str, given: Mapping[str, int], named: set[str]) -> None:
     if unknown := sorted(given.keys() - named):
         raise ValueError(f"{what}: expected names of {sorted(named)}, got {unknown}")
-    return dict(given)
 
 
 _RANGE = re.compile(r"(\w+): VR\[(\d+), (\d+|int_oo|oo)\]")
@@ -300,13 +309,18 @@ def example_inputs(
     Raises:
       ValueError: an input is no tensor of known dtype and rank, or `sizes` names no dimension.
     """
-    names = {d for port in _inputs(module) for d in port.get("shape") or () if isinstance(d, str)}
+    names = _dimensions(module)
     sizes = sizes or {}
-    if unknown := sorted(sizes.keys() - names):
-        raise ValueError(f"sizes: expected names of {sorted(names)}, got {unknown}")
+    _require_known("sizes", sizes, names)
     spatial = {d for port in _inputs(module) for d in _spatial(port)}
-    free = {s: (n for n in itertools.count(*(64, 32) if s else (4,)) if n not in sizes.values()) for s in (False, True)}
-    known = {name: sizes[name] if name in sizes else next(free[name in spatial]) for name in sorted(names)}
+    small, large = (
+        (n for n in numbers if n not in sizes.values())
+        for numbers in (itertools.count(4), itertools.count(64, 32))
+    )
+    known = {
+        name: sizes[name] if name in sizes else next(large if name in spatial else small)
+        for name in sorted(names)
+    }
     first = next(iter((*module.parameters(), *module.buffers())), None)
     mode = module.meta.get("onnx2fx", {}).get("fake_mode") or getattr(first, "fake_mode", None)
     device = torch.device("cpu") if mode or first is None else first.device
