@@ -10,6 +10,7 @@
 #include "core/convert/ties.hpp"
 #include "core/convert/zeros.hpp"
 #include "core/fx/passes.hpp"
+#include "core/fx/recover.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -127,6 +128,12 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   assign_roles(m, entries, model, options);
   tie_transposed(m, entries, model.graph(), tensors);
   drop_zero_biases(m, entries, tensors);
+  if (options.recover == Recover::kOn)
+    fx::recover_composites(m, [&](uint32_t i) -> std::optional<double> {
+      const fx::Argument n = number_of(m.tensors[i], *entries[i], tensors);
+      if (const int64_t* whole = n.as<int64_t>()) return static_cast<double>(*whole);
+      return n.as<double>() ? std::optional(*n.as<double>()) : std::nullopt;
+    });
   return m;
 }
 

@@ -57,7 +57,7 @@ T element(std::span<const uint8_t> bytes) {
   return value;
 }
 
-Argument number_of(int32_t dtype, std::span<const uint8_t> bytes) {
+Argument number_in(int32_t dtype, std::span<const uint8_t> bytes) {
   switch (dtype) {
     case onnx::TensorProto::FLOAT:
       return static_cast<double>(element<float>(bytes));
@@ -103,16 +103,14 @@ class Numbers {
   Argument beside(const fx::Program& program, const Argument& a, const Argument& other) {
     const fx::Tensor* t = tensor(program, a);
     const NodeRef* r = other.as<NodeRef>();
-    if (!t || !r || t->role != fx::Role::kConstant) return {};
+    if (!t || !r) return {};
     const size_t rank = t->dims.size();
     const fx::TypeText& type = program.nodes[r->index].type;
     const fx::Tensor* o = tensor(program, other);
     const bool same = o ? o->dtype == t->dtype && o->dims.size() >= rank
                         : type.dtype == t->dtype && type.shape && type.shape->size() >= rank;
-    TensorEntry& e = *entries_[static_cast<size_t>(t - module_.tensors.data())];
-    if (!same || (o && o->role == fx::Role::kConstant) || e.count() != 1 || tensors_.absent(e))
-      return {};
-    return number_of(e.dtype, tensors_.bytes(e));
+    if (!same || (o && o->role == fx::Role::kConstant)) return {};
+    return number_of(*t, *entries_[static_cast<size_t>(t - module_.tensors.data())], tensors_);
   }
 
   const fx::Module& module_;
@@ -121,6 +119,11 @@ class Numbers {
 };
 
 }  // namespace
+
+Argument number_of(const fx::Tensor& tensor, TensorEntry& entry, Tensors& tensors) {
+  if (tensor.role != fx::Role::kConstant || entry.count() != 1 || tensors.absent(entry)) return {};
+  return number_in(entry.dtype, tensors.bytes(entry));
+}
 
 void write_numbers(fx::Module& module, const std::vector<TensorEntry*>& entries, Tensors& tensors) {
   Numbers numbers(module, entries, tensors);

@@ -8,6 +8,10 @@
 
 namespace onnx2fx::conversion {
 
+/// The number that a constant of one element is; None: it is no constant, or its bytes are not
+/// there.
+fx::Argument number_of(const fx::Tensor& tensor, TensorEntry& entry, Tensors& tensors);
+
 /// Constants of one element that arithmetic reads beside a tensor become numbers of the graph, as a
 /// person writes them and compilers like them. Their get_attr is left dead. `entries`: of the
 /// tensors.

@@ -43,6 +43,8 @@ Json report(const Conversion& c) {
       {"onnx_nodes", c.report.nodes.size()}, {"fx_nodes", calls},
       {"tensors", c.module.tensors.size()},  {"trainable", parameters},
       {"modules", c.module.modules.size()},  {"unsupported", c.report.unsupported.size()}};
+  j["recovered"] = Json::object();
+  for (const auto& [name, count] : c.module.recovered) j["recovered"][name] = count;
   j["plugins"] = Json::array();
   for (const auto& [id, version] : c.report.plugins)
     j["plugins"].push_back({{"id", id}, {"version", version}});

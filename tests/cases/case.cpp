@@ -39,6 +39,8 @@ void set_option(Case& c, const std::string& key, const std::string& value) {
     o.weights = weights::Mode::kMeta;
   else if (all == "training=true")
     o.training = true;
+  else if (all == "recover=off")
+    o.recover = Recover::kOff;
   else if (all == "keep_going=true")
     o.keep_going = true;
   else if (key == "trainable")
@@ -48,8 +50,8 @@ void set_option(Case& c, const std::string& key, const std::string& value) {
   else
     throw std::runtime_error(
         std::string(kOptions) +
-        " expected check=false, dialect=nn, weights=meta, training=true, keep_going=true, "
-        "trainable=GLOB or frozen=GLOB, got " +
+        " expected check=false, dialect=nn, weights=meta, training=true, recover=off, "
+        "keep_going=true, trainable=GLOB or frozen=GLOB, got " +
         all);
 }
 

@@ -56,6 +56,7 @@ Summary::Summary(const Conversion& c, fs::path package, double seconds)
       layers(c.module.modules.size()),
       tensors(c.module.tensors.size()),
       parameters(trainable_elements(c.module)),
+      recovered(c.module.recovered),
       warnings(c.report.warnings.size() + c.report.unsupported.size()) {
   for (const fx::Program& p : c.module.programs) fx_nodes += p.nodes.size();
   for (const UnsupportedOperator& o : c.report.unsupported) opaque_nodes += o.nodes.size();
@@ -70,15 +71,22 @@ std::string text(const Summary& s) {
       printable(s.package.string()), s.seconds, counted(s.layers, "layer"),
       counted(s.fx_nodes, "node"), s.dialect, counted(s.tensors, "tensor"),
       counted(s.parameters, "trainable element"), sized(s.weight_bytes), s.weights);
+  std::string recovered;
+  for (const auto& [name, count] : s.recovered)
+    recovered += fmt::format("{}{} {}", recovered.empty() ? "" : ", ", count, name);
+  if (!recovered.empty()) lines += fmt::format("  recovered {}\n", recovered);
   if (s.opaque_nodes) lines += "  opaque   " + counted(s.opaque_nodes, "node") + "\n";
   if (s.warnings) lines += fmt::format("  warnings {}\n", s.warnings);
   return lines;
 }
 
 std::string json(const Summary& s) {
+  nlohmann::ordered_json recovered = nlohmann::ordered_json::object();
+  for (const auto& [name, count] : s.recovered) recovered[name] = count;
   const nlohmann::ordered_json document = {
       {"package", s.package.string()},  {"seconds", s.seconds},  {"dialect", s.dialect},
       {"weights", s.weights},           {"layers", s.layers},    {"fx_nodes", s.fx_nodes},
+      {"recovered", recovered},
       {"opaque_nodes", s.opaque_nodes}, {"tensors", s.tensors},  {"parameters", s.parameters},
       {"weight_bytes", s.weight_bytes}, {"warnings", s.warnings}};
   return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

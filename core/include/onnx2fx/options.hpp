@@ -47,6 +47,14 @@ inline constexpr std::string_view kModeSources[] = {"", "", "meta", "random"};
 
 }  // namespace weights
 
+/// Whether calls that the exporter took apart become one again.
+enum class Recover : uint8_t {
+  kOn,
+  kOff  ///< the parts stay: the same numbers to the last bit
+};
+/// By choice.
+inline constexpr std::string_view kRecoverWords[] = {"on", "off"};
+
 struct Options {
   plugin::Options plugins;
   weights::Mode weights = weights::Mode::kReference;
@@ -55,6 +63,7 @@ struct Options {
   fx::WeightsLayout weights_layout = fx::WeightsLayout::kContiguous;
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
+  Recover recover = Recover::kOn;
   /// Of inputs whose shape the model leaves open: "NAME=DIM,DIM,...", numbers, names or "?".
   std::vector<std::string> input_shapes;
   bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
@@ -119,6 +128,10 @@ void for_each_option(Options& o, Visit&& visit) {
   visit(o.seed, Spelling{"seed", "--seed", "N", "Of random weights (default 0)", "Weights"});
   visit(o.dialect, Spelling{"dialect", "--dialect", "DIALECT",
                             "nn: torch.nn modules (default); aten: ATen calls only"});
+  visit(o.recover,
+        Spelling{"recover", "--recover", "on|off",
+                 "Whether gelu, layer_norm, attention and others that the exporter took apart "
+                 "become one call again (default on); off: equal to the last bit"});
   visit(o.input_shapes,
         Spelling{"input_shapes", "--input-shape", "NAME=DIMS",
                  "Shape of an input that the model leaves open: numbers, names or ?, with commas; "
@@ -140,6 +153,7 @@ void for_each_option(Options& o, Visit&& visit) {
                                      "Accept torch ops that no descriptor declares", "Plugins"});
 }
 /// The words of an option that is one of a few.
+constexpr std::span<const std::string_view> words_of(Recover) { return kRecoverWords; }
 constexpr std::span<const std::string_view> words_of(weights::Mode) { return weights::kModeWords; }
 constexpr std::span<const std::string_view> words_of(fx::WeightsLayout) {
   return fx::kWeightsLayoutWords;

@@ -221,6 +221,8 @@ struct Module {
   std::vector<Submodule> modules;
   std::vector<Source> sources;
   std::vector<Port> inputs, outputs;
+  /// Of composites that take the place of their parts: name ("gelu") and how many.
+  std::vector<std::pair<std::string, uint32_t>> recovered;
   std::vector<std::pair<std::string, std::string>>
       metadata;  ///< of the ONNX model: producer, metadata_props ("model."/"graph." prefixed)
 };

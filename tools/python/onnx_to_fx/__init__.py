@@ -84,6 +84,7 @@ def convert_onnx_to_fx(
     directory: str | os.PathLike[str] | None = None,
     seed: int = 0,
     dialect: str = "nn",
+    recover: str = "on",
     input_shapes: Mapping[str, Iterable[int | str | None]] | None = None,
     trainable: str | Iterable[str] = (),
     frozen: str | Iterable[str] = (),
@@ -117,6 +118,8 @@ def convert_onnx_to_fx(
       directory: the folder that external data of a model in memory lies in.
       seed: of random weights; equal seeds and tensor names give equal numbers.
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
+      recover: "on": gelu, layer_norm, attention and others that the exporter took apart become one
+        call again; "off": their parts stay, equal to the last bit.
       input_shapes: of inputs whose shape the model leaves open, by name: extents, names of
         extents, None for as the model says.
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
@@ -147,6 +150,7 @@ def convert_onnx_to_fx(
         weight_roots=[os.fspath(d) for d in _several(weight_roots)],
         weights_layout=_one_of("weights_layout", weights_layout, WEIGHTS_LAYOUTS),
         dialect=_one_of("dialect", dialect, DIALECTS),
+        recover=_one_of("recover", recover, ("on", "off")),
         input_shapes=_shape_texts(input_shapes or {}),
         trainable=_several(trainable),
         frozen=_several(frozen),

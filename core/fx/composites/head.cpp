@@ -1,0 +1,210 @@
+#include "core/fx/composites/head.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <ranges>
+
+namespace onnx2fx::fx::composites {
+namespace {
+
+using Kind = Term::Kind;
+using Dims = std::vector<std::string>;
+
+std::optional<int64_t> integer(const std::string& text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
+                                                                   : std::nullopt;
+}
+
+bool is_floating(std::string_view dtype) {
+  return dtype.starts_with("float") || dtype == "bfloat16";
+}
+
+}  // namespace
+
+const Node* Head::node(TermRef t) const {
+  if (t->kind != Kind::kTensor && t->kind != Kind::kLet) return nullptr;
+  const size_t first = t->kind == Kind::kLet ? pattern_.variables.size() : 0;
+  const auto& bound = bindings_[first + t->index];
+  const bool is_node = bound && bound->term && bound->term->kind == Kind::kNode;
+  return is_node ? &program_.nodes[bound->term->index] : nullptr;
+}
+
+bool Head::holds() const {
+  return std::ranges::all_of(pattern_.conditions, [&](const Condition& c) { return holds(c); });
+}
+
+/// Of a tensor that is left out nothing is asked.
+bool Head::is_left_out(TermRef term) const {
+  if (term->kind == Kind::kTensor) return pattern_.variables[term->index].optional && !node(term);
+  return std::ranges::any_of(term->children, [&](TermRef t) { return is_left_out(t); });
+}
+
+bool Head::holds(const Condition& c) const {
+  if (is_left_out(c.left)) return true;
+  const Value left = value(c.left);
+  if (!c.right) return left == Value(true);
+  const Value right = value(c.right);
+  if (left.index() == 0 || right.index() == 0) return false;
+  if (c.comparison == "==") return left == right;
+  const double *a = std::get_if<double>(&left), *b = std::get_if<double>(&right);
+  return a && b && (c.comparison == "<" ? *a < *b : *a <= *b);
+}
+
+Head::Value Head::value(TermRef term) const {
+  if (term->kind == Kind::kNumber) return term->number;
+  if (term->kind == Kind::kScalar) {
+    const auto& bound = bindings_[term->index];
+    return bound && bound->term ? Value(bound->term->number) : Value();
+  }
+  if (term->kind == Kind::kList) {
+    Dims dims;
+    for (TermRef t : term->children) {
+      const Value d = value(t);
+      if (const std::string* text = std::get_if<std::string>(&d)) dims.push_back(*text);
+      if (const double* n = std::get_if<double>(&d))
+        dims.push_back(std::to_string(static_cast<int64_t>(*n)));
+    }
+    return dims.size() == term->children.size() ? Value(dims) : Value();
+  }
+  return term->kind == Kind::kCall ? fact(*term) : Value();
+}
+
+Head::Value Head::fact(const Term& call) const {
+  if (call.name == "stated") return stated_;
+  const Node* x = node(call.children[0]);
+  if (!x) return {};
+  if (call.name == "floating") return is_floating(x->type.dtype);
+  if (call.name == "boolean") return x->type.dtype == "bool";
+  if (call.name == "parameter")
+    return x->op == Op::kGetAttr && x->tensor &&
+           module_.tensors[*x->tensor].role == Role::kParameter;
+  if (!x->type.shape) return {};
+  const Dims& shape = *x->type.shape;
+  if (call.name == "rank") return static_cast<double>(shape.size());
+  if (call.name == "shape") return shape;
+  if (call.name != "size") return {};
+  const double at = call.children[1]->number;
+  const double i = at < 0 ? at + static_cast<double>(shape.size()) : at;
+  if (i < 0 || i >= static_cast<double>(shape.size())) return {};
+  return shape[static_cast<size_t>(i)];
+}
+
+std::vector<Node> Head::call() const {
+  std::vector<Node> nodes;
+  Node call;
+  call.target = pattern_.target;
+  for (TermRef t : pattern_.arguments) {
+    auto a = argument(t, nodes);
+    if (!a) return {};
+    call.args.push_back(std::move(*a));
+  }
+  for (const auto& [name, t] : pattern_.keywords) {
+    auto a = argument(t, nodes);
+    if (!a) return {};
+    call.kwargs.emplace_back(name, std::move(*a));
+  }
+  while (!call.args.empty() && call.args.back().is_none()) call.args.pop_back();
+  nodes.push_back(std::move(call));
+  return nodes;
+}
+
+std::optional<Argument> Head::argument(TermRef term, std::vector<Node>& before) const {
+  switch (term->kind) {
+    case Kind::kNumber:
+      if (term->number == std::floor(term->number))
+        return Argument(static_cast<int64_t>(term->number));
+      return Argument(term->number);
+    case Kind::kLiteral:
+      return term->literal;
+    case Kind::kTensor:
+    case Kind::kScalar: {
+      const auto& bound = bindings_[term->index];
+      return bound ? bound->argument : Argument();
+    }
+    case Kind::kList: {
+      List all;
+      for (TermRef t : term->children) {
+        auto a = argument(t, before);
+        if (!a) return {};
+        all.push_back(std::move(*a));
+      }
+      return Argument(std::move(all));
+    }
+    default:
+      return term->kind == Kind::kCall ? call_argument(*term, before) : std::nullopt;
+  }
+}
+
+std::optional<Argument> Head::call_argument(const Term& call, std::vector<Node>& before) const {
+  if (call.name == "swapped") {
+    const Node* x = node(call.children[0]);
+    if (!x) return {};
+    return swapped(*x, NodeRef{bindings_[call.children[0]->index]->term->index}, before);
+  }
+  const Value v = value(call.name == "integer" ? call.children[0] : &call);
+  if (const double* n = std::get_if<double>(&v)) {
+    if (call.name != "integer") return Argument(*n);
+    return *n == std::floor(*n) ? std::optional<Argument>(static_cast<int64_t>(*n)) : std::nullopt;
+  }
+  if (const std::string* dim = std::get_if<std::string>(&v)) {
+    const auto n = integer(*dim);
+    return n ? std::optional<Argument>(*n) : std::nullopt;
+  }
+  if (const Dims* dims = std::get_if<Dims>(&v)) {
+    List all;
+    for (const std::string& d : *dims)
+      if (const auto n = integer(d)) all.push_back(*n);
+    return all.size() == dims->size() ? std::optional<Argument>(std::move(all)) : std::nullopt;
+  }
+  return {};
+}
+
+/// x with its last two axes exchanged, where that is a value that the program has.
+const Node* Head::unswapped(const Node& x) const {
+  const auto input = [&](const Node* n, std::string_view target) -> const Node* {
+    const NodeRef* r = n && n->target == target && !n->args.empty() ? n->args[0].as<NodeRef>() : nullptr;
+    return r ? &program_.nodes[r->index] : nullptr;
+  };
+  if (!x.type.shape || x.type.shape->size() < 2) return nullptr;
+  Dims dims = *x.type.shape;
+  std::swap(dims.end()[-1], dims.end()[-2]);
+  // Merged to three axes, exchanged, and split up again.
+  const Node* exchanged = input(&x, "aten::reshape");
+  const Node* merged = input(exchanged, "aten::permute");
+  const Node* whole = input(merged, "aten::reshape");
+  if (!whole || exchanged->args[1] != Argument(List{int64_t{0}, int64_t{2}, int64_t{1}})) return nullptr;
+  const auto& three = merged->type.shape;
+  const bool kept = three && three->size() == 3 && whole->type.shape == dims &&
+                    std::equal(three->end() - 2, three->end(), dims.end() - 2);
+  return kept ? whole : nullptr;
+}
+
+/// What a permutation did to them is taken back; nothing is left of a plain exchange.
+Argument Head::swapped(const Node& x, NodeRef ref, std::vector<Node>& before) const {
+  if (const Node* whole = unswapped(x))
+    return NodeRef{static_cast<uint32_t>(whole - program_.nodes.data())};
+  Node swap;
+  swap.target = "aten::transpose.int";
+  swap.args = {ref, int64_t{-2}, int64_t{-1}};
+  swap.type = x.type;
+  if (x.type.shape && x.type.shape->size() >= 2)
+    std::swap(swap.type.shape->end()[-1], swap.type.shape->end()[-2]);
+  const List* order =
+      x.target == "aten::permute" && x.args.size() == 2 ? x.args[1].as<List>() : nullptr;
+  if (order && order->size() >= 2) {
+    List axes = *order;
+    std::swap(axes.end()[-1], axes.end()[-2]);
+    std::vector<int64_t> moved;
+    for (size_t i = 0; i < axes.size(); i++)
+      if (axes[i] != Argument(static_cast<int64_t>(i))) moved.push_back(static_cast<int64_t>(i));
+    if (moved.empty()) return x.args[0];
+    if (moved.size() == 2) swap.args = {x.args[0], moved[0], moved[1]};
+  }
+  before.push_back(std::move(swap));
+  return NodeRef{static_cast<uint32_t>(program_.nodes.size() + before.size() - 1)};
+}
+
+}  // namespace onnx2fx::fx::composites

@@ -1,0 +1,271 @@
+// Finds what patterns define and writes the calls that they stand for. Linear in the program: each
+// body is tried only near the rarest call that it needs.
+#include "core/fx/recover.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/fx/composites/head.hpp"
+#include "core/fx/composites/matcher.hpp"
+#include "core/fx/composites/pattern.hpp"
+#include "core/fx/composites/program_terms.hpp"
+
+namespace onnx2fx::fx {
+namespace composites {
+namespace {
+
+using Kind = Term::Kind;
+using NodesByName = std::unordered_map<std::string_view, std::vector<uint32_t>>;
+
+constexpr size_t kHighest = 10;     // readers of readers between an anchor and the body's last node
+constexpr size_t kMostAbove = 48;   // nodes tried for one anchor
+constexpr uint32_t kMostInside = 256;
+constexpr std::string_view kHeavy[] = {"matmul", "softmax", "conv1d", "conv2d", "conv3d", "linear"};
+
+/// The calls that every reading of a body has.
+void needed(const Pattern& pattern, TermRef t, std::unordered_set<std::string_view>& names) {
+  if (t->kind == Kind::kLet) return needed(pattern, pattern.lets[t->index].second, names);
+  if (t->kind == Kind::kCall) names.insert(t->name);
+  if (t->kind == Kind::kCall)
+    for (TermRef c : t->children) needed(pattern, c, names);
+  for (const Part& p : t->parts) {
+    if (p.number == -0.5 && p.term->kind == Kind::kTensor) names.insert("sqrt");
+    needed(pattern, p.term, names);
+  }
+}
+
+struct Body {
+  const Pattern* pattern;
+  TermRef term;
+  std::vector<std::string_view> names;
+};
+
+const std::vector<Body>& bodies() {
+  static const std::vector<Body> kAll = [] {
+    std::vector<Body> all;
+    for (const Pattern& p : patterns()) {
+      for (TermRef term : p.bodies) {
+        std::unordered_set<std::string_view> names;
+        needed(p, term, names);
+        all.push_back({&p, term, {names.begin(), names.end()}});
+      }
+    }
+    return all;
+  }();
+  return kAll;
+}
+
+/// What the exporter says which call of the author's model a node is a part of; empty: nothing.
+std::string_view authors_call(const Node& n) {
+  if (n.onnx)
+    for (const auto& [key, value] : n.onnx->metadata_props)
+      if (key == "pkg.torch.onnx.fx_node") return value;
+  return {};
+}
+
+struct Found {
+  const Pattern* pattern;
+  uint32_t root;
+  std::unordered_set<uint32_t> inside;  ///< with the root
+  std::vector<Node> call;
+};
+
+class Recovery {
+ public:
+  Recovery(const Module& module, Program& program, const ConstantNumbers& numbers)
+      : module_(module), program_(program), terms_(program, numbers) {}
+
+  void find(const NodesByName& nodes) {
+    for (const Body& body : bodies()) {
+      const std::vector<uint32_t>* anchors = nullptr;
+      for (std::string_view name : body.names) {
+        const auto found = nodes.find(name);
+        if (found == nodes.end()) {
+          anchors = nullptr;
+          break;
+        }
+        if (!anchors || found->second.size() < anchors->size()) anchors = &found->second;
+      }
+      if (!anchors) continue;
+      std::unordered_set<uint32_t> tried;
+      for (uint32_t anchor : *anchors) climb(body, anchor, tried);
+    }
+  }
+
+  /// The largest first; of those that overlap at their roots one is left.
+  void write(std::vector<std::pair<std::string, uint32_t>>& counts) {
+    std::ranges::stable_sort(found_, [](const Found& a, const Found& b) {
+      return a.inside.size() != b.inside.size() ? a.inside.size() > b.inside.size()
+                                                : a.root > b.root;
+    });
+    std::unordered_set<uint32_t> taken;
+    std::unordered_map<uint32_t, const Found*> at;
+    for (const Found& f : found_) {
+      if (taken.contains(f.root)) continue;
+      taken.insert(f.inside.begin(), f.inside.end());
+      at[f.root] = &f;
+      const auto count = std::ranges::find(counts, f.pattern->name, [](auto& c) { return c.first; });
+      if (count == counts.end())
+        counts.emplace_back(f.pattern->name, 1);
+      else
+        count->second++;
+    }
+    if (!at.empty()) rewrite(at);
+  }
+
+ private:
+  void climb(const Body& body, uint32_t anchor, std::unordered_set<uint32_t>& tried) {
+    std::vector<uint32_t> level{anchor};
+    size_t seen = 0;
+    for (size_t height = 0; height < kHighest && !level.empty(); height++) {
+      std::vector<uint32_t> above;
+      for (uint32_t i : level) {
+        if (!tried.insert(i).second || ++seen > kMostAbove) continue;
+        match(body, i);
+        for (uint32_t user : terms_.users(i))
+          if (!call_name(terms_.node(user)).empty()) above.push_back(user);
+      }
+      level = std::move(above);
+    }
+  }
+
+  void match(const Body& body, uint32_t root) {
+    Found found{body.pattern, root, {}, {}};
+    const auto accepts = [&](const Bindings& bindings) {
+      found.inside = inside(*body.pattern, root, bindings);
+      if (found.inside.empty()) return false;
+      const Head head(module_, program_, *body.pattern, bindings, is_stated(found.inside));
+      if (!head.holds()) return false;
+      found.call = head.call();
+      return !found.call.empty();
+    };
+    if (Matcher(terms_, *body.pattern).match(body.term, root, accepts))
+      found_.push_back(std::move(found));
+  }
+
+  /// The nodes between what the variables stand for and the root. Empty: the call would not take
+  /// their place: work would be done twice, or the author wrote them as several calls.
+  std::unordered_set<uint32_t> inside(const Pattern& pattern, uint32_t root,
+                                      const Bindings& bindings) const {
+    std::unordered_set<uint32_t> outside;
+    for (size_t i = 0; i < pattern.variables.size(); i++)
+      if (bindings[i])
+        for_each_ref(bindings[i]->argument,
+                     [&](NodeRef r) { outside.insert(terms_.first(r.index)); });
+    std::unordered_set<uint32_t> all{root};
+    std::vector<uint32_t> todo{root};
+    while (!todo.empty()) {
+      const Node& n = terms_.node(todo.back());
+      todo.pop_back();
+      for (const Argument& a : n.args)
+        for_each_ref(a, [&](NodeRef r) {
+          const Op op = terms_.node(r.index).op;
+          if (op == Op::kCallFunction && !outside.contains(terms_.first(r.index)) &&
+              all.insert(r.index).second)
+            todo.push_back(r.index);
+        });
+      if (all.size() > kMostInside) return {};
+    }
+    return stands_alone(root, all) ? all : std::unordered_set<uint32_t>();
+  }
+
+  bool stands_alone(uint32_t root, const std::unordered_set<uint32_t>& all) const {
+    std::string_view call;
+    for (uint32_t i : all) {
+      const std::string_view said = authors_call(terms_.node(i));
+      if (!call.empty() && !said.empty() && said != call) return false;
+      if (!said.empty()) call = said;
+      if (i == root || !std::ranges::count(kHeavy, call_name(terms_.node(i)))) continue;
+      if (!std::ranges::all_of(terms_.users(i), [&](uint32_t u) { return all.contains(u); }))
+        return false;
+    }
+    return true;
+  }
+
+  bool is_stated(const std::unordered_set<uint32_t>& all) const {
+    return std::ranges::all_of(
+        all, [&](uint32_t i) { return !authors_call(terms_.node(i)).empty(); });
+  }
+
+  void rewrite(const std::unordered_map<uint32_t, const Found*>& at) {
+    const auto size = static_cast<uint32_t>(program_.nodes.size());
+    std::vector<uint32_t> place(size);
+    std::vector<Node> nodes;
+    std::unordered_set<std::string> names;
+    for (const Node& n : program_.nodes) names.insert(n.name);
+    for (uint32_t i = 0; i < size; i++) {
+      Node n = std::move(program_.nodes[i]);
+      const auto found = at.find(i);
+      if (found == at.end()) {
+        place[i] = append(nodes, std::move(n), place, {});
+        continue;
+      }
+      std::vector<uint32_t> own;
+      for (const Node& part : found->second->call) {
+        const bool last = &part == &found->second->call.back();
+        Node made = part;
+        made.name = last ? n.name : unused(n.name, names);
+        made.onnx = n.onnx;
+        if (last) made.meta = n.meta, made.type = n.type;
+        own.push_back(append(nodes, std::move(made), place, own));
+      }
+      place[i] = own.back();
+    }
+    program_.nodes = std::move(nodes);
+  }
+
+  static uint32_t append(std::vector<Node>& nodes, Node n, const std::vector<uint32_t>& place,
+                         const std::vector<uint32_t>& own) {
+    const auto moved = [&](Argument& a) {
+      for_each_ref(a, [&](NodeRef& r) {
+        r.index = r.index < place.size() ? place[r.index] : own[r.index - place.size()];
+      });
+    };
+    for (Argument& a : n.args) moved(a);
+    for (auto& [name, a] : n.kwargs) moved(a);
+    nodes.push_back(std::move(n));
+    return static_cast<uint32_t>(nodes.size() - 1);
+  }
+
+  static std::string unused(const std::string& name, std::unordered_set<std::string>& names) {
+    for (int i = 1;; i++)
+      if (std::string made = name + "_" + std::to_string(i); names.insert(made).second) return made;
+  }
+
+  const Module& module_;
+  Program& program_;
+  ProgramTerms terms_;
+  std::vector<Found> found_;
+};
+
+/// Of the calls that some body needs.
+NodesByName nodes_by_name(const Program& program) {
+  NodesByName nodes;
+  for (const Body& body : bodies())
+    for (std::string_view name : body.names) nodes[name];
+  for (uint32_t i = 0; i < program.nodes.size(); i++)
+    if (const auto n = nodes.find(call_name(program.nodes[i])); n != nodes.end())
+      n->second.push_back(i);
+  std::erase_if(nodes, [](const auto& n) { return n.second.empty(); });
+  return nodes;
+}
+
+}  // namespace
+}  // namespace composites
+
+void recover_composites(Module& module, const ConstantNumbers& numbers) {
+  for (Program& program : module.programs) {
+    const composites::NodesByName nodes = composites::nodes_by_name(program);
+    const bool any = std::ranges::any_of(composites::bodies(), [&](const composites::Body& b) {
+      return std::ranges::all_of(b.names, [&](std::string_view n) { return nodes.contains(n); });
+    });
+    if (!any) continue;
+    composites::Recovery recovery(module, program, numbers);
+    recovery.find(nodes);
+    recovery.write(module.recovered);
+  }
+}
+
+}  // namespace onnx2fx::fx
