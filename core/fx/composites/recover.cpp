@@ -19,27 +19,40 @@ namespace {
 using Kind = Term::Kind;
 using NodesByName = std::unordered_map<std::string_view, std::vector<uint32_t>>;
 
-constexpr size_t kHighest = 10;     // readers of readers between an anchor and the body's last node
 constexpr size_t kMostAbove = 48;   // nodes tried for one anchor
 constexpr uint32_t kMostInside = 256;
 constexpr std::string_view kHeavy[] = {"matmul", "softmax", "conv1d", "conv2d", "conv3d", "linear"};
 
-/// The calls that every reading of a body has.
-void needed(const Pattern& pattern, TermRef t, std::unordered_set<std::string_view>& names) {
-  if (t->kind == Kind::kLet) return needed(pattern, pattern.lets[t->index].second, names);
-  if (t->kind == Kind::kCall) names.insert(t->name);
-  if (t->kind == Kind::kCall)
-    for (TermRef c : t->children) needed(pattern, c, names);
-  for (const Part& p : t->parts) {
-    if (p.number == -0.5 && p.term->kind == Kind::kTensor) names.insert("sqrt");
-    needed(pattern, p.term, names);
-  }
-}
+/// A call that every reading of a body has, and how many calls may lie between it and the last.
+struct Needed {
+  std::string_view name;
+  size_t height;
+};
+constexpr size_t kSpelled = 3;  // a sum or product in a program, with numbers on both sides
 
 struct Body {
   const Pattern* pattern;
   TermRef term;
-  std::vector<std::string_view> names;
+  std::vector<Needed> calls;
+
+  void need(std::string_view name, size_t height) {
+    const auto same = std::ranges::find(calls, name, &Needed::name);
+    if (same == calls.end())
+      calls.push_back({name, height});
+    else
+      same->height = std::max(same->height, height);
+  }
+  void need(TermRef t, size_t height) {
+    if (t->kind == Kind::kLet) return need(pattern->lets[t->index].second, height);
+    if (t->kind == Kind::kCall) need(t->name, height);
+    // "p | where(isnan(p), 0, p)": what the first is, the others have too.
+    if (t->kind == Kind::kOneOf) return need(t->children[0], height + 2);
+    for (TermRef c : t->children) need(c, height + 1);
+    for (const Part& p : t->parts) {
+      if (p.number == -0.5 && p.term->kind == Kind::kTensor) need("sqrt", height + 1);
+      need(p.term, height + kSpelled);
+    }
+  }
 };
 
 const std::vector<Body>& bodies() {
@@ -47,9 +60,8 @@ const std::vector<Body>& bodies() {
     std::vector<Body> all;
     for (const Pattern& p : patterns()) {
       for (TermRef term : p.bodies) {
-        std::unordered_set<std::string_view> names;
-        needed(p, term, names);
-        all.push_back({&p, term, {names.begin(), names.end()}});
+        all.push_back({&p, term, {}});
+        all.back().need(term, 0);
       }
     }
     return all;
@@ -79,18 +91,14 @@ class Recovery {
 
   void find(const NodesByName& nodes) {
     for (const Body& body : bodies()) {
-      const std::vector<uint32_t>* anchors = nullptr;
-      for (std::string_view name : body.names) {
-        const auto found = nodes.find(name);
-        if (found == nodes.end()) {
-          anchors = nullptr;
-          break;
-        }
-        if (!anchors || found->second.size() < anchors->size()) anchors = &found->second;
-      }
-      if (!anchors) continue;
+      const auto count = [&](const Needed& n) {
+        const auto found = nodes.find(n.name);
+        return found == nodes.end() ? 0 : found->second.size();
+      };
+      const Needed& rarest = *std::ranges::min_element(body.calls, {}, count);
+      if (count(rarest) == 0) continue;
       std::unordered_set<uint32_t> tried;
-      for (uint32_t anchor : *anchors) climb(body, anchor, tried);
+      for (uint32_t anchor : nodes.at(rarest.name)) climb(body, anchor, rarest.height, tried);
     }
   }
 
@@ -116,14 +124,15 @@ class Recovery {
   }
 
  private:
-  void climb(const Body& body, uint32_t anchor, std::unordered_set<uint32_t>& tried) {
+  /// Tries the anchor and its readers.
+  void climb(const Body& body, uint32_t anchor, size_t height, std::unordered_set<uint32_t>& tried) {
     std::vector<uint32_t> level{anchor};
-    size_t seen = 0;
-    for (size_t height = 0; height < kHighest && !level.empty(); height++) {
+    std::unordered_set<uint32_t> seen;
+    for (size_t at = 0; at <= height && !level.empty(); at++) {
       std::vector<uint32_t> above;
       for (uint32_t i : level) {
-        if (!tried.insert(i).second || ++seen > kMostAbove) continue;
-        match(body, i);
+        if (seen.size() == kMostAbove || !seen.insert(i).second) continue;
+        if (tried.insert(i).second) match(body, i);
         for (uint32_t user : terms_.users(i))
           if (!call_name(terms_.node(user)).empty()) above.push_back(user);
       }
@@ -244,7 +253,7 @@ class Recovery {
 NodesByName nodes_by_name(const Program& program) {
   NodesByName nodes;
   for (const Body& body : bodies())
-    for (std::string_view name : body.names) nodes[name];
+    for (const Needed& n : body.calls) nodes[n.name];
   for (uint32_t i = 0; i < program.nodes.size(); i++)
     if (const auto n = nodes.find(call_name(program.nodes[i])); n != nodes.end())
       n->second.push_back(i);
@@ -259,7 +268,8 @@ void recover_composites(Module& module, const ConstantNumbers& numbers) {
   for (Program& program : module.programs) {
     const composites::NodesByName nodes = composites::nodes_by_name(program);
     const bool any = std::ranges::any_of(composites::bodies(), [&](const composites::Body& b) {
-      return std::ranges::all_of(b.names, [&](std::string_view n) { return nodes.contains(n); });
+      return std::ranges::all_of(
+          b.calls, [&](const composites::Needed& n) { return nodes.contains(n.name); });
     });
     if (!any) continue;
     composites::Recovery recovery(module, program, numbers);

@@ -79,6 +79,7 @@ int compare(const Term& a, const Term& b) {
 
 bool close(double a, double b) {
   constexpr double kFloat32 = 2e-6;
+  if (std::isinf(a) || std::isinf(b)) return a == b;
   return a == b || std::abs(a - b) <= kFloat32 * std::max(std::abs(a), std::abs(b));
 }
 
