@@ -109,8 +109,9 @@ class Numbers {
     const fx::Tensor* o = tensor(program, other);
     const bool same = o ? o->dtype == t->dtype && o->dims.size() >= rank
                         : type.dtype == t->dtype && type.shape && type.shape->size() >= rank;
-    if (!same || (o && o->role == fx::Role::kConstant)) return {};
-    return number_of(*t, *entries_[static_cast<size_t>(t - module_.tensors.data())], tensors_);
+    TensorEntry& e = *entries_[static_cast<size_t>(t - module_.tensors.data())];
+    if (!same || (o && o->role == fx::Role::kConstant) || e.count() != 1) return {};
+    return number_of(*t, e, tensors_);
   }
 
   const fx::Module& module_;
@@ -121,8 +122,14 @@ class Numbers {
 }  // namespace
 
 Argument number_of(const fx::Tensor& tensor, TensorEntry& entry, Tensors& tensors) {
-  if (tensor.role != fx::Role::kConstant || entry.count() != 1 || tensors.absent(entry)) return {};
-  return number_in(entry.dtype, tensors.bytes(entry));
+  constexpr int64_t kMost = 4096;
+  const int64_t count = entry.count();
+  if (tensor.role != fx::Role::kConstant || count < 1 || count > kMost || tensors.absent(entry))
+    return {};
+  const std::span<const uint8_t> bytes = tensors.bytes(entry);
+  const size_t size = bytes.size() / static_cast<size_t>(count);
+  const bool same = std::equal(bytes.begin() + static_cast<ptrdiff_t>(size), bytes.end(), bytes.begin());
+  return same ? number_in(entry.dtype, bytes.first(size)) : Argument();
 }
 
 void write_numbers(fx::Module& module, const std::vector<TensorEntry*>& entries, Tensors& tensors) {

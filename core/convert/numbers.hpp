@@ -8,8 +8,8 @@
 
 namespace onnx2fx::conversion {
 
-/// The number that a constant of one element is; None: it is no constant, or its bytes are not
-/// there.
+/// The number that a constant is, or that all its elements are; None: it is no constant, a large
+/// one, or its bytes are not there.
 fx::Argument number_of(const fx::Tensor& tensor, TensorEntry& entry, Tensors& tensors);
 
 /// Constants of one element that arithmetic reads beside a tensor become numbers of the graph, as a

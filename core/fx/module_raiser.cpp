@@ -183,7 +183,8 @@ void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
     for (const Submodule::TensorUse& u : r.tensors) transposed[u.tensor] += u.transposed;
   }
   std::erase_if(all, [&](const Raised& r) {
-    if (r.reshape && uses_[r.reshape->tensor] != 1) return true;
+    for (const Operand& o : r.reshaped)
+      if (uses_[o.tensor] != 1) return true;
     return std::any_of(r.tensors.begin(), r.tensors.end(), [&](const Submodule::TensorUse& u) {
       return u.transposed && transposed[u.tensor] != uses_[u.tensor];
     });
@@ -308,7 +309,7 @@ void ModuleRaiser::place(const std::vector<Raised>& all) {
       module_.tensors[*r.promoted].requires_grad =
           module_.tensors[r.tensors[0].tensor].requires_grad;
     }
-    if (r.reshape) module_.tensors[r.reshape->tensor].dims = r.reshape->dims;
+    for (const Operand& o : r.reshaped) module_.tensors[o.tensor].dims = o.dims;
   }
   for (size_t i = 0; i < placed.size(); ++i) {
     if (placed[i]) continue;

@@ -208,13 +208,25 @@ Result raise_layer_norm(const ModuleRaiser& r, const Call& c) {
   return m;
 }
 
+/// Weights that exporters store as [C, 1, 1], as they broadcast, are stored as [C] from now on.
+bool adopt_channels(const ModuleRaiser& r, Raised& m, const char* attribute, const Argument& a,
+                    int64_t channels) {
+  const std::optional<Operand> o = r.parameter(a);
+  if (!o || o->swapped || o->dims != Dims{channels}) return false;
+  m.tensors.push_back({attribute, o->tensor});
+  if (o->reshaped) m.reshaped.push_back(*o);
+  return true;
+}
+
 Result raise_group_norm(const ModuleRaiser& r, const Call& c) {
   auto groups = c.integer("num_groups");
   auto eps = c.number("eps");
-  int64_t channels = length(r, c["weight"], Role::kParameter);
+  const std::optional<Operand> weight = r.parameter(c["weight"]);
+  const int64_t channels = weight && weight->dims.size() == 1 ? weight->dims[0] : 0;
   Raised m{NnClass::kGroupNorm, {}, {}, {c["input"]}, c.node};
   if (!groups || *groups < 1 || !eps || channels == 0 || channels % *groups ||
-      !adopt_affine(r, c, m, {channels}))
+      !adopt_channels(r, m, "weight", c["weight"], channels) ||
+      !adopt_channels(r, m, "bias", c["bias"], channels))
     return {};
   m.arguments = {{"num_groups", *groups}, {"num_channels", channels}, {"eps", *eps}};
   return m;
@@ -280,7 +292,7 @@ Result raise_prelu(const ModuleRaiser& r, const Call& c) {
       NnClass::kPReLU, {{"num_parameters", slopes}}, {{"weight", w->tensor}}, {c["self"]}, c.node};
   if (w->reshaped || w->dims.size() != 1) {
     w->dims = {slopes};
-    m.reshape = w;
+    m.reshaped.push_back(*w);
   }
   return m;
 }

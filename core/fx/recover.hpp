@@ -9,7 +9,7 @@
 
 namespace onnx2fx::fx {
 
-/// The number that a tensor of the module (by index) is, where it is a constant of one element.
+/// The number that all elements of a tensor of the module (by index) are, where it is a constant.
 using ConstantNumbers = std::function<std::optional<double>(uint32_t tensor)>;
 
 /// Arithmetic that a composite of the library (composites/*.pat) defines becomes the one call:

@@ -22,6 +22,15 @@ bool is_floating(std::string_view dtype) {
   return dtype.starts_with("float") || dtype == "bfloat16";
 }
 
+/// [C, 1, 1] or [1, C, 1, 1] for [N, C, H, W].
+bool per_channel(const Dims& w, const Dims& x) {
+  if (x.size() < 2 || w.size() > x.size() || w.size() + 1 < x.size()) return false;
+  const size_t channel = w.size() + 1 - x.size();
+  for (size_t i = 0; i < w.size(); i++)
+    if (w[i] != (i == channel ? x[1] : "1")) return false;
+  return true;
+}
+
 }  // namespace
 
 const Node* Head::node(TermRef t) const {
@@ -74,22 +83,32 @@ Head::Value Head::value(TermRef term) const {
 
 Head::Value Head::fact(const Term& call) const {
   if (call.name == "stated") return stated_;
+  if (call.name == "divides") return divides(call.children[0], call.children[1]);
   const Node* x = node(call.children[0]);
   if (!x) return {};
   if (call.name == "floating") return is_floating(x->type.dtype);
   if (call.name == "boolean") return x->type.dtype == "bool";
-  if (call.name == "parameter")
-    return x->op == Op::kGetAttr && x->tensor &&
-           module_.tensors[*x->tensor].role == Role::kParameter;
   if (!x->type.shape) return {};
   const Dims& shape = *x->type.shape;
   if (call.name == "rank") return static_cast<double>(shape.size());
   if (call.name == "shape") return shape;
+  if (call.name == "per_channel") {
+    const Node* by = node(call.children[1]);
+    return by && by->type.shape && per_channel(shape, *by->type.shape);
+  }
   if (call.name != "size") return {};
   const double at = call.children[1]->number;
   const double i = at < 0 ? at + static_cast<double>(shape.size()) : at;
   if (i < 0 || i >= static_cast<double>(shape.size())) return {};
   return shape[static_cast<size_t>(i)];
+}
+
+bool Head::divides(TermRef number, TermRef dim) const {
+  const Value n = value(number), d = value(dim);
+  const double* by = std::get_if<double>(&n);
+  const std::string* text = std::get_if<std::string>(&d);
+  const auto whole = text ? integer(*text) : std::nullopt;
+  return by && *by >= 1 && whole && *whole % static_cast<int64_t>(*by) == 0;
 }
 
 std::vector<Node> Head::call() const {
@@ -139,16 +158,14 @@ std::optional<Argument> Head::argument(TermRef term, std::vector<Node>& before) 
 }
 
 std::optional<Argument> Head::call_argument(const Term& call, std::vector<Node>& before) const {
-  if (call.name == "swapped") {
+  if (call.name == "swapped" || call.name == "flat") {
     const Node* x = node(call.children[0]);
-    if (!x) return {};
-    return swapped(*x, NodeRef{bindings_[call.children[0]->index]->term->index}, before);
+    if (!x) return Argument();
+    const NodeRef ref{bindings_[call.children[0]->index]->term->index};
+    if (call.name == "flat") return flat(ref, before);
+    return swapped(*x, ref, before);
   }
-  const Value v = value(call.name == "integer" ? call.children[0] : &call);
-  if (const double* n = std::get_if<double>(&v)) {
-    if (call.name != "integer") return Argument(*n);
-    return *n == std::floor(*n) ? std::optional<Argument>(static_cast<int64_t>(*n)) : std::nullopt;
-  }
+  const Value v = fact(call);
   if (const std::string* dim = std::get_if<std::string>(&v)) {
     const auto n = integer(*dim);
     return n ? std::optional<Argument>(*n) : std::nullopt;
@@ -160,6 +177,30 @@ std::optional<Argument> Head::call_argument(const Term& call, std::vector<Node>&
     return all.size() == dims->size() ? std::optional<Argument>(std::move(all)) : std::nullopt;
   }
   return {};
+}
+
+NodeRef Head::put(Node node, std::vector<Node>& before) const {
+  before.push_back(std::move(node));
+  return {static_cast<uint32_t>(program_.nodes.size() + before.size() - 1)};
+}
+
+/// What was given axes of one element has them taken back.
+std::optional<Argument> Head::flat(NodeRef ref, std::vector<Node>& before) const {
+  const Node* x = &program_.nodes[ref.index];
+  if (!x->type.shape) return {};
+  const auto wide = std::ranges::find_if(*x->type.shape, [](const std::string& d) { return d != "1"; });
+  const std::string count = wide == x->type.shape->end() ? "1" : *wide;
+  NodeRef inner = ref;
+  while (x->target == "aten::unsqueeze" || x->target == "aten::reshape") {
+    inner = *x->args[0].as<NodeRef>();
+    x = &program_.nodes[inner.index];
+  }
+  if (x->type.shape == Dims{count}) return Argument(inner);
+  const auto n = integer(count);
+  if (!n) return {};
+  Node reshape{.target = "aten::reshape", .args = {ref, List{*n}}};
+  reshape.type = {program_.nodes[ref.index].type.dtype, Dims{count}};
+  return put(std::move(reshape), before);
 }
 
 /// x with its last two axes exchanged, where that is a value that the program has.
@@ -203,8 +244,7 @@ Argument Head::swapped(const Node& x, NodeRef ref, std::vector<Node>& before) co
     if (moved.empty()) return x.args[0];
     if (moved.size() == 2) swap.args = {x.args[0], moved[0], moved[1]};
   }
-  before.push_back(std::move(swap));
-  return NodeRef{static_cast<uint32_t>(program_.nodes.size() + before.size() - 1)};
+  return put(std::move(swap), before);
 }
 
 }  // namespace onnx2fx::fx::composites

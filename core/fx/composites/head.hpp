@@ -4,9 +4,10 @@
 //   rank(x), size(x, i), shape(x)       dims as the types of the program have them
 //   floating(x)                         x is float16, bfloat16, float32 or float64
 //   boolean(x)                          x is bool
-//   parameter(x)                        x is a parameter, as stored
+//   divides(n, size)                    a number of a dim
+//   per_channel(w, x)                   w broadcasts along axis 1 of x alone
 //   stated()                            the exporter says that all parts are one call (recover.cpp)
-// Arguments of the call may say swapped(x) as well, its last two axes exchanged, and integer(s).
+// Arguments of the call may say swapped(x) as well, x with its last two axes exchanged, and flat(x), x as one axis.
 #ifndef ONNX2FX_CORE_FX_COMPOSITES_HEAD_HPP_
 #define ONNX2FX_CORE_FX_COMPOSITES_HEAD_HPP_
 
@@ -40,11 +41,14 @@ class Head {
   Value fact(const Term& call) const;
   bool holds(const Condition& condition) const;
   bool is_left_out(TermRef term) const;
+  bool divides(TermRef number, TermRef dim) const;
   /// What a tensor or a let stands for; null: it is absent, or no node.
   const Node* node(TermRef variable) const;
   const Node* unswapped(const Node& x) const;
   std::optional<Argument> argument(TermRef term, std::vector<Node>& before) const;
   std::optional<Argument> call_argument(const Term& call, std::vector<Node>& before) const;
+  std::optional<Argument> flat(NodeRef ref, std::vector<Node>& before) const;
+  NodeRef put(Node node, std::vector<Node>& before) const;
   Argument swapped(const Node& x, NodeRef ref, std::vector<Node>& before) const;
 
   const Module& module_;

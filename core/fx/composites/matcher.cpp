@@ -185,6 +185,11 @@ bool Matcher::in_order(const std::vector<TermRef>& p, const std::vector<Given>& 
 bool Matcher::argument(TermRef p, const Given& given, const Next& next) {
   const Argument& a = given.value;
   if (p->kind == Kind::kAnything) return next();
+  if (p->kind == Kind::kCall && p->name == "full") {
+    const auto number = program_.uniform(a);
+    return number && close(p->children[1]->number, *number) && next();
+  }
+  if (p->kind == Kind::kCall && (p->name == "size" || p->name == "shape")) return next();
   if (p->kind == Kind::kLiteral) return p->literal == a && next();
   if (p->kind == Kind::kScalar) return bind(p, {program_.of(*given.call, a), a}, next);
   if (p->kind == Kind::kList) {

@@ -23,10 +23,8 @@ bool may_be_the_same(const Node& n) {
          n.target == "aten::sym_size.int" || std::ranges::count(kNames, call_name(n));
 }
 
-const double* real(const Argument& a) { return a.as<double>(); }
-
 std::optional<double> number_of(const Argument& a) {
-  if (const double* d = real(a)) return *d;
+  if (const double* d = a.as<double>()) return *d;
   if (const int64_t* i = a.as<int64_t>()) return static_cast<double>(*i);
   return {};
 }
@@ -87,9 +85,22 @@ TermRef ProgramTerms::of(const Node& reader, const Argument& argument) {
   const NodeRef* r = argument.as<NodeRef>();
   if (!r) return nullptr;
   const Node& n = node(r->index);
-  if (n.op == Op::kGetAttr && n.tensor && !adds_axes(reader, n))
-    if (const auto number = numbers_(*n.tensor)) return terms_.number(*number);
+  const auto& shape = n.type.shape;
+  const bool one = n.op == Op::kGetAttr && shape &&
+                   std::ranges::all_of(*shape, [](const std::string& d) { return d == "1"; });
+  if (one && !adds_axes(reader, n))
+    if (const auto number = uniform(argument)) return terms_.number(*number);
   return terms_.node(first_[r->index]);
+}
+
+std::optional<double> ProgramTerms::uniform(const Argument& argument) const {
+  const NodeRef* r = argument.as<NodeRef>();
+  if (!r) return {};
+  const Node& n = node(r->index);
+  if (n.op == Op::kGetAttr && n.tensor) return numbers_(*n.tensor);
+  const bool wider = n.target == "aten::expand" || n.target == "aten::repeat";
+  if (wider && !n.args.empty()) return uniform(n.args[0]);
+  return n.target == "aten::full" && n.args.size() == 2 ? number_of(n.args[1]) : std::nullopt;
 }
 
 /// Whether a constant has more axes than all else that its reader takes.

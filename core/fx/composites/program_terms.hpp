@@ -25,6 +25,8 @@ class ProgramTerms {
 
   /// What an argument of a call says: a number or a node; null: neither.
   TermRef of(const Node& reader, const Argument& argument);
+  /// The number that all elements of a constant are.
+  std::optional<double> uniform(const Argument& argument) const;
   /// The arithmetic that a node does, with that of operands which nothing else reads. Of other
   /// nodes the node itself.
   TermRef deep(uint32_t node) { return define(node, kDepth); }

@@ -11,6 +11,7 @@
 #include "core/fx/composites/matcher.hpp"
 #include "core/fx/composites/pattern.hpp"
 #include "core/fx/composites/program_terms.hpp"
+#include "core/fx/provenance.hpp"
 
 namespace onnx2fx::fx {
 namespace composites {
@@ -44,6 +45,8 @@ struct Body {
   }
   void need(TermRef t, size_t height) {
     if (t->kind == Kind::kLet) return need(pattern->lets[t->index].second, height);
+    constexpr std::string_view kAnything[] = {"full", "shape", "size"};  // need be no calls
+    if (t->kind == Kind::kCall && std::ranges::count(kAnything, t->name)) return;
     if (t->kind == Kind::kCall) need(t->name, height);
     // "p | where(isnan(p), 0, p)": what the first is, the others have too.
     if (t->kind == Kind::kOneOf) return need(t->children[0], height + 2);
@@ -67,14 +70,6 @@ const std::vector<Body>& bodies() {
     return all;
   }();
   return kAll;
-}
-
-/// What the exporter says which call of the author's model a node is a part of; empty: nothing.
-std::string_view authors_call(const Node& n) {
-  if (n.onnx)
-    for (const auto& [key, value] : n.onnx->metadata_props)
-      if (key == "pkg.torch.onnx.fx_node") return value;
-  return {};
 }
 
 struct Found {
@@ -181,11 +176,11 @@ class Recovery {
   }
 
   bool stands_alone(uint32_t root, const std::unordered_set<uint32_t>& all) const {
-    std::string_view call;
+    const std::string* call = nullptr;  // of the author's model
     for (uint32_t i : all) {
-      const std::string_view said = authors_call(terms_.node(i));
-      if (!call.empty() && !said.empty() && said != call) return false;
-      if (!said.empty()) call = said;
+      const std::string* said = exported_from(terms_.node(i));
+      if (call && said && *said != *call) return false;
+      if (said) call = said;
       if (i == root || !std::ranges::count(kHeavy, call_name(terms_.node(i)))) continue;
       if (!std::ranges::all_of(terms_.users(i), [&](uint32_t u) { return all.contains(u); }))
         return false;
@@ -194,8 +189,7 @@ class Recovery {
   }
 
   bool is_stated(const std::unordered_set<uint32_t>& all) const {
-    return std::ranges::all_of(
-        all, [&](uint32_t i) { return !authors_call(terms_.node(i)).empty(); });
+    return std::ranges::all_of(all, [&](uint32_t i) { return exported_from(terms_.node(i)); });
   }
 
   void rewrite(const std::unordered_map<uint32_t, const Found*>& at) {
