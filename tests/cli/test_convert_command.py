@@ -108,6 +108,7 @@ def test_json(tmp_path):
         "weights": "reference",
         "layers": 0,
         "fx_nodes": 8,
+        "recovered": {},
         "opaque_nodes": 3,
         "tensors": 0,
         "parameters": 0,

@@ -4,15 +4,15 @@
 attention(q, t, v, m; scale) -> aten::scaled_dot_product_attention(q, swapped(t), v, m, scale=scale)
   let p = softmax(scale * matmul(q, t) + where(m, 0, -inf), -1)
   = matmul(p | where(isnan(p), 0, p), v)
-  where floating(q), rank(q) == 4, rank(t) == 4, rank(v) == 4, rank(p) == 4, boolean(m)
+  where floating(q), rank(q) == 4, rank(t) == 4, rank(v) == 4, boolean(m)
   where size(t, 0) == size(v, 0), size(t, 1) == size(v, 1), size(t, -1) == size(v, -2)
-  where size(p, 0) == size(v, 0), size(p, 1) == size(v, 1), size(p, -2) == size(q, -2)
+  where fits(m, [size(v, 0), size(v, 1), size(q, -2), size(t, -1)])
   try q[2, 3, 4, 8], t[2, 3, 8, 5], v[2, 3, 5, 8], m[2, 1, 4, 5], scale = 0.4
 
 attention(q, t, v, mask?; scale) -> aten::scaled_dot_product_attention(q, swapped(t), v, mask, scale=scale)
   let p = softmax(scale * matmul(q, t) + mask?, -1)
   = matmul(p | where(isnan(p), 0, p), v)
-  where floating(q), rank(q) == 4, rank(t) == 4, rank(v) == 4, rank(p) == 4
+  where floating(q), rank(q) == 4, rank(t) == 4, rank(v) == 4
   where size(t, 0) == size(v, 0), size(t, 1) == size(v, 1), size(t, -1) == size(v, -2)
-  where size(p, 0) == size(v, 0), size(p, 1) == size(v, 1), size(p, -2) == size(q, -2)
+  where fits(mask, [size(v, 0), size(v, 1), size(q, -2), size(t, -1)])
   try q[2, 3, 4, 8], t[2, 3, 8, 5], v[2, 3, 5, 8], mask[2, 1, 4, 5], scale = 0.4

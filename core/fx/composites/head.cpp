@@ -22,6 +22,18 @@ bool is_floating(std::string_view dtype) {
   return dtype.starts_with("float") || dtype == "bfloat16";
 }
 
+/// Names of two inputs' extents may stand for the same one. An extent of 1 is one: what x has there
+/// would show in the result.
+bool fits(const Dims& x, const Dims& dims) {
+  if (x.size() > dims.size()) return false;
+  for (size_t i = 0; i < x.size(); i++) {
+    const std::string& d = dims[i + dims.size() - x.size()];
+    const bool both_known = integer(x[i]) && integer(d);
+    if (x[i] != "1" && x[i] != d && (d == "1" || both_known)) return false;
+  }
+  return true;
+}
+
 /// [C, 1, 1] or [1, C, 1, 1] for [N, C, H, W].
 bool per_channel(const Dims& w, const Dims& x) {
   if (x.size() < 2 || w.size() > x.size() || w.size() + 1 < x.size()) return false;
@@ -92,6 +104,10 @@ Head::Value Head::fact(const Term& call) const {
   const Dims& shape = *x->type.shape;
   if (call.name == "rank") return static_cast<double>(shape.size());
   if (call.name == "shape") return shape;
+  if (call.name == "fits") {
+    const Value dims = value(call.children[1]);
+    return std::holds_alternative<Dims>(dims) && fits(shape, std::get<Dims>(dims));
+  }
   if (call.name == "per_channel") {
     const Node* by = node(call.children[1]);
     return by && by->type.shape && per_channel(shape, *by->type.shape);

@@ -4,6 +4,7 @@
 //   rank(x), size(x, i), shape(x)       dims as the types of the program have them
 //   floating(x)                         x is float16, bfloat16, float32 or float64
 //   boolean(x)                          x is bool
+//   fits(x, [d, ...])                   nothing says that x is larger along an axis of these dims
 //   divides(n, size)                    a number of a dim
 //   per_channel(w, x)                   w broadcasts along axis 1 of x alone
 //   stated()                            the exporter says that all parts are one call (recover.cpp)

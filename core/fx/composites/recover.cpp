@@ -165,8 +165,9 @@ class Recovery {
       todo.pop_back();
       for (const Argument& a : n.args)
         for_each_ref(a, [&](NodeRef r) {
-          const Op op = terms_.node(r.index).op;
-          if (op == Op::kCallFunction && !outside.contains(terms_.first(r.index)) &&
+          const Node& part = terms_.node(r.index);
+          const bool size = part.type.dtype.empty();
+          if (part.op == Op::kCallFunction && !size && !outside.contains(terms_.first(r.index)) &&
               all.insert(r.index).second)
             todo.push_back(r.index);
         });
