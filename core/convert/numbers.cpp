@@ -128,7 +128,8 @@ Argument number_of(const fx::Tensor& tensor, TensorEntry& entry, Tensors& tensor
     return {};
   const std::span<const uint8_t> bytes = tensors.bytes(entry);
   const size_t size = bytes.size() / static_cast<size_t>(count);
-  const bool same = std::equal(bytes.begin() + static_cast<ptrdiff_t>(size), bytes.end(), bytes.begin());
+  const bool same =
+      std::equal(bytes.begin() + static_cast<ptrdiff_t>(size), bytes.end(), bytes.begin());
   return same ? number_in(entry.dtype, bytes.first(size)) : Argument();
 }
 

@@ -50,9 +50,9 @@ struct Raised {
   NnClass type;
   std::vector<NamedArgument> arguments;
   std::vector<Submodule::TensorUse> tensors;
-  std::vector<Argument> inputs;          ///< of the call_module
-  uint32_t result;                       ///< node that it replaces
-  std::vector<Operand> reshaped = {};    ///< tensors that are stored with these dims from now on
+  std::vector<Argument> inputs;        ///< of the call_module
+  uint32_t result;                     ///< node that it replaces
+  std::vector<Operand> reshaped = {};  ///< tensors that are stored with these dims from now on
   std::optional<uint32_t> promoted =
       {};  ///< constant that becomes a parameter, as trainable as the first tensor
   bool nested_state = false;  ///< returns (output, (h, c)) where the call returned (output, h, c)

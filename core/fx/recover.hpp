@@ -1,4 +1,5 @@
-// Calls that an exporter took apart, one again. Runs on the module of a conversion before the passes.
+// Calls that an exporter took apart, one again. Runs on the module of a conversion before the
+// passes.
 #ifndef ONNX2FX_CORE_FX_RECOVER_HPP_
 #define ONNX2FX_CORE_FX_RECOVER_HPP_
 

@@ -14,9 +14,8 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper
-from torch import nn
-
 from onnx_to_fx import convert_onnx_to_fx
+from torch import nn
 
 COMMAND = [sys.executable, "-m", "onnx_to_fx"]
 
@@ -29,9 +28,13 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         batch, length, _ = x.shape
-        q, k, v = self.qkv(self.norm(x)).reshape(batch, length, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind()
+        q, k, v = (
+            self.qkv(self.norm(x)).reshape(batch, length, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind()
+        )
         a = nn.functional.scaled_dot_product_attention(q, k, v, mask)
-        x = x + self.group(a.transpose(1, 2).reshape(batch, length, 8, 2).transpose(1, 2)).transpose(1, 2).flatten(2)
+        x = x + self.group(
+            a.transpose(1, 2).reshape(batch, length, 8, 2).transpose(1, 2)
+        ).transpose(1, 2).flatten(2)
         h = nn.functional.gelu(self.inside(x))
         return self.outside(nn.functional.silu(h) + nn.functional.mish(h))
 
@@ -53,7 +56,9 @@ def exported(block: nn.Module, dynamo: bool) -> onnx.ModelProto:
     if dynamo:
         batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
         shapes = ({0: batch, 1: length}, {0: batch, 2: length, 3: length})
-        program = torch.onnx.export(block, inputs(2, 5), dynamo=True, dynamic_shapes=shapes, verbose=False)
+        program = torch.onnx.export(
+            block, inputs(2, 5), dynamo=True, dynamic_shapes=shapes, verbose=False
+        )
         return program.model_proto
     axes = {"x": {0: "batch", 1: "length"}, "mask": {0: "batch", 2: "length", 3: "length"}}
     torch.onnx.export(block, inputs(2, 5), file, dynamo=False, opset_version=17, input_names=["x", "mask"], dynamic_axes=axes)  # fmt: skip
@@ -61,7 +66,11 @@ def exported(block: nn.Module, dynamo: bool) -> onnx.ModelProto:
 
 
 def calls(module: torch.fx.GraphModule) -> list[str]:
-    return [str(getattr(n.target, "__name__", n.target)) for n in module.graph.nodes if n.op.startswith("call")]
+    return [
+        str(getattr(n.target, "__name__", n.target))
+        for n in module.graph.nodes
+        if n.op.startswith("call")
+    ]
 
 
 @pytest.mark.parametrize("dynamo", [True, False], ids=["dynamo", "legacy"])
@@ -85,7 +94,9 @@ def test_turned_off_the_parts_stay(block: nn.Module) -> None:
     model = exported(block, dynamo=False)
     module = convert_onnx_to_fx(model, recover="off")
     assert "erf" in calls(module) and "gelu" not in calls(module)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     x, mask = inputs(2, 5)
     (want,) = session.run(None, {"x": x.numpy(), "mask": mask.numpy()})
     np.testing.assert_allclose(module(x, mask).detach().numpy(), want, rtol=1e-5, atol=1e-6)
@@ -116,12 +127,16 @@ def silu(said: list[str | None]) -> onnx.ModelProto:
     ],
     ids=["one call", "one call, half of it", "nothing", "two calls"],
 )
-def test_the_exporter_says_what_the_author_wrote(said: list[str | None], expected: list[str]) -> None:
+def test_the_exporter_says_what_the_author_wrote(
+    said: list[str | None], expected: list[str]
+) -> None:
     assert calls(convert_onnx_to_fx(silu(said))) == expected
 
 
 def test_what_became_one_is_reported(tmp_path: Path) -> None:
     onnx.save(silu([None, None]), tmp_path / "m.onnx")
-    done = subprocess.run([*COMMAND, "m.onnx", "-o", "out"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [*COMMAND, "m.onnx", "-o", "out"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0 and "  recovered 1 silu\n" in done.stderr
     assert json.loads((tmp_path / "out/report.json").read_text())["recovered"] == {"silu": 1}

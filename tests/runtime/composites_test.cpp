@@ -76,9 +76,10 @@ class Sides {
     Terms terms;
     for (const Built& v : variables_) {
       const NodeRef* r = v.argument.as<NodeRef>();
-      TermRef t = r                              ? terms.node(r->index)
-                  : v.value.isDouble() || v.value.isInt() ? terms.number(v.value.toScalar().toDouble())
-                                                 : nullptr;
+      TermRef t = r ? terms.node(r->index)
+                  : v.value.isDouble() || v.value.isInt()
+                      ? terms.number(v.value.toScalar().toDouble())
+                      : nullptr;
       bindings.emplace_back(Binding{t, v.argument});
     }
     for (uint32_t i = 0; i < pattern_.lets.size(); i++) {
@@ -131,7 +132,8 @@ class Sides {
     for (const Schema* schema : find_overloads("aten::" + name)) {
       const size_t dot = schema->name.find('.');
       const auto op = c10::Dispatcher::singleton().findSchema(
-          {schema->name.substr(0, dot), dot == std::string::npos ? "" : schema->name.substr(dot + 1)});
+          {schema->name.substr(0, dot),
+           dot == std::string::npos ? "" : schema->name.substr(dot + 1)});
       std::vector<c10::IValue> stack;
       for (const Built& a : arguments) stack.push_back(a.value);
       try {
@@ -165,8 +167,8 @@ class Sides {
       case Kind::kScalar:
         return variables_[t->index];
       case Kind::kLiteral:
-        return {t->literal, t->literal.as<bool>() ? c10::IValue(*t->literal.as<bool>())
-                                                  : c10::IValue()};
+        return {t->literal,
+                t->literal.as<bool>() ? c10::IValue(*t->literal.as<bool>()) : c10::IValue()};
       case Kind::kOneOf:
         return build(t->children[std::min(choice_.either, t->children.size() - 1)]);
       case Kind::kLet: {
@@ -185,7 +187,9 @@ class Sides {
         return {all, c10::IValue(values)};
       }
       case Kind::kCall: {
-        if (t->name == "size") return number(static_cast<double>(size(t->children[0])[static_cast<size_t>(t->children[1]->number)]));
+        if (t->name == "size")
+          return number(static_cast<double>(
+              size(t->children[0])[static_cast<size_t>(t->children[1]->number)]));
         if (t->name == "shape") return dims(t->children[0]);
         if (t->name == "full") return full(build(t->children[0]), build(t->children[1]));
         std::vector<Built> arguments;
@@ -202,7 +206,8 @@ class Sides {
   }
 
   Built full(const Built& dims, const Built& number) {
-    const at::Tensor value = at::full(dims.value.toIntVector(), number.value.toScalar(), at::kDouble);
+    const at::Tensor value =
+        at::full(dims.value.toIntVector(), number.value.toScalar(), at::kDouble);
     Node node{.target = "aten::full",
               .args = {dims.argument, number.argument},
               .kwargs = {{"dtype", Dtype{"float64"}}}};
@@ -223,13 +228,16 @@ class Sides {
       Built base = build(p.term);
       if (is_absent(base)) continue;
       const double e = std::abs(p.number);
-      if (e == 0.5) base = call("sqrt", {base});
-      else if (e != 1) base = call("pow", {base, number(e)});
+      if (e == 0.5)
+        base = call("sqrt", {base});
+      else if (e != 1)
+        base = call("pow", {base, number(e)});
       if (p.number < 0)
         all = all ? call("div", {*all, base}) : call("reciprocal", {base});
       else
-        all = !all ? base : all->value.isTensor() ? call("mul", {*all, base})
-                                                  : call("mul", {base, *all});
+        all = !all                    ? base
+              : all->value.isTensor() ? call("mul", {*all, base})
+                                      : call("mul", {base, *all});
     }
     return t.number == 1 ? *all : call("mul", {*all, real(t.number)});
   }
@@ -343,7 +351,8 @@ TermRef changed(TermRef t, int& n, Terms& terms) {
   }
   const bool axes = t->kind == Kind::kCall && (t->name == "mean" || t->name == "softmax");
   for (size_t i = 0; i < copy.children.size() && t->kind != Kind::kList; i++)
-    if (i == 0 || !(axes || t->kind == Kind::kOneOf)) copy.children[i] = changed(copy.children[i], n, terms);
+    if (i == 0 || !(axes || t->kind == Kind::kOneOf))
+      copy.children[i] = changed(copy.children[i], n, terms);
   return terms.make(std::move(copy));
 }
 

@@ -90,6 +90,7 @@ class Converted(Subject):
 
     def __init__(self, model: Model, form: str) -> None:
         super().__init__(model)
+        self.form = form
         self.path = exports.exported(model, form)
         proto = onnx.load(self.path)
         graph = proto.graph

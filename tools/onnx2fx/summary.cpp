@@ -83,12 +83,18 @@ std::string text(const Summary& s) {
 std::string json(const Summary& s) {
   nlohmann::ordered_json recovered = nlohmann::ordered_json::object();
   for (const auto& [name, count] : s.recovered) recovered[name] = count;
-  const nlohmann::ordered_json document = {
-      {"package", s.package.string()},  {"seconds", s.seconds},  {"dialect", s.dialect},
-      {"weights", s.weights},           {"layers", s.layers},    {"fx_nodes", s.fx_nodes},
-      {"recovered", recovered},
-      {"opaque_nodes", s.opaque_nodes}, {"tensors", s.tensors},  {"parameters", s.parameters},
-      {"weight_bytes", s.weight_bytes}, {"warnings", s.warnings}};
+  const nlohmann::ordered_json document = {{"package", s.package.string()},
+                                           {"seconds", s.seconds},
+                                           {"dialect", s.dialect},
+                                           {"weights", s.weights},
+                                           {"layers", s.layers},
+                                           {"fx_nodes", s.fx_nodes},
+                                           {"recovered", recovered},
+                                           {"opaque_nodes", s.opaque_nodes},
+                                           {"tensors", s.tensors},
+                                           {"parameters", s.parameters},
+                                           {"weight_bytes", s.weight_bytes},
+                                           {"warnings", s.warnings}};
   return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

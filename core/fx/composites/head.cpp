@@ -15,7 +15,7 @@ std::optional<int64_t> integer(const std::string& text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
-                                                                   : std::nullopt;
+                                                                  : std::nullopt;
 }
 
 bool is_floating(std::string_view dtype) {
@@ -204,7 +204,8 @@ NodeRef Head::put(Node node, std::vector<Node>& before) const {
 std::optional<Argument> Head::flat(NodeRef ref, std::vector<Node>& before) const {
   const Node* x = &program_.nodes[ref.index];
   if (!x->type.shape) return {};
-  const auto wide = std::ranges::find_if(*x->type.shape, [](const std::string& d) { return d != "1"; });
+  const auto wide =
+      std::ranges::find_if(*x->type.shape, [](const std::string& d) { return d != "1"; });
   const std::string count = wide == x->type.shape->end() ? "1" : *wide;
   NodeRef inner = ref;
   while (x->target == "aten::unsqueeze" || x->target == "aten::reshape") {
@@ -222,7 +223,8 @@ std::optional<Argument> Head::flat(NodeRef ref, std::vector<Node>& before) const
 /// x with its last two axes exchanged, where that is a value that the program has.
 const Node* Head::unswapped(const Node& x) const {
   const auto input = [&](const Node* n, std::string_view target) -> const Node* {
-    const NodeRef* r = n && n->target == target && !n->args.empty() ? n->args[0].as<NodeRef>() : nullptr;
+    const NodeRef* r =
+        n && n->target == target && !n->args.empty() ? n->args[0].as<NodeRef>() : nullptr;
     return r ? &program_.nodes[r->index] : nullptr;
   };
   if (!x.type.shape || x.type.shape->size() < 2) return nullptr;
@@ -232,7 +234,8 @@ const Node* Head::unswapped(const Node& x) const {
   const Node* exchanged = input(&x, "aten::reshape");
   const Node* merged = input(exchanged, "aten::permute");
   const Node* whole = input(merged, "aten::reshape");
-  if (!whole || exchanged->args[1] != Argument(List{int64_t{0}, int64_t{2}, int64_t{1}})) return nullptr;
+  if (!whole || exchanged->args[1] != Argument(List{int64_t{0}, int64_t{2}, int64_t{1}}))
+    return nullptr;
   const auto& three = merged->type.shape;
   const bool kept = three && three->size() == 3 && whole->type.shape == dims &&
                     std::equal(three->end() - 2, three->end(), dims.end() - 2);

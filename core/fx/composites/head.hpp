@@ -8,7 +8,8 @@
 //   divides(n, size)                    a number of a dim
 //   per_channel(w, x)                   w broadcasts along axis 1 of x alone
 //   stated()                            the exporter says that all parts are one call (recover.cpp)
-// Arguments of the call may say swapped(x) as well, x with its last two axes exchanged, and flat(x), x as one axis.
+// Arguments of the call may say swapped(x) as well, x with its last two axes exchanged, and
+// flat(x), x as one axis.
 #ifndef ONNX2FX_CORE_FX_COMPOSITES_HEAD_HPP_
 #define ONNX2FX_CORE_FX_COMPOSITES_HEAD_HPP_
 

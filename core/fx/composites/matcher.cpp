@@ -76,8 +76,9 @@ bool Matcher::formula(TermRef p, TermRef t, const Next& next) {
       p->children.size() != t->children.size())
     return false;
   const std::function<bool(size_t)> from = [&](size_t i) {
-    return i == p->children.size() ? next()
-                                   : term(p->children[i], t->children[i], [&, i] { return from(i + 1); });
+    return i == p->children.size()
+               ? next()
+               : term(p->children[i], t->children[i], [&, i] { return from(i + 1); });
   };
   return from(0);
 }

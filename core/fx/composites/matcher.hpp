@@ -21,8 +21,7 @@ using Bindings = std::vector<std::optional<Binding>>;
 
 class Matcher {
  public:
-  Matcher(ProgramTerms& program, const Pattern& pattern)
-      : program_(program), pattern_(pattern) {}
+  Matcher(ProgramTerms& program, const Pattern& pattern) : program_(program), pattern_(pattern) {}
 
   /// Of the ways to read `node` as `body` the first that `accepts` does.
   std::optional<Bindings> match(TermRef body, uint32_t node,

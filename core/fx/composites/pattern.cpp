@@ -59,9 +59,9 @@ class Line {
   }
   bool at_end() const { return token_.kind == Token::Kind::kEnd; }
   [[noreturn]] void fail(const std::string& expected) const {
-    throw std::invalid_argument(fmt::format("{}: expected {}, got {}", where_, expected,
-                                            at_end() ? "the end of the line"
-                                                     : fmt::format("'{}'", token_.text)));
+    throw std::invalid_argument(
+        fmt::format("{}: expected {}, got {}", where_, expected,
+                    at_end() ? "the end of the line" : fmt::format("'{}'", token_.text)));
   }
 
  private:
@@ -182,9 +182,8 @@ class Formulas {
       const Variable& v = pattern_.variables[i];
       if (v.name != name) continue;
       const bool optional = !v.scalar && line.take_if("?");
-      return terms_.make({.kind = v.scalar ? Kind::kScalar : Kind::kTensor,
-                          .index = i,
-                          .optional = optional});
+      return terms_.make(
+          {.kind = v.scalar ? Kind::kScalar : Kind::kTensor, .index = i, .optional = optional});
     }
     line.fail(fmt::format("a variable of '{}' before this, not '{}'", pattern_.name, name));
   }
@@ -234,8 +233,10 @@ Pattern head(Line& line, Terms& terms) {
   line.expect("(");
   bool scalar = false;
   while (!line.take_if(")")) {
-    if (!p.variables.empty() && line.take_if(";")) scalar = true;
-    else if (!p.variables.empty()) line.expect(",");
+    if (!p.variables.empty() && line.take_if(";"))
+      scalar = true;
+    else if (!p.variables.empty())
+      line.expect(",");
     Variable v{.name = line.name(), .scalar = scalar};
     v.optional = line.take_if("?");
     p.variables.push_back(std::move(v));

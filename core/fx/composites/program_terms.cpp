@@ -42,7 +42,10 @@ std::string_view call_name(const Node& node) {
 }
 
 ProgramTerms::ProgramTerms(const Program& program, const ConstantNumbers& numbers)
-    : program_(program), numbers_(numbers), users_(program.nodes.size()), first_(program.nodes.size()) {
+    : program_(program),
+      numbers_(numbers),
+      users_(program.nodes.size()),
+      first_(program.nodes.size()) {
   for (uint32_t i = 0; i < program.nodes.size(); i++) {
     const auto read = [&](const Argument& a) {
       for_each_ref(a, [&](NodeRef r) { users_[r.index].push_back(i); });

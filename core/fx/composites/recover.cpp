@@ -20,7 +20,7 @@ namespace {
 using Kind = Term::Kind;
 using NodesByName = std::unordered_map<std::string_view, std::vector<uint32_t>>;
 
-constexpr size_t kMostAbove = 48;   // nodes tried for one anchor
+constexpr size_t kMostAbove = 48;  // nodes tried for one anchor
 constexpr uint32_t kMostInside = 256;
 constexpr std::string_view kHeavy[] = {"matmul", "softmax", "conv1d", "conv2d", "conv3d", "linear"};
 
@@ -109,7 +109,8 @@ class Recovery {
       if (taken.contains(f.root)) continue;
       taken.insert(f.inside.begin(), f.inside.end());
       at[f.root] = &f;
-      const auto count = std::ranges::find(counts, f.pattern->name, [](auto& c) { return c.first; });
+      const auto count =
+          std::ranges::find(counts, f.pattern->name, [](auto& c) { return c.first; });
       if (count == counts.end())
         counts.emplace_back(f.pattern->name, 1);
       else
@@ -120,7 +121,8 @@ class Recovery {
 
  private:
   /// Tries the anchor and its readers.
-  void climb(const Body& body, uint32_t anchor, size_t height, std::unordered_set<uint32_t>& tried) {
+  void climb(const Body& body, uint32_t anchor, size_t height,
+             std::unordered_set<uint32_t>& tried) {
     std::vector<uint32_t> level{anchor};
     std::unordered_set<uint32_t> seen;
     for (size_t at = 0; at <= height && !level.empty(); at++) {

@@ -31,9 +31,8 @@ bool order(std::vector<Part>& parts) {
 bool opens(const Term& product, double e) {
   if (!is_whole(e))
     return product.number == 1 && product.parts.size() == 1 && product.parts[0].number == -1;
-  return std::ranges::all_of(product.parts, [&](const Part& p) {
-    return is_whole(p.number) || !is_whole(p.number * e);
-  });
+  return std::ranges::all_of(
+      product.parts, [&](const Part& p) { return is_whole(p.number) || !is_whole(p.number * e); });
 }
 
 /// What a sum is a multiple of: its largest coefficient.

@@ -46,7 +46,7 @@ struct Term {
   std::vector<TermRef> children;
   std::string name;  ///< of a call, without "aten::" and overload; of a keyword in `keywords`
   std::vector<std::pair<std::string, TermRef>> keywords;  ///< of a call
-  uint32_t index = 0;     ///< of a node in its program; of a variable or let in its pattern
+  uint32_t index = 0;  ///< of a node in its program; of a variable or let in its pattern
   std::optional<uint32_t> origin;  ///< of a sum or product: the node that is all of it
   bool optional = false;  ///< tensor: may be absent from the sum or product that it stands in
   Argument literal;
