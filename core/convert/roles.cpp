@@ -6,6 +6,7 @@
 #include <cctype>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
@@ -105,7 +106,7 @@ class Judge {
 
   /// Tensors that the exporter's optimiser made of parameters: read by a node whose FX text
   /// mentions parameters that are gone. Of more tensors than parameters, those that a lowering cut
-  /// out of one, then the largest.
+  /// out of one, then the largest; fillers last.
   void find_computed() {
     std::map<std::string, std::vector<uint32_t>> groups;
     for (uint32_t i = 0; i < entries_.size(); i++) {
@@ -123,7 +124,8 @@ class Judge {
       const auto gone = signature_.computed(text);
       std::stable_sort(group.begin(), group.end(), [&](uint32_t a, uint32_t b) {
         const auto rank = [&](uint32_t i) {
-          return std::pair(!entries_[i]->part_of.empty(), entries_[i]->count());
+          return std::tuple(!entries_[i]->part_of.empty(), !is_filler(i, text),
+                            entries_[i]->count());
         };
         return rank(a) > rank(b);
       });
@@ -132,6 +134,14 @@ class Judge {
       for (size_t k = 0; k < group.size() && k < gone.size(); k++)
         computed_.try_emplace(group[k], names);
     }
+  }
+
+  /// The ones and zeros of the instance_norm that a group_norm is exported as.
+  bool is_filler(uint32_t i, const std::string& text) const {
+    return text.find("instance_norm") == std::string::npos &&
+           std::ranges::any_of(evidence_.readers(i), [](const fx::Node* reader) {
+             return reader->target == "aten::instance_norm";
+           });
   }
 
   std::optional<Verdict> claim(uint32_t i) const {

@@ -24,8 +24,12 @@ inline Value from_front(Node& n, Value index, const Int& extent) {
   return n.call("aten::add.Tensor", {index, negative}, {{"alpha", extent}});
 }
 
-/// The argument of aten::index that indexes axes from `axis` on.
+/// The argument of aten::index that indexes axes from `axis` on, counted from the front.
 inline Values at_axis(int64_t axis, const Values& index) {
+  constexpr int64_t kMostAxes = 64;  // of a tensor of torch
+  if (axis >= kMostAxes)
+    throw Invalid("axis: expected less than " + std::to_string(kMostAxes) + ", got " +
+                  std::to_string(axis));
   Values r(static_cast<size_t>(axis));
   r.insert(r.end(), index.begin(), index.end());
   return r;
