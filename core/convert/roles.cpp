@@ -120,7 +120,8 @@ class Judge {
           if (group.empty() || group.back() != i) group.push_back(i);
         }
     }
-    for (auto& [text, group] : groups) {
+    for (auto& [exported, group] : groups) {
+      const std::string& text = exported;
       const auto gone = signature_.computed(text);
       std::stable_sort(group.begin(), group.end(), [&](uint32_t a, uint32_t b) {
         const auto rank = [&](uint32_t i) {
