@@ -10,7 +10,8 @@
 #include <stdexcept>
 
 namespace onnx2fx::embedded {
-extern const std::span<const std::pair<std::string_view, std::string_view>> composites;
+using Files = std::span<const std::pair<std::string_view, std::string_view>>;
+extern const Files composites;  // NOLINT(readability-identifier-naming): of the build
 }  // namespace onnx2fx::embedded
 
 namespace onnx2fx::fx::composites {
