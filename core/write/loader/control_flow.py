@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from . import control_leaves
+from .recurrence import CELLS, is_bare
 
 
 def _is_traced(predicate: Any = None) -> bool:
@@ -106,11 +107,14 @@ class While(ControlFlow):
 
 
 class Scan(ControlFlow):
-    """ONNX Scan, and Loop of a number of steps known before the first, as torch's scan along axis 0."""
+    """ONNX Scan, and Loop of a number of steps known before the first, as torch's scan along axis 0.
 
-    def __init__(self, body: nn.Module, carried: int, sliced: int) -> None:
+    `cell`: the name of a body that CELLS knows.
+    """
+
+    def __init__(self, body: nn.Module, carried: int, sliced: int, cell: str | None) -> None:
         super().__init__()
-        self.body, self.carried, self.sliced = body, carried, sliced
+        self.body, self.carried, self.sliced, self.cell = body, carried, sliced, cell
 
     def forward(self, *values: Any) -> tuple[Any, ...]:
         state, rest = values[: self.carried], values[self.carried :]
@@ -119,9 +123,11 @@ class Scan(ControlFlow):
             return self._traced(state, slices, operands)
         if _has_no_data(*values) or not slices[0].shape[0]:
             return self._types(state, slices, operands)
+        if self.cell and is_bare(values):
+            return CELLS[self.cell](*values)
         rows = []
-        for i in range(slices[0].shape[0]):
-            results = self.body(*state, *(s[i] for s in slices), *operands)
+        for row in zip(*(s.unbind(0) for s in slices)):
+            results = self.body(*state, *row, *operands)
             state = results[: self.carried]
             rows.append(results[self.carried :])
         return (*state, *(torch.stack(column) for column in zip(*rows)))
@@ -161,12 +167,18 @@ class Loop(ControlFlow):
         return control_leaves.loop(self.body, trips, condition, state, operands, self.scan_outputs)
 
 
-Make = Callable[..., ControlFlow]
+def _scan(body: nn.Module, state: Sequence[Any], slices: Sequence[Any]) -> Scan:
+    assert isinstance(body, fx.GraphModule)
+    said = next(iter(body.graph.nodes)).meta.get("onnx2fx", {})  # by the lowering, of the first state
+    cell = said.get("cell")
+    return Scan(body, len(state), len(slices), cell if cell in CELLS else None)
+
+
 FORMS: dict[str, Callable[[Sequence[Any], Callable[[Any], nn.Module]], tuple[ControlFlow, list[Any]]]] = {
     "higher_order::cond": lambda a, p: (If(p(a[1]), p(a[2]), True), [a[0], *a[3]]),
     "onnx2fx::cond": lambda a, p: (If(p(a[1]), p(a[2]), False), [a[0], *a[3]]),
     "higher_order::while_loop": lambda a, p: (While(p(a[0]), p(a[1]), len(a[2])), [*a[2], *a[3]]),
-    "higher_order::scan": lambda a, p: (Scan(p(a[0]), len(a[1]), len(a[2])), [*a[1], *a[2], *a[3]]),
+    "higher_order::scan": lambda a, p: (_scan(p(a[0]), a[1], a[2]), [*a[1], *a[2], *a[3]]),
     "onnx2fx::loop": lambda a, p: (Loop(p(a[0]), len(a[3]), a[5]), [a[1], a[2], *a[3], *a[4]]),
 }
 """Targets that become a module in the nn dialect: (arguments, program -> its module) to (module, arguments of its call)."""
