@@ -12,6 +12,8 @@ from . import targets
 from .control_flow import FORMS
 from .converted import ConvertedModule, place
 from .errors import PackageError
+from .string_leaves import strings
+from .strings import Strings
 from .targets import dtype_of, identifier, named
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ class Tracer(fx.Tracer):
     """torch.load traces the code of a GraphModule: what is computed of its buffers stays in the graph."""
 
     proxy_buffer_attributes = True
+
+    def create_arg(self, a: Any) -> Any:
+        if isinstance(a, Strings):  # a constant, which the code of the graph made
+            return self.create_node("call_function", strings, (a.items, list(a.shape)), {})
+        return super().create_arg(a)
 
 
 class ProgramBuilder:
