@@ -9,6 +9,7 @@ import torch
 from torch import fx, nn
 
 from . import targets
+from .bodies import own_results
 from .control_flow import FORMS
 from .converted import ConvertedModule, place
 from .errors import PackageError
@@ -111,6 +112,10 @@ class ProgramBuilder:
         if target in FORMS and self.builder.document["dialect"] == "nn":
             return self._control_flow(n)
         args = tuple(self._list(n["args"]))
+        if target.startswith("higher_order::"):
+            for a in n["args"]:
+                if isinstance(a, dict) and "program" in a:
+                    own_results(self.builder.program(a["program"]))
         if target.startswith("higher_order::") or target == "operator::getitem":
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
         function = self.builder.resolve(target)
