@@ -117,8 +117,9 @@ Lengths read_masks(Node& n, const Layer& l) {
 }
 
 Value reverse(Node& n, const Lengths& s, Value v) {
-  return s.exists ? n.call("aten::take_along_dim", {v, s.reversed, 0})
-                  : n.call("aten::flip", {v, Ints{0}});
+  if (!s.exists) return n.call("aten::flip", {v, Ints{0}});
+  const Value from = n.call("aten::expand", {s.reversed, Ints{-1, -1, n.dim(v, 2)}});
+  return n.call("aten::gather", {v, 0, from});
 }
 
 // The next state, then y of this step. A sample that has ended keeps its state and gives 0.

@@ -10,7 +10,8 @@ using namespace contrib;
 namespace {
 
 constexpr int64_t kUnroll = 8;
-constexpr int64_t kExact = 256;  // so many products of bytes float holds exactly: 256 * 255^2 < 2^24
+constexpr int64_t kExact =
+    256;  // so many products of bytes float holds exactly: 256 * 255^2 < 2^24
 
 struct Layer {
   size_t directions = 1;
@@ -39,7 +40,8 @@ class Cell {
     return bias_ ? add(y, bias_) : y;
   }
 
-  // Whether the loader knows this step by name: see Scan's cells in core/write/loader/recurrence.py.
+  // Whether the loader knows this step by name: see Scan's cells in
+  // core/write/loader/recurrence.py.
   bool plain() const { return p_.empty() && !l_.clip && !l_.input_forget; }
 
   // h and c

@@ -36,6 +36,22 @@ def _owned(results: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(r.clone() if isinstance(r, torch.Tensor) else r for r in results)
 
 
+def _apart(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Operands of which no two share memory, as the views of one weight do."""
+    if torch.compiler.is_dynamo_compiling():  # it has no word for where a tensor lies
+        return _owned(values)
+    seen: set[Any] = set()
+    apart = []
+    for v in values:
+        if isinstance(v, torch.Tensor):
+            hidden = torch._C._functorch.is_functorch_wrapped_tensor(v)
+            place = None if hidden else v.untyped_storage()._cdata
+            v = v.clone() if hidden or place in seen else v
+            seen.add(place)
+        apart.append(v)
+    return tuple(apart)
+
+
 class ControlFlow(nn.Module):
     """What the forms have in common. `onnx`: how messages name the ONNX node."""
 
@@ -55,12 +71,24 @@ class ControlFlow(nn.Module):
         )
 
 
+def _kinds(branch: nn.Module) -> list[Any]:
+    """Element type and rank of the results, where both are known."""
+    assert isinstance(branch, fx.GraphModule)
+    types = [n.meta.get("onnx_type", {}) for n in branch.graph.output_node().args[0]]
+    return [(t["dtype"], len(t["shape"])) if t.get("dtype") and t.get("shape") is not None else None for t in types]
+
+
 class If(ControlFlow):
-    """ONNX If. `holds`: torch.cond can hold the branches."""
+    """ONNX If. `holds`: torch.cond can hold the branches.
+
+    Tensors of other lengths it can hold too, but only where nobody asks for gradients: of an exported program.
+    """
 
     def __init__(self, then_branch: nn.Module, else_branch: nn.Module, holds: bool) -> None:
         super().__init__()
         self.then_branch, self.else_branch, self.holds = then_branch, else_branch, holds
+        kinds = _kinds(then_branch)
+        self.exports = holds or (None not in kinds and kinds == _kinds(else_branch))
 
     def forward(self, predicate: Any, *operands: Any) -> tuple[Any, ...]:
         if isinstance(predicate, torch.SymBool) and self.holds:  # decided by sizes: both may come up
@@ -70,7 +98,7 @@ class If(ControlFlow):
         if not _is_traced(predicate):
             # of two branches without data each has the types that both have, or nobody knows them
             return self._branch(_has_no_data(predicate) or bool(predicate), operands)
-        if not self.holds:
+        if not (self.exports if torch.compiler.is_exporting() else self.holds):
             raise self.untraceable("its branches return different types")
         return self._cond(predicate.reshape(()), operands)
 
@@ -79,7 +107,7 @@ class If(ControlFlow):
             predicate,
             lambda *a: _owned(self.then_branch(*a)),
             lambda *a: _owned(self.else_branch(*a)),
-            operands,
+            _apart(operands),
         )
 
     def _branch(self, then: bool, operands: Sequence[Any]) -> tuple[Any, ...]:
@@ -94,8 +122,10 @@ class While(ControlFlow):
         self.condition, self.body, self.carried = condition, body, carried
 
     def forward(self, *values: Any) -> tuple[Any, ...]:
+        traced = _is_traced()
+        values = _apart(values) if traced else values
         state, operands = values[: self.carried], values[self.carried :]
-        if _is_traced():
+        if traced:
             return torch.ops.higher_order.while_loop(
                 lambda *a: self.condition(*a).clone(), lambda *a: _owned(self.body(*a)), state, operands
             )
@@ -117,10 +147,9 @@ class Scan(ControlFlow):
         self.body, self.carried, self.sliced, self.cell = body, carried, sliced, cell
 
     def forward(self, *values: Any) -> tuple[Any, ...]:
-        state, rest = values[: self.carried], values[self.carried :]
-        slices, operands = rest[: self.sliced], rest[self.sliced :]
         if _is_traced():
-            return self._traced(state, slices, operands)
+            return self._traced(values)
+        state, slices, operands = self._divided(values)
         if _has_no_data(*values) or not slices[0].shape[0]:
             return self._types(state, slices, operands)
         if self.cell and is_bare(values):
@@ -132,7 +161,12 @@ class Scan(ControlFlow):
             rows.append(results[self.carried :])
         return (*state, *(torch.stack(column) for column in zip(*rows)))
 
-    def _traced(self, state: Any, slices: Any, operands: Any) -> tuple[Any, ...]:
+    def _divided(self, values: Sequence[Any]) -> tuple[Any, Any, Any]:
+        end = self.carried + self.sliced
+        return values[: self.carried], values[self.carried : end], values[end:]
+
+    def _traced(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        state, slices, operands = self._divided(_apart(values))
         if not torch.compiler.is_dynamo_compiling():
             step = lambda *a: _owned(self.body(*a))  # noqa: E731
             return tuple(torch.ops.higher_order.scan(step, list(state), list(slices), operands))

@@ -9,7 +9,7 @@ import torch
 from torch import fx, nn
 
 from . import targets
-from .bodies import own_results
+from .bodies import apart, own_results
 from .control_flow import FORMS
 from .converted import ConvertedModule, place
 from .errors import PackageError
@@ -116,6 +116,7 @@ class ProgramBuilder:
             for a in n["args"]:
                 if isinstance(a, dict) and "program" in a:
                     own_results(self.builder.program(a["program"]))
+            args = apart(args)
         if target.startswith("higher_order::") or target == "operator::getitem":
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
         function = self.builder.resolve(target)
