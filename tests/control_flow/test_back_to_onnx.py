@@ -89,10 +89,10 @@ CASES = {
              u = Identity (s2) }> (s0, xs, zs) }""",
         {"w": [3]}, [(r(2, 3), r(4, 2, 3), r(4)), (r(5, 3), r(7, 5, 3), r(7))]),
     "scan backwards along another axis": (
-        f"""g (float[3] s0, float[3, T] xs) => (float[3] s, float[3, T] ys) {{ s, ys = Scan <num_scan_inputs = 1,
+        """g (float[3] s0, float[3, T] xs) => (float[3] s, float[3, T] ys) { s, ys = Scan <num_scan_inputs = 1,
              scan_input_axes = [1], scan_input_directions = [1], scan_output_axes = [1], scan_output_directions = [1],
-             body = b (float[3] s1, float[3] e) => (float[3] s2, float[3] o) {{ p = Mul (s1, w) s2 = Add (p, e)
-             o = Tanh (s2) }}> (s0, xs) }}""",
+             body = b (float[3] s1, float[3] e) => (float[3] s2, float[3] o) { p = Mul (s1, w) s2 = Add (p, e)
+             o = Tanh (s2) }> (s0, xs) }""",
         {"w": [3]}, [(r(3), r(3, 4)), (r(3), r(3, 6))]),
     "scan in a scan": (
         f"""g (float[3] s0, float[T, K, 3] xs) => (float[3] s, float[T, 3] ys) {{ s, ys = Scan <num_scan_inputs = 1, body = d

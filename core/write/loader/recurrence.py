@@ -12,7 +12,6 @@ from typing import Any, Callable, Sequence
 import torch
 from torch.autograd import forward_ad
 
-
 Product = Callable[[torch.Tensor, int], torch.Tensor]
 
 
