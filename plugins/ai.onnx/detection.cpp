@@ -57,6 +57,11 @@ struct Suppression {
 
 Info mask() { return Info::tensor(kBool, 3); }
 
+// Of (N, C, B, 4), by (N, C, K, 1).
+Value boxes_at(Node& n, Value boxes, Value index) {
+  return n.call("aten::gather", {boxes, 2, n.call("aten::expand", {index, Ints{-1, -1, -1, 4}})});
+}
+
 Program more(Node& n, const Suppression& s) {
   n.begin("condition");
   const Value step = n.placeholder("step", Info::tensor(kInt64, 0)),
@@ -76,7 +81,7 @@ Program select_best(Node& n, const Suppression& s) {
   const Value is_best = n.call("aten::eq.Tensor", {places, best});  // nowhere if none is alive
   Value index = n.call("aten::clamp_max", {best, n.sub(s.count, 1)});
   index = n.call("aten::unsqueeze", {index, -1});
-  const Value box = n.call("aten::take_along_dim", {s.boxes, index, 2});
+  const Value box = boxes_at(n, s.boxes, index);
   Value gone = overlaps(n, corners(n, box, s.centred), corners(n, s.boxes, s.centred), s.threshold);
   gone = n.call("aten::logical_or", {gone, is_best});
   const Value left = n.call("aten::logical_and", {alive, n.call("aten::logical_not", {gone})});
@@ -106,8 +111,9 @@ void non_max_suppression(Node& n) {
                                 {{"stable", true}, {"dim", -1}, {"descending", true}});
   const Value order = sorted[1];
   Value index = n.call("aten::unsqueeze", {order, -1});
-  const Value best_first =
-      n.call("aten::take_along_dim", {n.call("aten::unsqueeze", {boxes, 1}), index, 2});
+  const Value of_each_class = n.call(
+      "aten::expand", {n.call("aten::unsqueeze", {boxes, 1}), Ints{-1, n.dim(scores, 1), -1, -1}});
+  const Value best_first = boxes_at(n, of_each_class, index);
   const Value alive = least ? n.call("aten::gt.Tensor", {sorted[0], as_scalar(n, least)})
                             : n.call("aten::ones_like", {order}, {{"dtype", Dtype{kBool}}});
   const Suppression s{best_first, scalar_or_zero(n, n.maybe_input(3), kFloat),

@@ -9,32 +9,35 @@ namespace {
 
 constexpr int64_t kUnroll = 8;
 
-// One direction. Values made in the constructor stand outside the loop.
+// One direction. Values made in the constructor stand outside the loop, and so does every bias but
+// the one of a GRU that resets what it added.
 class Cell {
  public:
   Cell(Node& n, const Layer& l, size_t direction) : n_(n), l_(l), direction_(direction) {
     w_ = of_direction(l.w);
-    r_ = of_direction(l.r);
+    const Value r = of_direction(l.r);
     if (l.b) {
       const Values halves = n.calls(2, "aten::chunk", {of_direction(l.b), 2});
-      wb_ = halves[0], rb_ = halves[1];
+      bias_ = halves[0], rb_ = halves[1];
+      if (!resets_products()) bias_ = add(bias_, rb_);
     }
     if (l.peephole) p_ = n.calls(3, "aten::chunk", {of_direction(l.peephole), 3});
-    if (l.kind == kGru && !l.linear_before_reset) {
-      const Ints sizes{n.mul(l.hidden, 2), l.hidden};
-      r_parts_ = n.calls(2, "aten::split_with_sizes", {r_, sizes});
-      if (rb_) rb_parts_ = n.calls(2, "aten::split_with_sizes", {rb_, sizes});
-    }
+    if (resets_products())
+      r_ = {r};
+    else if (l.kind == kGru)
+      for (const Value part : divided(r, 2, 0)) r_.push_back(n.call("aten::t", {part}));
+    else
+      r_ = {n.call("aten::t", {r})};
   }
 
   // What the inputs of all steps add to the gates.
-  Value project(Value x) { return n_.call("aten::linear", {x, w_, wb_}); }
+  Value project(Value x) { return n_.call("aten::linear", {x, w_, bias_}); }
 
   // The next state (h, for an LSTM also c).
   Values step(const Values& state, Value in) {
     if (l_.kind == kLstm) return lstm(state[0], state[1], in);
     if (l_.kind == kGru) return {gru(state[0], in)};
-    return {activate(0, add(in, n_.call("aten::linear", {state[0], r_, rb_})))};
+    return {activate(0, added(in, state[0], r_[0]))};
   }
 
  private:
@@ -43,10 +46,16 @@ class Cell {
   }
   Value add(Value a, Value b) { return n_.call("aten::add.Tensor", {a, b}); }
   Value mul(Value a, Value b) { return n_.call("aten::mul.Tensor", {a, b}); }
-  Value one_minus(Value v) { return n_.call("aten::rsub.Scalar", {v, 1}); }
+  Value added(Value to, Value h, Value weight) { return n_.call("aten::addmm", {to, h, weight}); }
   Values chunks(Value v, size_t k) {
     return n_.calls(k, "aten::chunk", {v, static_cast<int64_t>(k), -1});
   }
+  // So many gates, and the last one, which has another activation.
+  Values divided(Value v, int64_t gates, int64_t axis = -1) {
+    const Ints sizes{n_.mul(l_.hidden, gates), l_.hidden};
+    return n_.calls(2, "aten::split_with_sizes", {v, sizes, axis});
+  }
+  bool resets_products() const { return l_.kind == kGru && l_.linear_before_reset; }
 
   // clip bounds the gates; like other runtimes, not the cell's state on its way to h.
   Value activate(size_t function, Value v) {
@@ -54,41 +63,42 @@ class Cell {
     const size_t each = l_.functions.size() / l_.directions;
     return apply(n_, l_.functions[direction_ * each + function], v);
   }
-  Value peep(size_t gate, Value v, Value c) { return p_.empty() ? v : add(v, mul(p_[gate], c)); }
+  Value peep(size_t gate, Value v, Value c) { return activate(0, add(v, mul(p_[gate], c))); }
 
-  Values lstm(Value h, Value c, Value in) {
-    const Values g = chunks(add(in, n_.call("aten::linear", {h, r_, rb_})), 4);  // i, o, f, c
-    const Value i = activate(0, peep(0, g[0], c));
-    const Value f = l_.input_forget ? one_minus(i) : activate(0, peep(2, g[2], c));
-    const Value next = add(mul(f, c), mul(i, activate(1, g[3])));
-    const Value o = activate(0, peep(1, g[1], next));
+  Values lstm(Value h, Value c, Value in) {  // gates i, o, f, c
+    const Values g = divided(added(in, h, r_[0]), 3);
+    const Values open = chunks(p_.empty() ? activate(0, g[0]) : g[0], 3);
+    const Value i = p_.empty() ? open[0] : peep(0, open[0], c);
+    const Value f = l_.input_forget ? n_.call("aten::rsub.Scalar", {i, 1})
+                    : p_.empty()    ? open[2]
+                                    : peep(2, open[2], c);
+    const Value next = n_.call("aten::addcmul", {mul(f, c), i, activate(1, g[1])});
+    const Value o = p_.empty() ? open[1] : peep(1, open[1], next);
     return {mul(o, activate(2, next)), next};
   }
 
-  Value gru(Value h, Value in) {
-    const Values x = chunks(in, 3);  // z, r, h
-    Value z, candidate;
-    if (l_.linear_before_reset) {
-      const Values g = chunks(n_.call("aten::linear", {h, r_, rb_}), 3);
-      z = activate(0, add(x[0], g[0]));
-      candidate = add(x[2], mul(activate(0, add(x[1], g[1])), g[2]));
+  Value gru(Value h, Value in) {  // gates z, r, h
+    const Values x = divided(in, 2);
+    const auto zr = [&](Value v) { return chunks(activate(0, v), 2); };
+    Values gates;
+    Value candidate;
+    if (resets_products()) {
+      const Values y = divided(n_.call("aten::linear", {h, r_[0], rb_}), 2);
+      gates = zr(add(x[0], y[0]));
+      candidate = n_.call("aten::addcmul", {x[1], gates[1], y[1]});
     } else {
-      const bool bias = !rb_parts_.empty();
-      const Values g =
-          chunks(n_.call("aten::linear", {h, r_parts_[0], bias ? rb_parts_[0] : Value{}}), 2);
-      z = activate(0, add(x[0], g[0]));
-      const Value reset = mul(activate(0, add(x[1], g[1])), h);
-      candidate =
-          add(x[2], n_.call("aten::linear", {reset, r_parts_[1], bias ? rb_parts_[1] : Value{}}));
+      gates = zr(added(x[0], h, r_[0]));
+      candidate = added(x[1], mul(gates[1], h), r_[1]);
     }
-    return add(mul(one_minus(z), activate(1, candidate)), mul(z, h));
+    const Value fresh = activate(1, candidate);
+    return n_.call("aten::addcmul", {fresh, gates[0], n_.call("aten::sub.Tensor", {h, fresh})});
   }
 
   Node& n_;
   const Layer& l_;
   size_t direction_;
-  Value w_, r_, wb_, rb_;
-  Values p_, r_parts_, rb_parts_;
+  Value w_, bias_, rb_;
+  Values r_, p_;
 };
 
 // With lengths: which (step, sample) exist, and where each step of the reversed sequences comes
@@ -107,8 +117,9 @@ Lengths read_masks(Node& n, const Layer& l) {
 }
 
 Value reverse(Node& n, const Lengths& s, Value v) {
-  return s.exists ? n.call("aten::take_along_dim", {v, s.reversed, 0})
-                  : n.call("aten::flip", {v, Ints{0}});
+  if (!s.exists) return n.call("aten::flip", {v, Ints{0}});
+  const Value from = n.call("aten::expand", {s.reversed, Ints{-1, -1, n.dim(v, 2)}});
+  return n.call("aten::gather", {v, 0, from});
 }
 
 // The next state, then y of this step. A sample that has ended keeps its state and gives 0.

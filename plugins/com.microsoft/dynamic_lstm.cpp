@@ -10,6 +10,8 @@ using namespace contrib;
 namespace {
 
 constexpr int64_t kUnroll = 8;
+constexpr int64_t kExact =
+    256;  // so many products of bytes float holds exactly: 256 * 255^2 < 2^24
 
 struct Layer {
   size_t directions = 1;
@@ -38,6 +40,10 @@ class Cell {
     return bias_ ? add(y, bias_) : y;
   }
 
+  // Whether the loader knows this step by name: see Scan's cells in
+  // core/write/loader/recurrence.py.
+  bool plain() const { return p_.empty() && !l_.clip && !l_.input_forget; }
+
   // h and c
   Values step(const Values& state, Value in) {
     const Value c = state[1];
@@ -52,15 +58,29 @@ class Cell {
 
  private:
   Value of_direction(Value v) { return n_.call("aten::select.int", {v, 0, direction_}); }
-  Value weight(Value w, Value zero) {
-    if (zero) zero = number_in(n_, of_direction(zero), kDouble);
-    return centred(n_, of_direction(w), zero);
+  // Less its zero points, in parts whose products float holds exactly; of unknown size in double.
+  Values weight(Value w, Value zero) {
+    const Int rows = n_.dim(w, 1);
+    const int32_t dtype = rows.known() ? kFloat : kDouble;
+    Value v = number_in(n_, of_direction(w), dtype);
+    if (zero) v = n_.call("aten::sub.Tensor", {v, number_in(n_, of_direction(zero), dtype)});
+    return parts(v, rows.known() ? (rows.literal() + kExact - 1) / kExact : 1, 0);
   }
-  Value product(Value v, Value weight, Value scale) {
+  Values parts(Value v, size_t count, int64_t axis) {
+    return count > 1 ? n_.calls(count, "aten::split.Tensor", {v, kExact, axis}) : Values{v};
+  }
+  Value product(Value v, const Values& weight, Value scale) {
     const Dynamic q = dynamically_quantized(n_, v);
-    const Value sum = n_.call("aten::matmul", {q.centred, weight});
-    return mul(n_.call("aten::to.dtype", {sum, Dtype{kFloat}}), mul(q.scale, scale));
+    // stated, whatever .double() or autocast make of it
+    const Values x = parts(as(q.centred, n_.dtype(weight[0])), weight.size(), -1);
+    Value sum;
+    for (size_t i = 0; i < x.size(); i++) {
+      const Value part = n_.call("aten::matmul", {x[i], weight[i]});
+      sum = sum ? add(sum, part) : part;
+    }
+    return mul(as(sum, kFloat), mul(q.scale, scale));
   }
+  Value as(Value v, int32_t dtype) { return n_.call("aten::to.dtype", {v, Dtype{dtype}}); }
   Value add(Value a, Value b) { return n_.call("aten::add.Tensor", {a, b}); }
   Value mul(Value a, Value b) { return n_.call("aten::mul.Tensor", {a, b}); }
   Value clipped(Value v) { return l_.clip ? n_.call("aten::clamp", {v, -*l_.clip, *l_.clip}) : v; }
@@ -70,8 +90,8 @@ class Cell {
   Node& n_;
   const Layer& l_;
   int64_t direction_;
-  Value w_, r_, w_scale_, r_scale_, bias_;
-  Values p_;
+  Values w_, r_, p_;
+  Value w_scale_, r_scale_, bias_;
 };
 
 // The last state, then all h (T, N, H).
@@ -89,6 +109,7 @@ Values scanned(Node& n, Cell& cell, const Values& state, Value in) {
   n.begin("step");
   const Values formals{n.placeholder("h", Info::tensor(kFloat, 2)),
                        n.placeholder("c", Info::tensor(kFloat, 2))};
+  if (cell.plain()) n.meta(formals[0], "cell", "dynamic_quantize_lstm");
   Values next = cell.step(formals, n.placeholder("x", Info::tensor(kFloat, 2)));
   next.push_back(n.call("aten::clone", {next[0]}));  // results of a scan must not alias
   const Program step = n.end(next);

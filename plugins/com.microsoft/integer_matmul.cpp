@@ -33,8 +33,8 @@ void dynamic_quantize_matmul(Node& n) {
   const Value a = n.input(0), b = n.role(n.input(1), O2FX_ROLE_BUFFER);
   const Value b_scale = buffer(n, 2), b_zero = buffer(n, 3);
   const Dynamic q = dynamically_quantized(n, a);
-  const Value sum =
-      n.call("aten::matmul", {q.centred, centred(n, b, number_in(n, b_zero, kDouble))});
+  const Value sum = n.call(
+      "aten::matmul", {n.cast(q.centred, kDouble), centred(n, b, number_in(n, b_zero, kDouble))});
   const Value y = with_bias(n, scaled(n, sum, q.scale, b_scale), n.maybe_input(4));
   n.output(y);
 }

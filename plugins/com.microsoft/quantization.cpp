@@ -15,7 +15,7 @@ Dynamic dynamically_quantized(Node& n, Value v) {
   const DynamicRange r = dynamic_range(n, v, 1);
   const Value steps = n.call("aten::round", {n.call("aten::div.Tensor", {v, r.scale})});
   const Value q = n.call("aten::clamp", {n.call("aten::add.Tensor", {steps, r.zero}), 0, 255});
-  return {to_dtype(n, n.call("aten::sub.Tensor", {q, r.zero}), kDouble), r.scale};
+  return {n.call("aten::sub.Tensor", {q, r.zero}), r.scale};
 }
 
 Value exact_product(Node& n, Value a, Value a_zero, Value b, Value b_zero) {

@@ -12,7 +12,7 @@ namespace contrib {
 onnx2fx::Value quantized(onnx2fx::Node& n, onnx2fx::Value v, onnx2fx::Value scale,
                          onnx2fx::Value zero, int32_t to);
 
-/// A tensor quantized to 0 ... 255 by its own range: v less its zero point, in double, and its
+/// A tensor quantized to 0 ... 255 by its own range: v less its zero point, in float, and its
 /// scale.
 struct Dynamic {
   onnx2fx::Value centred, scale;

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from one_node import bytes_, check, floats, node_model, run_module, scalar
+import torch
+from one_node import bytes_, check, floats, node_model, run_module, run_onnx_runtime, scalar
+from onnx_to_fx import convert_onnx_to_fx
 
 TYPES = [np.uint8, np.int8]
 
@@ -200,3 +202,53 @@ class TestDynamicQuantizeLSTM:
                   bytes_(d, hidden, 4 * hidden, seed=2, dtype=np.int8) // 2, floats(d, 8 * hidden, seed=5), None,
                   floats(d, 2, hidden, seed=6), floats(d, 2, hidden, seed=7), None, scale[0], points, scale[1], points]
         check("DynamicQuantizeLSTM", inputs, 3, forms=[True], atol=1e-3, hidden_size=hidden, direction=direction)
+
+    def inputs(self, batch, size, hidden, dtype=np.int8, zero=0, steps=12, scale=0.02):
+        """Small weights: else a state on the edge between two steps would decide on all that follow."""
+        weights = [bytes_(1, k, 4 * hidden, seed=k, dtype=np.int8) // 16 for k in (size, hidden)]
+        scales, point = np.array([scale], np.float32), np.array([zero], dtype)
+        w, r = ((v.astype(np.int16) + zero).astype(dtype) for v in weights)
+        return [floats(steps, batch, size), w, r, floats(1, 8 * hidden, seed=5), None, None, None, None, scales, point,
+                scales, point]
+
+    @pytest.mark.parametrize("batch, hidden, dtype, zero", [
+        (1, 256, np.int8, 0),    # large enough for products of bytes, where the processor has them
+        (4, 144, np.int8, 0),
+        (1, 300, np.int8, -3),   # more than float holds in one product
+        (2, 40, np.uint8, 128),
+        (2, 40, np.uint8, 9),
+    ])  # fmt: skip
+    def test_without_gradients_equals_the_body(self, batch, hidden, dtype, zero):
+        given = self.inputs(batch, 20, hidden, dtype, zero)
+        model, feeds = node_model("DynamicQuantizeLSTM", given, 3, True, hidden_size=hidden)
+        expected = run_onnx_runtime(model, feeds)
+        module = convert_onnx_to_fx(model).eval()
+        assert [m.cell for m in module.modules() if hasattr(m, "cell")] == ["dynamic_quantize_lstm"]
+        x = torch.from_numpy(feeds["i0"])
+        recorded = module(x)
+        assert recorded[0].requires_grad  # of the bias: so it is the body that ran
+        with torch.no_grad():
+            bare = module(x)
+        for a, b, e in zip(recorded, bare, expected, strict=True):
+            torch.testing.assert_close(b, a.detach(), atol=2e-6, rtol=1e-5)
+            np.testing.assert_allclose(b.numpy(), e, atol=2e-3)
+
+    def test_a_state_of_zeros_and_of_one_sign(self):
+        given = self.inputs(2, 5, 16)
+        for h in (np.zeros((1, 2, 16)), np.full((1, 2, 16), 0.7), np.full((1, 2, 16), -0.7)):
+            given[5] = given[6] = h.astype(np.float32)
+            check("DynamicQuantizeLSTM", given, 3, forms=[True], atol=1e-3, hidden_size=16)
+
+    def test_what_watches_it_sees_the_body(self):
+        model, feeds = node_model("DynamicQuantizeLSTM", self.inputs(2, 5, 16), 3, True, hidden_size=16)
+        module, x = convert_onnx_to_fx(model).eval(), torch.from_numpy(feeds["i0"])
+        with torch.no_grad():
+            expected = module(x)
+            same = lambda got: torch.testing.assert_close(got, expected, atol=2e-6, rtol=1e-5)  # noqa: E731
+            same(torch.export.export(module, (x,)).module()(x))
+            same(torch.compile(module, backend="aot_eager", fullgraph=True)(x))
+            same(torch.jit.trace(module, (x,))(x))
+            same(torch.func.functional_call(module, dict(module.named_parameters()), (x,)))
+            torch.testing.assert_close(torch.func.vmap(module, in_dims=0)(x[None])[0][0], expected[0])
+            same(torch.fx.symbolic_trace(module)(x))
+            same(tuple(v.float() for v in module.double()(x.double())))

@@ -172,6 +172,12 @@ def lerp(d: Draw) -> Call:
     return Call([x, y, d.uniform(0, 1)], {}, loose)
 
 
+@call("addcmul")
+def addcmul(d: Draw) -> Call:
+    xs, loose = _operands(d, 3, FLOATS)
+    return Call(xs, {}, loose)
+
+
 @call(*"""acos acosh asin asinh atan atanh cos cosh erf erfc erfinv exp exp2 expm1 log log10 log1p log2 reciprocal rsqrt
       sigmoid sin sinh sqrt tan tanh isfinite isinf isnan isneginf isposinf signbit logical_not abs alias bernoulli
       bitwise_not ceil clone contiguous detach floor frac nan_to_num neg relu relu6 resolve_conj round sgn sign tril triu

@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from . import control_leaves
+from .recurrence import CELLS, is_bare
 
 
 def _is_traced(predicate: Any = None) -> bool:
@@ -33,6 +34,22 @@ def _has_no_data(*values: Any) -> bool:
 def _owned(results: Sequence[Any]) -> tuple[Any, ...]:
     """Results of a body that share no memory with its operands or with each other."""
     return tuple(r.clone() if isinstance(r, torch.Tensor) else r for r in results)
+
+
+def _apart(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Operands of which no two share memory, as the views of one weight do."""
+    if torch.compiler.is_dynamo_compiling():  # it has no word for where a tensor lies
+        return _owned(values)
+    seen: set[Any] = set()
+    apart = []
+    for v in values:
+        if isinstance(v, torch.Tensor):
+            hidden = torch._C._functorch.is_functorch_wrapped_tensor(v)
+            place = None if hidden else v.untyped_storage()._cdata
+            v = v.clone() if hidden or place in seen else v
+            seen.add(place)
+        apart.append(v)
+    return tuple(apart)
 
 
 class ControlFlow(nn.Module):
@@ -54,12 +71,24 @@ class ControlFlow(nn.Module):
         )
 
 
+def _kinds(branch: nn.Module) -> list[Any]:
+    """Element type and rank of the results, where both are known."""
+    assert isinstance(branch, fx.GraphModule)
+    types = [n.meta.get("onnx_type", {}) for n in branch.graph.output_node().args[0]]
+    return [(t["dtype"], len(t["shape"])) if t.get("dtype") and t.get("shape") is not None else None for t in types]
+
+
 class If(ControlFlow):
-    """ONNX If. `holds`: torch.cond can hold the branches."""
+    """ONNX If. `holds`: torch.cond can hold the branches.
+
+    Tensors of other lengths it can hold too, but only where nobody asks for gradients: of an exported program.
+    """
 
     def __init__(self, then_branch: nn.Module, else_branch: nn.Module, holds: bool) -> None:
         super().__init__()
         self.then_branch, self.else_branch, self.holds = then_branch, else_branch, holds
+        kinds = _kinds(then_branch)
+        self.exports = holds or (None not in kinds and kinds == _kinds(else_branch))
 
     def forward(self, predicate: Any, *operands: Any) -> tuple[Any, ...]:
         if isinstance(predicate, torch.SymBool) and self.holds:  # decided by sizes: both may come up
@@ -69,7 +98,7 @@ class If(ControlFlow):
         if not _is_traced(predicate):
             # of two branches without data each has the types that both have, or nobody knows them
             return self._branch(_has_no_data(predicate) or bool(predicate), operands)
-        if not self.holds:
+        if not (self.exports if torch.compiler.is_exporting() else self.holds):
             raise self.untraceable("its branches return different types")
         return self._cond(predicate.reshape(()), operands)
 
@@ -78,7 +107,7 @@ class If(ControlFlow):
             predicate,
             lambda *a: _owned(self.then_branch(*a)),
             lambda *a: _owned(self.else_branch(*a)),
-            operands,
+            _apart(operands),
         )
 
     def _branch(self, then: bool, operands: Sequence[Any]) -> tuple[Any, ...]:
@@ -93,8 +122,10 @@ class While(ControlFlow):
         self.condition, self.body, self.carried = condition, body, carried
 
     def forward(self, *values: Any) -> tuple[Any, ...]:
+        traced = _is_traced()
+        values = _apart(values) if traced else values
         state, operands = values[: self.carried], values[self.carried :]
-        if _is_traced():
+        if traced:
             return torch.ops.higher_order.while_loop(
                 lambda *a: self.condition(*a).clone(), lambda *a: _owned(self.body(*a)), state, operands
             )
@@ -106,27 +137,36 @@ class While(ControlFlow):
 
 
 class Scan(ControlFlow):
-    """ONNX Scan, and Loop of a number of steps known before the first, as torch's scan along axis 0."""
+    """ONNX Scan, and Loop of a number of steps known before the first, as torch's scan along axis 0.
 
-    def __init__(self, body: nn.Module, carried: int, sliced: int) -> None:
+    `cell`: the name of a body that CELLS knows.
+    """
+
+    def __init__(self, body: nn.Module, carried: int, sliced: int, cell: str | None) -> None:
         super().__init__()
-        self.body, self.carried, self.sliced = body, carried, sliced
+        self.body, self.carried, self.sliced, self.cell = body, carried, sliced, cell
 
     def forward(self, *values: Any) -> tuple[Any, ...]:
-        state, rest = values[: self.carried], values[self.carried :]
-        slices, operands = rest[: self.sliced], rest[self.sliced :]
         if _is_traced():
-            return self._traced(state, slices, operands)
+            return self._traced(values)
+        state, slices, operands = self._divided(values)
         if _has_no_data(*values) or not slices[0].shape[0]:
             return self._types(state, slices, operands)
+        if self.cell and is_bare(values):
+            return CELLS[self.cell](*values)
         rows = []
-        for i in range(slices[0].shape[0]):
-            results = self.body(*state, *(s[i] for s in slices), *operands)
+        for row in zip(*(s.unbind(0) for s in slices)):
+            results = self.body(*state, *row, *operands)
             state = results[: self.carried]
             rows.append(results[self.carried :])
         return (*state, *(torch.stack(column) for column in zip(*rows)))
 
-    def _traced(self, state: Any, slices: Any, operands: Any) -> tuple[Any, ...]:
+    def _divided(self, values: Sequence[Any]) -> tuple[Any, Any, Any]:
+        end = self.carried + self.sliced
+        return values[: self.carried], values[self.carried : end], values[end:]
+
+    def _traced(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        state, slices, operands = self._divided(_apart(values))
         if not torch.compiler.is_dynamo_compiling():
             step = lambda *a: _owned(self.body(*a))  # noqa: E731
             return tuple(torch.ops.higher_order.scan(step, list(state), list(slices), operands))
@@ -161,12 +201,18 @@ class Loop(ControlFlow):
         return control_leaves.loop(self.body, trips, condition, state, operands, self.scan_outputs)
 
 
-Make = Callable[..., ControlFlow]
+def _scan(body: nn.Module, state: Sequence[Any], slices: Sequence[Any]) -> Scan:
+    assert isinstance(body, fx.GraphModule)
+    said = next(iter(body.graph.nodes)).meta.get("onnx2fx", {})  # by the lowering, of the first state
+    cell = said.get("cell")
+    return Scan(body, len(state), len(slices), cell if cell in CELLS else None)
+
+
 FORMS: dict[str, Callable[[Sequence[Any], Callable[[Any], nn.Module]], tuple[ControlFlow, list[Any]]]] = {
     "higher_order::cond": lambda a, p: (If(p(a[1]), p(a[2]), True), [a[0], *a[3]]),
     "onnx2fx::cond": lambda a, p: (If(p(a[1]), p(a[2]), False), [a[0], *a[3]]),
     "higher_order::while_loop": lambda a, p: (While(p(a[0]), p(a[1]), len(a[2])), [*a[2], *a[3]]),
-    "higher_order::scan": lambda a, p: (Scan(p(a[0]), len(a[1]), len(a[2])), [*a[1], *a[2], *a[3]]),
+    "higher_order::scan": lambda a, p: (_scan(p(a[0]), a[1], a[2]), [*a[1], *a[2], *a[3]]),
     "onnx2fx::loop": lambda a, p: (Loop(p(a[0]), len(a[3]), a[5]), [a[1], a[2], *a[3], *a[4]]),
 }
 """Targets that become a module in the nn dialect: (arguments, program -> its module) to (module, arguments of its call)."""

@@ -7,8 +7,10 @@ from typing import Any, Callable, Sequence
 import torch
 
 from .errors import UnsupportedOperatorError
+from .leaf import leaf
 
 
+@leaf
 def cond(
     predicate: Any,
     then_branch: Callable[..., Any],
@@ -19,6 +21,7 @@ def cond(
     return tuple((then_branch if bool(predicate) else else_branch)(*operands))
 
 
+@leaf
 def loop(
     body: Callable[..., Any],
     trips: Any,
@@ -52,6 +55,7 @@ def _no_slices(
     return [slice_.new_empty((0, *slice_.shape)) for slice_ in results[1 + len(state) :]]
 
 
+@leaf
 def gradient(
     function: Callable[..., Any], xs: Sequence[torch.Tensor], operands: Sequence[Any]
 ) -> tuple[torch.Tensor, ...]:
@@ -72,6 +76,7 @@ def gradient(
         )
 
 
+@leaf
 def opaque(
     domain: str,
     op_type: str,

@@ -6,7 +6,10 @@ import io
 
 import torch
 
+from .leaf import leaf
 
+
+@leaf
 def image_decoder(encoded: torch.Tensor, pixel_format: str) -> torch.Tensor:
     try:
         from PIL import Image

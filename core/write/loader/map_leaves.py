@@ -6,6 +6,7 @@ from typing import Any, Sequence
 
 import torch
 
+from .leaf import leaf
 from .number_text import parse_integer, parse_real, to_integer
 from .strings import Strings
 
@@ -24,6 +25,7 @@ def _row(items: Sequence[Any], dtype: torch.dtype | None) -> Any:
     return torch.tensor([items], dtype=dtype)
 
 
+@leaf
 def map_cast(x: dict[int, Any], dtype: torch.dtype | None, width: int | None) -> Any:
     """The values by ascending key, or (with a width) each at the place that its key says."""
 
@@ -47,6 +49,7 @@ def _cast(value: Any, dtype: torch.dtype | None) -> Any:
     return value
 
 
+@leaf
 def map_vectorize(
     x: dict[Any, Any], integers: Sequence[int], texts: Sequence[str], dtype: torch.dtype | None
 ) -> Any:
@@ -55,6 +58,7 @@ def map_vectorize(
     return _row([_item(x.get(key, missing)) for key in (integers or texts)], dtype)
 
 
+@leaf
 def map_zip(
     x: torch.Tensor, integers: Sequence[int], texts: Sequence[str]
 ) -> list[dict[Any, torch.Tensor]]:

@@ -9,9 +9,12 @@ import torch
 from torch import fx, nn
 
 from . import targets
+from .bodies import apart, own_results
 from .control_flow import FORMS
 from .converted import ConvertedModule, place
 from .errors import PackageError
+from .string_leaves import strings
+from .strings import Strings
 from .targets import dtype_of, identifier, named
 
 if TYPE_CHECKING:
@@ -32,6 +35,11 @@ class Tracer(fx.Tracer):
     """torch.load traces the code of a GraphModule: what is computed of its buffers stays in the graph."""
 
     proxy_buffer_attributes = True
+
+    def create_arg(self, a: Any) -> Any:
+        if isinstance(a, Strings):  # a constant, which the code of the graph made
+            return self.create_node("call_function", strings, (a.items, list(a.shape)), {})
+        return super().create_arg(a)
 
 
 class ProgramBuilder:
@@ -104,6 +112,11 @@ class ProgramBuilder:
         if target in FORMS and self.builder.document["dialect"] == "nn":
             return self._control_flow(n)
         args = tuple(self._list(n["args"]))
+        if target.startswith("higher_order::"):
+            for a in n["args"]:
+                if isinstance(a, dict) and "program" in a:
+                    own_results(self.builder.program(a["program"]))
+            args = apart(args)
         if target.startswith("higher_order::") or target == "operator::getitem":
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
         function = self.builder.resolve(target)

@@ -6,7 +6,10 @@ from typing import Any, Sequence
 
 import torch
 
+from .leaf import leaf
 
+
+@leaf
 def optional_get_element(value: Any) -> Any:
     """The element; a missing one is an error."""
     if value is None:
@@ -14,10 +17,12 @@ def optional_get_element(value: Any) -> Any:
     return value
 
 
+@leaf
 def optional_has_element(value: Any) -> torch.Tensor:
     return torch.tensor(value is not None)
 
 
+@leaf
 def sequence_erase(sequence: Sequence[Any], position: int | None) -> list[Any]:
     """All but the element at ``position`` (None: the last)."""
     size, at = len(sequence), -1 if position is None else position
@@ -28,6 +33,7 @@ def sequence_erase(sequence: Sequence[Any], position: int | None) -> list[Any]:
     return rest
 
 
+@leaf
 def sequence_insert(sequence: Sequence[Any], element: Any, position: int | None) -> list[Any]:
     """``element`` before ``position`` (None: at the end); negative positions count from the end."""
     size = len(sequence)
@@ -42,10 +48,12 @@ def _misplaced(op_type: str, first: int, last: int, got: int) -> str:
     return f"{op_type}: position: expected one in [{first}, {last}], got {got}"
 
 
+@leaf
 def sequence_length(sequence: Sequence[Any]) -> int:
     return len(sequence)
 
 
+@leaf
 def shape_of(x: torch.Tensor) -> torch.Tensor:
     """The extents, one by one: of a tensor whose rank only the one at hand tells."""
     sizes = [torch.scalar_tensor(d, dtype=torch.int64, device=x.device) for d in x.size()]

@@ -7,15 +7,18 @@ from typing import Sequence
 import torch
 
 from .code_points import lower, upper
+from .leaf import leaf
 from .number_text import number_text, parse_integer, parse_real
 from .regex import full_matcher
 from .strings import Strings
 
 
+@leaf
 def strings(items: Sequence[str], shape: Sequence[int]) -> Strings:
     return Strings(shape, items)
 
 
+@leaf
 def strings_lookup(x: Strings, pool: Sequence[str]) -> torch.Tensor:
     """For each element its first place in ``pool``, -1 if it is not there."""
     places: dict[str, int] = {}
@@ -25,6 +28,7 @@ def strings_lookup(x: Strings, pool: Sequence[str]) -> torch.Tensor:
     return torch.tensor(found, dtype=torch.int64).reshape(x.shape)
 
 
+@leaf
 def strings_positions(xs: Sequence[Strings]) -> list[torch.Tensor]:
     """Tensors of the shapes of ``xs`` that number their elements consecutively."""
     result, start = [], 0
@@ -34,6 +38,7 @@ def strings_positions(xs: Sequence[Strings]) -> list[torch.Tensor]:
     return result
 
 
+@leaf
 def strings_take(xs: Sequence[Strings], index: torch.Tensor) -> Strings:
     """The elements that ``strings_positions(xs)`` numbered so."""
     pool, places = [text for x in xs for text in x.items], index.flatten().tolist()
@@ -43,12 +48,14 @@ def strings_take(xs: Sequence[Strings], index: torch.Tensor) -> Strings:
     return Strings(index.shape, [pool[place] for place in places])
 
 
+@leaf
 def string_concat(x: Strings, y: Strings) -> Strings:
     """Element by element, broadcast as tensors are."""
     shape = _common_shape(x, y)
     return Strings(shape, [a + b for a, b in zip(_broadcast(x, shape), _broadcast(y, shape))])
 
 
+@leaf
 def string_normalize(
     x: Strings, stopwords: Sequence[str], is_case_sensitive: bool, case_change_action: str
 ) -> Strings:
@@ -69,6 +76,7 @@ def string_normalize(
     return Strings((*x.shape[:-1], len(items)), items)
 
 
+@leaf
 def string_split(x: Strings, delimiter: str | None, maxsplit: int) -> tuple[Strings, torch.Tensor]:
     """The parts of each element, filled up with "" along a new last axis, and their number."""
     parts = [text.split(delimiter, maxsplit) for text in x.items]
@@ -78,6 +86,7 @@ def string_split(x: Strings, delimiter: str | None, maxsplit: int) -> tuple[Stri
     return Strings((*x.shape, width), items), counts
 
 
+@leaf
 def regex_full_match(x: Strings, pattern: str) -> torch.Tensor:
     """Whether an element as a whole is what a pattern of RE2 describes."""
     matches = full_matcher(pattern)
@@ -85,6 +94,7 @@ def regex_full_match(x: Strings, pattern: str) -> torch.Tensor:
     return torch.tensor(found, dtype=torch.bool).reshape(x.shape)
 
 
+@leaf
 def strings_equal(a: Strings, b: Strings) -> torch.Tensor:
     """Element by element, broadcast as tensors are."""
     shape = _common_shape(a, b)
@@ -92,12 +102,14 @@ def strings_equal(a: Strings, b: Strings) -> torch.Tensor:
     return torch.tensor(equal, dtype=torch.bool).reshape(shape)
 
 
+@leaf
 def strings_from_tensor(x: torch.Tensor) -> Strings:
     """Numbers as text: integers in full, floats as the shortest decimal that gives them back."""
     values = x.detach().flatten().tolist()
     return Strings(x.shape, [number_text(v, x.dtype) for v in values])
 
 
+@leaf
 def strings_to_tensor(x: Strings, dtype: torch.dtype) -> torch.Tensor:
     """Text as numbers; a fraction is cut off for integers."""
     if dtype.is_floating_point:
