@@ -8,7 +8,14 @@ import models
 import onnx.parser
 import pytest
 import torch
-from onnx_to_fx import convert_onnx_to_fx, fill_values, lift
+from onnx_to_fx import (
+    UnsupportedOperatorError,
+    convert_onnx_to_fx,
+    dynamic_shapes,
+    example_inputs,
+    fill_values,
+    lift,
+)
 from torch.export.graph_signature import InputKind, OutputKind
 
 HEAD = '<ir_version: 10, opset_import: ["": 21]>\n'
@@ -124,6 +131,44 @@ class TestFlat:
         program = lift(convert_onnx_to_fx(models.mlp(), dialect="aten", weights=weights))
         text = lambda p: re.sub(r"\bs\d+\b", "s", p.graph_module.print_readable(print_output=False))  # noqa: E731
         assert text(program) == text(whole)
+
+
+class TestKeptNodes:
+    """--keep-going: what nobody lowers, where the file states its type."""
+
+    TEXT = """<ir_version: 10, opset_import: ["": 21, "com.acme": 1]>
+      g (float[N, 4] x) => (float[N, 8] y) <float[N, 8] a> {
+        a = com.acme.Foo <k = 3, scales = [0.5, 2.0]> (x, , x)
+        y = Abs (a)
+      }"""
+
+    def module(self, dialect="aten"):
+        return convert_onnx_to_fx(onnx.parser.parse_model(self.TEXT), keep_going=True, dialect=dialect)
+
+    @pytest.mark.parametrize("dialect", ["nn", "aten"])
+    def test_are_exported_with_their_types(self, dialect):
+        module = self.module(dialect)
+        program = torch.export.export(
+            module, example_inputs(module), dynamic_shapes=dynamic_shapes(module)
+        )
+        x, call, result = (n for n in program.graph.nodes if "sym_size" not in n.name and n.op != "output")
+        assert call.target is torch.ops.onnx2fx.custom_call.default
+        assert call.args[:6] == ("com.acme", "Foo", 1, 0, [x, None, x], '{"k":3,"scales":[0.5,2.0]}')
+        batch = x.meta["val"].shape[0]
+        assert list(call.meta["val"].shape) == list(result.meta["val"].shape) == [batch, 8]
+
+    def test_are_lifted_and_decomposed(self):
+        program = lift(self.module()).run_decompositions()
+        assert torch.ops.onnx2fx.custom_call.default in [n.target for n in program.graph.nodes]
+
+    def test_cannot_be_run(self):
+        with pytest.raises(UnsupportedOperatorError) as error:
+            self.module()(torch.zeros(2, 4))
+        assert str(error.value) == (
+            "com.acme::Foo (opset 1): this node was kept as an opaque one and cannot be run; the conversion's report "
+            "says why\nin the ONNX node (Foo) that computes 'a': x is float32[2, 4], sym_size is 2"
+        )
+        assert error.value.operators[0].op_type == "Foo"
 
 
 class TestRefusals:
