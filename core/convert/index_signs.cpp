@@ -24,14 +24,16 @@ constexpr auto kCounting = std::to_array<std::string_view>(
      "aten::zeros_like"});
 /// Elements of the first operand, moved or picked, or the least or greatest of them.
 constexpr auto kMoving = std::to_array<std::string_view>(
-    {"aten::amax",      "aten::amin",   "aten::broadcast_to",     "aten::cat",
-     "aten::chunk",     "aten::clone",  "aten::contiguous",       "aten::cumsum",
-     "aten::diagonal",  "aten::expand", "aten::flatten",          "aten::flip",
-     "aten::gather",    "aten::index",  "aten::index_select",     "aten::movedim",
-     "aten::permute",   "aten::repeat", "aten::reshape",          "aten::select",
-     "aten::slice",     "aten::split",  "aten::split_with_sizes", "aten::squeeze",
-     "aten::stack",     "aten::tile",   "aten::transpose",        "aten::unbind",
-     "aten::unsqueeze", "aten::view"});
+    {"aten::amax",         "aten::amin",    "aten::broadcast_to",
+     "aten::cat",          "aten::chunk",   "aten::clone",
+     "aten::contiguous",   "aten::expand",  "aten::flatten",
+     "aten::flip",         "aten::gather",  "aten::index",
+     "aten::index_select", "aten::movedim", "aten::permute",
+     "aten::repeat",       "aten::reshape", "aten::select",
+     "aten::slice",        "aten::split",   "aten::split_with_sizes",
+     "aten::squeeze",      "aten::stack",   "aten::tile",
+     "aten::transpose",    "aten::unbind",  "aten::unsqueeze",
+     "aten::view"});
 /// Of two that are not negative.
 constexpr auto kOfBoth = std::to_array<std::string_view>(
     {"aten::maximum", "aten::minimum", "aten::remainder", "operator::add", "operator::floordiv",
@@ -87,6 +89,8 @@ class Signs {
 
  private:
   bool tell(const Node& n) const {
+    // Other bits of the same elements may have a sign.
+    if (n.target == "aten::view.dtype") return n.type.dtype.starts_with("uint");
     if (n.type.dtype == "bool" || n.type.dtype.starts_with("uint")) return true;
     if (n.op == fx::Op::kGetAttr) return n.tensor && is_constant(*n.tensor);
     if (n.op != fx::Op::kCallFunction) return false;
@@ -118,7 +122,8 @@ class Signs {
   bool of_integers(const Argument& a) const {
     const NodeRef* r = a.as<NodeRef>();
     const std::string_view dtype = r ? std::string_view(nodes_[r->index].type.dtype) : "";
-    return never_negative(a) && dtype != "" && !dtype.starts_with("float") && dtype != "bfloat16";
+    return never_negative(a) && (dtype == "bool" || dtype.starts_with("int") ||
+                                 (dtype.starts_with("uint") && dtype != "uint64"));
   }
 
   bool item(const Node& n) const {
