@@ -49,20 +49,20 @@ def lift(module: fx.GraphModule, *, min: Bounds = None, max: Bounds = None) -> E
         if isinstance(part, fx.GraphModule):
             _require_exportable(part)
     mode = fill_values(module, min=min, max=max)
+    env: Any = mode.shape_env
     flat = _Flat(module)
     inputs = example_inputs(module)
-    program = ExportedProgram(
+    return ExportedProgram(
         flat.bodies,
         flat.graph,
         ExportGraphSignature(flat.inputs, flat.outputs),
         flat.state,
-        {symbol: bounds for symbol, bounds in mode.shape_env.var_to_range.items()},
+        dict(env.var_to_range),
         [ModuleCallEntry("", _signature(module, inputs))],
         (inputs, {}),
         flat.constants,
         verifiers=[TrainingIRVerifier],
     )
-    return program
 
 
 class _Flat:
@@ -74,7 +74,7 @@ class _Flat:
         self.inputs: list[InputSpec] = []
         self.outputs: list[OutputSpec] = []
         self.state: dict[str, torch.Tensor] = {}
-        self.constants: dict[str, torch.Tensor] = {}
+        self.constants: dict[str, Any] = {}
         self.bodies: dict[str, nn.Module] = {}
         self.copies: dict[fx.Node, Any] = {}
         tensors = [n for n in module.graph.nodes if n.op == "get_attr"]
@@ -86,17 +86,17 @@ class _Flat:
                 self._copy(node)
 
     def _take(self, node: fx.Node, wanted: InputKind) -> None:
-        value = node.meta["val"]
-        kind = _kind(self.module, node.target) if isinstance(value, torch.Tensor) else None
+        value, path = node.meta["val"], str(node.target)
+        kind = _kind(self.module, path) if isinstance(value, torch.Tensor) else None
         if kind is not wanted:
             return
-        name = _PREFIXES[kind] + node.target.replace(".", "_")
+        name = _PREFIXES[kind] + path.replace(".", "_")
         copy = self.copies[node] = self.graph.create_node("placeholder", name, name=name)
         copy.meta = dict(node.meta)
         persistent = True if kind is InputKind.BUFFER else None
-        self.inputs.append(InputSpec(kind, TensorArgument(copy.name), node.target, persistent))
+        self.inputs.append(InputSpec(kind, TensorArgument(copy.name), path, persistent))
         held = self.constants if kind is InputKind.CONSTANT_TENSOR else self.state
-        held[node.target] = self.kept.get(node.target, _attribute(self.module, node.target))
+        held[path] = self.kept.get(path, _attribute(self.module, path))
 
     def _copy(self, node: fx.Node) -> None:
         if node.op == "output":
@@ -108,7 +108,8 @@ class _Flat:
         if node.op == "placeholder":
             self.inputs.append(InputSpec(InputKind.USER_INPUT, TensorArgument(copy.name), None))
         elif node.op == "get_attr":
-            self.bodies[node.target] = _body(getattr(self.module, node.target))
+            name = str(node.target)
+            self.bodies[name] = _body(getattr(self.module, name))
 
     def _return(self, node: fx.Node) -> None:
         results = pytree.tree_leaves(fx.map_arg(node.args[0], self.copies.__getitem__))
@@ -147,7 +148,8 @@ def _attribute(module: fx.GraphModule, path: str) -> torch.Tensor:
 
 def _body(module: fx.GraphModule) -> fx.GraphModule:
     """Of a higher-order operator: no device is asked for here either."""
-    graph, copies = fx.Graph(), {}
+    graph = fx.Graph()
+    copies: dict[fx.Node, Any] = {}
     for node in module.graph.nodes:
         copies[node] = node.meta["val"] if node.target is getattr else graph.node_copy(node, copies.__getitem__)
     children = {n: _body(m) for n, m in module.named_children() if isinstance(m, fx.GraphModule)}

@@ -71,8 +71,8 @@ class _Values:
             made.append(self._tensor([named.get(d, d) for d in port["shape"]], example.dtype))
         return made
 
-    def _symbol(self, hint: int, source: TensorPropertySource, bounds: ValueRanges) -> Size:
-        env = self.mode.shape_env
+    def _symbol(self, hint: int, source: TensorPropertySource, bounds: ValueRanges[Any]) -> Size:
+        env: Any = self.mode.shape_env
         constraint = StrictMinMaxConstraint(vr=bounds, warn_only=False)
         symbol = env.create_symbol(hint, source, DimDynamic.DYNAMIC, constraint)
         return env.create_symintnode(symbol, hint=hint, source=source)
@@ -111,12 +111,13 @@ class _Values:
         """None: the type does not say everything."""
         if type is None or type["dtype"] is None or type["shape"] is None:
             return None
-        shape = [self._size(d) for d in type["shape"]]
-        return None if None in shape else self._tensor(shape, dtype_of(type["dtype"]))
+        sizes = [self._size(d) for d in type["shape"]]
+        known = [s for s in sizes if s is not None]
+        return self._tensor(known, dtype_of(type["dtype"])) if len(known) == len(sizes) else None
 
     def _size(self, text: int | str) -> Size | None:
         if isinstance(text, int) or text in self.sizes:
-            return self.sizes.get(text, text)
+            return text if isinstance(text, int) else self.sizes[text]
         if not self.are_identifiers:  # "a-b" may be a name
             return None
         try:
@@ -152,11 +153,11 @@ class _Values:
 
     def _called(self, module: fx.GraphModule, node: fx.Node) -> Any:
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: n.meta["val"])
-        function = node.target
+        function: Any = node.target
         if node.op == "call_module":
-            function = module.get_submodule(node.target)
+            function = module.get_submodule(function)
         elif node.op == "call_method":
-            function = getattr(torch.Tensor, node.target)
+            function = getattr(torch.Tensor, function)
         try:
             with self.mode, torch.no_grad():
                 val = function(*args, **kwargs)
@@ -169,7 +170,8 @@ class _Values:
 
     def _bodies(self, node: fx.Node) -> None:
         args = fx.map_arg(node.args, lambda n: n.meta["val"])
-        for body, inputs in _BODIES[node.target.name()](args):
+        target: Any = node.target
+        for body, inputs in _BODIES[target.name()](args):
             self.of_graph(body, inputs)
 
 
