@@ -15,6 +15,7 @@ from onnx_to_fx import (
     example_inputs,
     fill_values,
     lift,
+    to_mlir,
 )
 from torch.export.graph_signature import InputKind, OutputKind
 
@@ -177,6 +178,14 @@ class TestRefusals:
             lift(convert_onnx_to_fx(models.mlp()))
         assert str(error.value) == (
             "module: expected one of the dialect 'aten', got 'nn'; convert with dialect='aten'"
+        )
+
+    def test_of_mlir_without_torch_mlir(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "torch_mlir", None)
+        with pytest.raises(ImportError) as error:
+            to_mlir(convert_onnx_to_fx(models.mlp(), dialect="aten"))
+        assert str(error.value) == (
+            "to_mlir: expected the package torch_mlir, got none; install torch-mlir with pip's --no-deps"
         )
 
     def test_of_what_only_python_runs(self):
