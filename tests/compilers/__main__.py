@@ -108,8 +108,8 @@ def page(results: dict[str, dict[str, str]]) -> str:
         "original module through `torch.export`.", "",
         "* `runs`: its numbers are the original's (1e-4); `lowers`: to linalg on tensors; `o`: fails as the original does;",
         "  `FAIL`: the original does not.",
-        "* `ops`: calls after `run_decompositions()`. `seconds`: from the module to the `ExportedProgram`, on the machine",
-        "  that wrote this. `MLIR`: kilobytes of text in the torch dialect with the weights, and without.", "",
+        "* `ops`: calls after `run_decompositions()`. `seconds`: of the processor, from the module to the",
+        "  `ExportedProgram`. `MLIR`: kilobytes of text in the torch dialect with the weights, and without.", "",
         f"| model | sizes | form | {' | '.join([*MEASURES, *CONSUMERS])} |",
         "|---|---|---|" + "---:|" * len(MEASURES) + "---|" * len(CONSUMERS),
     ]  # fmt: skip
