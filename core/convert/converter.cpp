@@ -322,12 +322,19 @@ void Converter::bind_stand_ins(const Place& place, const std::vector<Type>& type
 
 void Converter::bind_opaque(const Place& place, const NodeView& view,
                             const std::vector<Type>& types, Scope& scope) {
+  // Nobody can tell more than the model declares, and nothing of it will be run.
+  std::vector<Type> stated = types;
+  for (const ValueId id : view.inputs)
+    if (id) text(builder_.type(id), builder_.syms);  // whose names it may use
+  for (int k = 0; k < place.node.output_size(); k++)
+    if (const onnx::TypeProto* declared = scope.declared_type(place.node.output(k)))
+      merge(stated[static_cast<size_t>(k)], from_proto(*declared, builder_.syms));
   Transaction transaction(builder_, context_of(place, nullptr));
-  const std::vector<ValueId> results = emit_opaque(builder_, view, place.domain());
+  const std::vector<ValueId> results = emit_opaque(builder_, view, place.domain(), stated);
   for (int k = 0; k < place.node.output_size(); k++) {
     if (place.node.output(k).empty()) continue;
     Value& v = builder_.value(results[static_cast<size_t>(k)]);
-    v.type = types[static_cast<size_t>(k)];
+    v.type = stated[static_cast<size_t>(k)];
     v.after_fault = true;
     bind_output(place.node, k, results[static_cast<size_t>(k)], {}, scope);
   }

@@ -85,7 +85,7 @@ class Converter {
   static Fault unsettled(const Place& place, const PluginError& why);
   /// Binds values that only have a type, so that the nodes behind can be checked too.
   void bind_stand_ins(const Place& place, const std::vector<Type>& types, Scope& scope);
-  /// Binds the results of an onnx2fx::opaque call.
+  /// Binds the results of the calls that stand for the node.
   void bind_opaque(const Place& place, const NodeView& view, const std::vector<Type>& types,
                    Scope& scope);
 

@@ -2,8 +2,8 @@
 
 #include "core/build/names.hpp"
 #include "core/convert/converter.hpp"
-#include "core/convert/embedding_ids.hpp"
 #include "core/convert/fake_quantize.hpp"
+#include "core/convert/index_signs.hpp"
 #include "core/convert/node_names.hpp"
 #include "core/convert/numbers.hpp"
 #include "core/convert/roles.hpp"
@@ -122,7 +122,7 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   m.tensors = pending_tensors(builder);
   fx::drop_dead_nodes(m);
   fake_quantize(m, entries_of(builder, m), tensors);
-  take_ids_as_they_are(m);
+  read_indices_as_they_are(m, entries_of(builder, m), tensors);
   fx::drop_dead_nodes(m);
   const std::vector<TensorEntry*> entries = entries_of(builder, m);
   assign_roles(m, entries, model, options);

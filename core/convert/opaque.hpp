@@ -10,8 +10,11 @@
 
 namespace onnx2fx::conversion {
 
-/// A call of onnx2fx::opaque that stands for the node; one value per output.
-std::vector<ValueId> emit_opaque(Builder& builder, const NodeView& view, const std::string& domain);
+/// Calls that stand for the node; one value per output, 0 where it has no name. Where its inputs
+/// and outputs (`types`) are tensors of known dtype and rank: onnx2fx::custom_call for each, which
+/// can be traced; else onnx2fx::opaque.
+std::vector<ValueId> emit_opaque(Builder& builder, const NodeView& view, const std::string& domain,
+                                 const std::vector<Type>& types);
 
 }  // namespace onnx2fx::conversion
 

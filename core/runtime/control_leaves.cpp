@@ -100,8 +100,10 @@ c10::IValue gradient(Arguments& x, const Context& context) {
   return c10::ivalue::Tuple::create(std::move(results));
 }
 
-// (domain, operator, opset, ...): stands where --keep-going kept an operator that nothing lowers.
-c10::IValue opaque(Arguments& x, const Context&) {
+namespace {
+
+// (domain, operator, opset, ...): what --keep-going kept, and nothing lowers.
+[[noreturn]] void refuse(const Arguments& x) {
   const std::string domain = x[0].toStringRef();
   TORCH_CHECK(
       false, domain.empty() ? "ai.onnx" : domain, "::", x[1].toStringRef(), " (opset ",
@@ -109,5 +111,11 @@ c10::IValue opaque(Arguments& x, const Context&) {
       "): this node was kept as an opaque one and cannot be run; the conversion's report says "
       "why");
 }
+
+}  // namespace
+
+c10::IValue custom_call(Arguments& x, const Context&) { refuse(x); }
+
+c10::IValue opaque(Arguments& x, const Context&) { refuse(x); }
 
 }  // namespace onnx2fx::runtime::leaf

@@ -4,6 +4,7 @@
 
 #include "plugins/ai.onnx/families.hpp"
 #include "plugins/lowering/dtype.hpp"
+#include "plugins/lowering/movement.hpp"
 #include "plugins/lowering/sizes.hpp"
 
 using namespace onnx2fx;
@@ -135,7 +136,7 @@ void reduce_prod(Node& n) {
     const Ints axes = listed(n, r);
     const bool one = axes.size() == 1;
     for (const Int& a : axes) y = n.call("aten::prod.dim_int", {y, a, one ? r.keep : true}, dtype);
-    if (!one && !r.keep) y = n.call("aten::squeeze.dims", {y, axes});
+    if (!one && !r.keep) y = without_axes(n, y, axes);
   }
   n.output(narrowed(n, y, r.dtype));
 }

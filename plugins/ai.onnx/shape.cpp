@@ -111,7 +111,7 @@ static Value squeezed(Node& n, Value x) {
       throw Invalid("axes: expected an extent of 1 on axis " + std::to_string(a.arg.u.i) +
                     ", got " + std::to_string(extent.arg.u.i));
   }
-  return n.call("aten::squeeze.dims", {x, *axes});
+  return without_axes(n, x, *axes);
 }
 
 // Axes count in the result, in any order: they are inserted from the smallest on, or from the last

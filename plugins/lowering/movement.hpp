@@ -4,7 +4,10 @@
 #ifndef ONNX2FX_PLUGINS_LOWERING_MOVEMENT_HPP_
 #define ONNX2FX_PLUGINS_LOWERING_MOVEMENT_HPP_
 
+#include <algorithm>
+#include <functional>
 #include <onnx2fx/plugin.hpp>
+#include <vector>
 
 namespace onnx2fx {
 
@@ -48,6 +51,22 @@ Values moved(Node& n, const Values& xs, Elements elements, F f) {
   if (dtype == kString) return movement::strings(n, xs, f);
   if (elements == Elements::kBits && signed_twin(dtype)) return movement::bits(n, xs, dtype, f);
   return f(xs);
+}
+
+/// x without these axes of extent 1: one call for each, from the last on, as compilers take it; one
+/// call for all where which is the last is not known.
+inline Value without_axes(Node& n, Value x, const Ints& axes) {
+  const bool known = std::all_of(axes.begin(), axes.end(), [](const Int& a) { return a.known(); });
+  if (axes.size() > 1 && !(known && n.rank_known(x)))
+    return n.call("aten::squeeze.dims", {x, axes});
+  if (axes.size() == 1) return n.call("aten::squeeze.dim", {x, axes[0]});
+  std::vector<int64_t> ordered;
+  for (const Int& a : axes) ordered.push_back(Node::axis(a.arg.u.i, n.rank(x)));
+  std::sort(ordered.begin(), ordered.end(), std::greater<>());
+  if (std::adjacent_find(ordered.begin(), ordered.end()) != ordered.end())
+    throw Invalid("axes: expected each axis once");
+  for (const int64_t a : ordered) x = n.call("aten::squeeze.dim", {x, a});
+  return x;
 }
 
 /// A lowering of one moved input and one output.

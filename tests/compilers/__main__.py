@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import multiprocessing
@@ -11,6 +12,7 @@ import pathlib
 import queue
 import sys
 import warnings
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -23,23 +25,23 @@ SECONDS = 300
 def parse() -> argparse.Namespace:
     from zoo.exports import FORMS
 
+    from .cell import MEASURES
     from .consumers import CONSUMERS
 
     parser = argparse.ArgumentParser(prog="tools/compilers", description=__doc__)
     parser.add_argument("models", nargs="*", default=[*MODELS], metavar="MODEL", help=", ".join(MODELS))
-    listed = lambda text: text.split(",")  # noqa: E731
+    listed = lambda text: [*filter(None, text.split(","))]  # noqa: E731
     parser.add_argument("--forms", type=listed, default=[f for f in FORMS if f != "preserve"])
     parser.add_argument("--compilers", type=listed, default=[*CONSUMERS], help=", ".join(CONSUMERS))
+    parser.add_argument("--measures", type=listed, default=[*MEASURES], help=", ".join(MEASURES))
+    parser.add_argument("--sizes", type=listed, default=["static", "dynamic"])
     parser.add_argument("--slice", action="store_true", help=f"{' and '.join(SLICE)}, dynamic sizes, one form")
     parser.add_argument("--record", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     return parser.parse_args()
 
 
-def work(answer: multiprocessing.Queue, model: str, form: str, dynamic: bool, compiler: str) -> None:
+def work(answer: multiprocessing.Queue, subject: Any, dynamic: bool, column: str) -> None:
     import torch
-    from zoo import exports
-    from zoo.models import BY_NAME
-    from zoo.subject import subject
 
     from . import cell
 
@@ -48,10 +50,8 @@ def work(answer: multiprocessing.Queue, model: str, form: str, dynamic: bool, co
     torch.set_num_threads(1)
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        s = subject(BY_NAME[model], form)
-        answer.put(str(cell.operations(s, dynamic)) if compiler == "ops" else cell.run(s, dynamic, compiler))
-    except exports.NoExport:
-        answer.put("no export")
+        measure = cell.MEASURES.get(column)
+        answer.put(measure(subject, dynamic) if measure else cell.run(subject, dynamic, column))
     except BaseException as e:  # whatever a compiler raises is the result
         answer.put(f"FAIL {type(e).__name__}: {' '.join(str(e).split())[:160]}")
 
@@ -75,29 +75,49 @@ def result(*what: object) -> str:
         process.join()
 
 
+@functools.lru_cache(maxsize=4)
+def subject_of(model: str, form: str) -> Any:
+    """None: PyTorch's exporter refuses the model in this form."""
+    from zoo import exports
+    from zoo.models import BY_NAME
+    from zoo.subject import subject
+
+    try:
+        return subject(BY_NAME[model], form)
+    except exports.NoExport:
+        return None
+
+
 def rows(a: argparse.Namespace):
     """(model, sizes, form), the original before what is made of it."""
     models = SLICE if a.slice else a.models
     for model in models:
-        for dynamic in (True,) if a.slice else (False, True):
-            for form in ("original", *(a.forms[:1] if a.slice else a.forms)):
+        for form in ("original", *(a.forms[:1] if a.slice else a.forms)):
+            for dynamic in (True,) if a.slice else [s == "dynamic" for s in a.sizes]:
                 yield model, dynamic, form
 
 
-def page(results: dict[str, dict[str, str]], compilers: list[str]) -> str:
+def page(results: dict[str, dict[str, str]]) -> str:
+    from .cell import MEASURES
+    from .consumers import CONSUMERS
+
     lines = [
         "# Compilers", "",
         "Written by `tools/compilers --record`; do not edit the table. Models of the zoo, converted with `dialect=\"aten\"`,",
-        "through `torch.export` and then each compiler, beside the original module. `runs`: its numbers are the original's",
-        "(1e-4); `lowers`: to linalg on tensors; `o`: fails as the original does; `FAIL`: the original does not. `ops`: calls",
-        "after `run_decompositions()`.", "",
-        f"| model | sizes | form | ops | {' | '.join(compilers)} |", "|---|---|---|---:|" + "---|" * len(compilers),
+        "put through `onnx_to_fx.lift` (dynamic sizes) or `torch.export` (static ones) and then each compiler, beside the",
+        "original module through `torch.export`.", "",
+        "* `runs`: its numbers are the original's (1e-4); `lowers`: to linalg on tensors; `o`: fails as the original does;",
+        "  `FAIL`: the original does not.",
+        "* `ops`: calls after `run_decompositions()`. `seconds`: of the processor, from the module to the",
+        "  `ExportedProgram`. `MLIR`: kilobytes of text in the torch dialect with the weights, and without.", "",
+        f"| model | sizes | form | {' | '.join([*MEASURES, *CONSUMERS])} |",
+        "|---|---|---|" + "---:|" * len(MEASURES) + "---|" * len(CONSUMERS),
     ]  # fmt: skip
     for key, cells in results.items():
         model, sizes, form = key.split("/")
         original = results.get(f"{model}/{sizes}/original", {})
         shown = []
-        for name in ("ops", *compilers):
+        for name in (*MEASURES, *CONSUMERS):
             text = cells.get(name, "")
             failed = text.startswith("FAIL")
             as_original = failed and original.get(name, "").startswith("FAIL") and form != "original"
@@ -116,16 +136,16 @@ def main() -> int:
     for model, dynamic, form in rows(a):
         key = f"{model}/{'dynamic' if dynamic else 'static'}/{form}"
         cells = results.setdefault(key, {})
-        for compiler in ("ops", *a.compilers):
-            cells[compiler] = result(model, form, dynamic, compiler)
+        subject = subject_of(model, form)
+        for column in (*a.measures, *a.compilers):
+            cells[column] = result(subject, dynamic, column) if subject else "no export"
         original = results.get(f"{key.rpartition('/')[0]}/original", cells)
-        bad = [c for c in a.compilers if cells[c].startswith("FAIL") and not original[c].startswith("FAIL")]
-        wrong += len(bad)
+        columns = [*a.measures, *a.compilers]
+        wrong += sum(cells[c].startswith("FAIL") and not original[c].startswith("FAIL") for c in columns)
         print(f"{key:36} {'  '.join(f'{k}: {v}' for k, v in cells.items())}", flush=True)
         if a.record:
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-            PAGE.parent.mkdir(exist_ok=True)
-            PAGE.write_text(page(results, a.compilers))
+            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+            PAGE.write_text(page(results))
     print(f"{wrong} cells fail where the original passes")
     return int(wrong > 0)
 

@@ -19,6 +19,21 @@ def torch_mlir(program: ExportedProgram, args: Tensors) -> None:
     fx.export_and_import(program, output_type=OutputType.LINALG_ON_TENSORS)
 
 
+def iree(program: ExportedProgram, args: Tensors) -> Tensors:
+    """Of torch-mlir's text, for any CPU, and run."""
+    import iree.compiler.tools as compiler
+    import iree.runtime as runtime
+    from torch_mlir import fx
+
+    text = str(fx.export_and_import(program, experimental_support_mutation=True))
+    flags = ["--iree-llvmcpu-target-cpu=generic", "--iree-opt-strip-assertions"]
+    code = compiler.compile_str(text, target_backends=["llvm-cpu"], input_type="torch", extra_args=flags)
+    module = runtime.load_vm_flatbuffer(code, driver="local-sync")
+    results = module.main(*[a.numpy() for a in args])
+    each = results if isinstance(results, (tuple, list)) else [results]
+    return [torch.from_numpy(np.array(r.to_host())) for r in each]
+
+
 def openvino(program: ExportedProgram, args: Tensors) -> Tensors:
     """Compiled for the CPU, in float32, and run."""
     import openvino
@@ -52,6 +67,7 @@ def executorch(program: ExportedProgram, args: Tensors) -> Tensors:
 
 CONSUMERS: dict[str, Callable[[ExportedProgram, Tensors], Tensors | None]] = {
     "torch-mlir": torch_mlir,
+    "IREE": iree,
     "OpenVINO": openvino,
     "TVM": tvm,
     "ExecuTorch": executorch,

@@ -86,9 +86,42 @@ def opaque(
     outputs: int,
 ) -> tuple[Any, ...]:
     """Stands where ``--keep-going`` kept an operator that nothing lowers."""
+    raise _kept(domain, op_type, opset)
+
+
+def _kept(domain: str, op_type: str, opset: int) -> UnsupportedOperatorError:
     operator = f"{domain or 'ai.onnx'}::{op_type}"
-    raise UnsupportedOperatorError(
+    return UnsupportedOperatorError(
         f"{operator} (opset {opset}): this node was kept as an opaque one and cannot be run; "
         "the conversion's report says why",
         [(domain, op_type, opset, (), ())],
     )
+
+
+def _custom_call() -> Any:
+    """The same as an operator of torch, for one output, a tensor: what is around it can be traced and exported.
+
+    A size of -1 is not known. A loader of another package may have registered it.
+    """
+    name = "onnx2fx::custom_call"
+    if not hasattr(torch.ops.onnx2fx, "custom_call"):
+        torch.library.define(
+            name,
+            "(str domain, str op_type, int opset, int output, Tensor?[] inputs, str attributes, "
+            "ScalarType dtype, SymInt[] shape) -> Tensor",
+        )
+
+        @torch.library.impl(name, "CompositeExplicitAutograd")
+        def refuse(domain: str, op_type: str, opset: int, *_: Any) -> Any:
+            raise _kept(domain, op_type, opset)
+
+        @torch.library.register_fake(name)
+        def stated(*call: Any) -> torch.Tensor:
+            *_, dtype, shape = call
+            sizes = [torch.library.get_ctx().new_dynamic_size() if s == -1 else s for s in shape]
+            return torch.empty(sizes, dtype=dtype)
+
+    return torch.ops.onnx2fx.custom_call.default
+
+
+custom_call = _custom_call()

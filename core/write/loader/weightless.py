@@ -243,17 +243,10 @@ def dynamic_shapes(
     Raises:
       ValueError: a name is of no dimension, or a min is above its max.
     """
-    named = _dimensions(module)
-    stated = _stated_ranges(module)
-    low = {**{n: r[0] for n, r in stated.items()}, **_by_name("min", min, named)}
-    high = {**{n: r[1] for n, r in stated.items()}, **_by_name("max", max, named)}
+    low, high = bounds_of(module, min, max)
 
     def dim(name: str) -> Any:
-        bounds = {k: v for k, v in (("min", low.get(name)), ("max", high.get(name))) if v is not None}
-        if len(bounds) == 2 and bounds["min"] > bounds["max"]:
-            raise ValueError(
-                f"dimension {name!r}: expected a min of at most max, got {bounds['min']} and {bounds['max']}"
-            )
+        bounds = {k: v[name] for k, v in (("min", low), ("max", high)) if name in v}
         return torch.export.Dim.DYNAMIC(**bounds) if bounds else torch.export.Dim.DYNAMIC
 
     return {
@@ -264,6 +257,22 @@ def dynamic_shapes(
         }
         for port in _inputs(module)
     }
+
+
+def bounds_of(
+    module: fx.GraphModule, min: int | Mapping[str, int] | None, max: int | Mapping[str, int] | None
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Of the symbolic dimensions that have some, by name: see dynamic_shapes."""
+    named = _dimensions(module)
+    stated = _stated_ranges(module)
+    low = {**{n: r[0] for n, r in stated.items() if r[0] is not None}, **_by_name("min", min, named)}
+    high = {**{n: r[1] for n, r in stated.items() if r[1] is not None}, **_by_name("max", max, named)}
+    for name in low.keys() & high.keys():
+        if low[name] > high[name]:
+            raise ValueError(
+                f"dimension {name!r}: expected a min of at most max, got {low[name]} and {high[name]}"
+            )
+    return low, high
 
 
 def _by_name(what: str, given: int | Mapping[str, int] | None, named: set[str]) -> dict[str, int]:

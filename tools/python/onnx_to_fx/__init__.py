@@ -7,6 +7,7 @@ module.train()
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -42,6 +43,10 @@ from .sharding import shard_placement
 if TYPE_CHECKING:
     import onnx
 
+    from .lifted import lift
+    from .mlir import to_mlir
+    from .values import fill_values
+
 __all__ = [
     "BindError",
     "ConversionError",
@@ -57,14 +62,26 @@ __all__ = [
     "dynamic_shapes",
     "example_inputs",
     "fake_mode",
+    "fill_values",
+    "lift",
     "load",
     "register_op",
     "registered",
     "report",
     "shard_placement",
+    "to_mlir",
     "unregister_op",
     "weightless_onnx_loader",
 ]
+
+# Imported when asked for: they import torch.export, which takes a second.
+_FOR_COMPILERS = {"fill_values": ".values", "lift": ".lifted", "to_mlir": ".mlir"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FOR_COMPILERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_FOR_COMPILERS[name], __name__), name)
 
 
 def convert_onnx_to_fx(
