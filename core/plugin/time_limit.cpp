@@ -37,8 +37,8 @@ void TimeLimit::watch() {
   while (!is_over_) {
     const Clock::time_point due = (call_ ? since_ : Clock::now()) + limit_;
     if (call_ && Clock::now() >= due) {
-      call_->tell("did not return ", "expected an answer within " +
-                                         std::to_string(limit_.count()) + " s, got none");
+      call_->tell("did not return ",
+                  "expected an answer within " + std::to_string(limit_.count()) + " s, got none");
       std::fflush(nullptr);
       _exit(3);
     }

@@ -1,5 +1,5 @@
-// How long one call into a plugin may take: no thread can be stopped from outside, so a program that
-// must not wait for ever ends itself, with a word on who kept it.
+// How long one call into a plugin may take: no thread can be stopped from outside, so a program
+// that must not wait for ever ends itself, with a word on who kept it.
 #ifndef ONNX2FX_CORE_PLUGIN_TIME_LIMIT_HPP_
 #define ONNX2FX_CORE_PLUGIN_TIME_LIMIT_HPP_
 

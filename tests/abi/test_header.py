@@ -42,7 +42,7 @@ def test_c_header_compiles_alone(tmp_path, compiler, language, standard, enums):
 
 
 @pytest.mark.parametrize("compiler", [c for c in ("g++", "clang++") if shutil.which(c)])
-@pytest.mark.parametrize("wrapper", ["plugin.hpp", "weights.hpp"])
+@pytest.mark.parametrize("wrapper", ["plugin.hpp", "weights.hpp", "mock_host.hpp", "mock_weights.hpp"])
 def test_wrapper_compiles_alone(tmp_path, compiler, wrapper):
     compile_text(tmp_path, compiler, "c++", ["-std=c++20", *STRICT], f"#include <onnx2fx/{wrapper}>\n")
 

@@ -159,8 +159,8 @@ Command inspect_command(CLI::App& app, Arguments& a) {
   add_model(*c, a, "ONNX model; - for standard input");
   add_json(*c, a);
   add_options(*c, a.options);
-  return with_time_limit(
-      *c, a, [&a] { return inspect_model(a.model, a.options, a.json, std::cout); });
+  return with_time_limit(*c, a,
+                         [&a] { return inspect_model(a.model, a.options, a.json, std::cout); });
 }
 
 Command verify_command(CLI::App& app, Arguments& a) {
@@ -210,18 +210,19 @@ Command plugins_command(CLI::App& app, Arguments& a) {
 }
 
 Command plugin_check_command(CLI::App& plugin, Arguments& a) {
-  CLI::App* c = add(plugin, "check",
-                    "Hold a library against the ABI rules and try each of its operators, in a child "
-                    "process",
-                    "  onnx2fx plugin check build/rope.so");
+  CLI::App* c =
+      add(plugin, "check",
+          "Hold a library against the ABI rules and try each of its operators, in a child "
+          "process",
+          "  onnx2fx plugin check build/rope.so");
   c->add_option("library", a.library, "Plugin library")->required()->type_name("");
   return {c, [&a] { return check_plugin(a.library); }};
 }
 
 Command plugin_test_command(CLI::App& plugin, Arguments& a) {
-  CLI::App* c =
-      add(plugin, "test", "Run small models through a pack, and compare with the numbers beside them",
-          "  onnx2fx plugin test build/rope.so --cases tests/cases");
+  CLI::App* c = add(plugin, "test",
+                    "Run small models through a pack, and compare with the numbers beside them",
+                    "  onnx2fx plugin test build/rope.so --cases tests/cases");
   c->add_option("library", a.library, "Plugin library, its descriptor beside it")
       ->required()
       ->type_name("");

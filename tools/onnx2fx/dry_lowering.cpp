@@ -53,9 +53,10 @@ bool is_of_inputs_made_up(const PluginError& e) {
 }
 
 DryLowering lower_row(const o2fx_op& op, plugin::Registry& registry) {
-  DryLowering dry{fmt::format("{} since {}", plugin::shown(text(op.domain), text(op.op_type)),
-                              op.since_opset),
-                  {}, false};
+  DryLowering dry{
+      fmt::format("{} since {}", plugin::shown(text(op.domain), text(op.op_type)), op.since_opset),
+      {},
+      false};
   std::string refusal;
   Options options;
   options.allow_unresolved = true;
@@ -71,8 +72,7 @@ DryLowering lower_row(const o2fx_op& op, plugin::Registry& registry) {
     }
   }
   dry.is_fault = refusal.empty() && !dry.outcome.empty();
-  if (!dry.is_fault)
-    dry.outcome = "refused" + (refusal.empty() ? "" : ": " + refusal);
+  if (!dry.is_fault) dry.outcome = "refused" + (refusal.empty() ? "" : ": " + refusal);
   return dry;
 }
 

@@ -10,8 +10,8 @@
 namespace onnx2fx::cli {
 
 struct DryLowering {
-  std::string row;      ///< "com.acme::Rope since 1"
-  std::string outcome;  ///< "lowered with 2 inputs", "refused: WHY", "WHY"
+  std::string row;        ///< "com.acme::Rope since 1"
+  std::string outcome;    ///< "lowered with 2 inputs", "refused: WHY", "WHY"
   bool is_fault = false;  ///< of the plugin: no model was lowered, and none refused properly
 };
 

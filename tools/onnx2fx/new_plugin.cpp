@@ -118,8 +118,8 @@ int new_plugin(const NewPlugin& asked, const std::string& sdk, const std::string
   const std::string name = asked.kind + "-" + asked.language;
   const fs::path from = templates / name;
   if (!fs::exists(from / kNext))
-    throw ConversionError("plugin new", "expected a kind and a language of " + offered(templates) +
-                                            ", got " + name);
+    throw ConversionError(
+        "plugin new", "expected a kind and a language of " + offered(templates) + ", got " + name);
   Replacements all = replacements(asked.id);
   write_pack(from, asked.folder, all);
   all.insert(all.begin(), {{"@DIR@", quoted(asked.folder)}, {"@CMAKE_DIR@", quoted(cmake_folder)}});

@@ -154,13 +154,15 @@ bool check_in_child(const std::string& library, int timeout_seconds, Faults& fau
   fmt::print(stderr, "{}", WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "" : text);
   if (!in_time) {
     add(faults, library,
-        fmt::format("expected it to load and to lower one-node models within {} s, got no answer", timeout_seconds));
+        fmt::format("expected it to load and to lower one-node models within {} s, got no answer",
+                    timeout_seconds));
   } else if (WIFSIGNALED(status)) {
     add(faults, library,
         fmt::format("crashed while it was loaded or tried: {}", strsignal(WTERMSIG(status))));
   } else if (text.empty()) {
     add(faults, library,
-        fmt::format("ended the process while it was loaded or tried (exit code {})", WEXITSTATUS(status)));
+        fmt::format("ended the process while it was loaded or tried (exit code {})",
+                    WEXITSTATUS(status)));
   } else if (WEXITSTATUS(status) == 0) {
     fmt::print("{}", text);
   }

@@ -31,8 +31,8 @@ template <class Proto>
 Proto parsed(onnx::OnnxParser& parser, const std::string& where, const char* what) {
   Proto proto;
   if (const auto status = parser.Parse(proto); !status.IsOK())
-    throw ConversionError(where, std::string("expected ") + what + " in ONNX's text syntax, got: " +
-                                     status.ErrorMessage());
+    throw ConversionError(where, std::string("expected ") + what +
+                                     " in ONNX's text syntax, got: " + status.ErrorMessage());
   return proto;
 }
 
@@ -42,7 +42,8 @@ Case read_case(const std::string& file) {
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   const size_t at = text.find(kData);
   if (at == std::string::npos)
-    throw ConversionError(file, "expected a model, a line '--- data' and tensors, got no such line");
+    throw ConversionError(file,
+                          "expected a model, a line '--- data' and tensors, got no such line");
   const std::string model = text.substr(0, at), data = text.substr(at + kData.size());
   onnx::OnnxParser model_parser(model.c_str()), data_parser(data.c_str());
   Case c{parsed<onnx::ModelProto>(model_parser, file, "a model"), {}};
@@ -79,7 +80,8 @@ std::string difference(const std::string& file, const Options& options,
   std::string text;
   for (const runtime::OutputCheck& o :
        verify::check_program(converted, options.training, {set}, {}, runtime)[0].outputs)
-    if (!o.passed) text += fmt::format("{}output '{}': {}", text.empty() ? "" : "; ", o.name, o.difference);
+    if (!o.passed)
+      text += fmt::format("{}output '{}': {}", text.empty() ? "" : "; ", o.name, o.difference);
   return text;
 }
 
@@ -112,8 +114,8 @@ int test_plugin(const std::string& library, const std::string& cases, Options op
     } catch (const ConversionError& e) {
       why = e.what();
     }
-    fmt::print("{} {}{}\n", why.empty() ? "ok    " : "FAILED",
-               fs::path(file).stem().string(), why.empty() ? "" : ": " + why);
+    fmt::print("{} {}{}\n", why.empty() ? "ok    " : "FAILED", fs::path(file).stem().string(),
+               why.empty() ? "" : ": " + why);
     n_failed += !why.empty();
   }
   fmt::print("{} passed, {} failed\n", files.size() - n_failed, n_failed);
