@@ -272,6 +272,63 @@ def test_current_folder_is_not_searched(tmp_path, pack):
     assert code == 1 and "no loaded plugin lowers this operator" in errors
 
 
+def test_manifest_may_keep_what_nobody_lowers(tmp_path, pack):
+    manifest = write(tmp_path / "m.json", on_unsupported="opaque")
+    file = model(tmp_path / "m.onnx", "com.acme.Haive")
+    code, _, errors = onnx2fx(file, "-o", tmp_path / "out", "--manifest", manifest, "--plugin-dir", pack)
+    assert (code, errors.partition("wrote ")[0]) == (
+        0,
+        "warning: com.acme.Haive, opset 1: kept 1 opaque node\n  note: did you mean 'Halve'?\n",
+    )
+    (kept,) = json.loads((tmp_path / "out" / "report.json").read_text())["unsupported"]
+    assert (kept["op_type"], kept["reasons"], kept["similar"]) == ("Haive", [], "did you mean 'Halve'?")
+
+
+def test_inspect_says_what_may_have_been_meant(tmp_path, pack):
+    file = model(tmp_path / "m.onnx", "com.acme.Haive")
+    code, out, errors = onnx2fx("inspect", file, "--plugin-dir", pack)
+    assert (code, errors) == (1, "")
+    assert out.endswith("missing com.acme.Haive opset 1: 1 nodes, first 'y'\n          did you mean 'Halve'?\n")
+    code, out, _ = onnx2fx("inspect", file, "--plugin-dir", pack, "--json")
+    assert json.loads(out)["unsupported"][0]["similar"] == "did you mean 'Halve'?"
+
+
+def test_manifest_tells_a_pack_what_it_does_not_know(tmp_path):
+    """Of a pack without init nobody asks; the one that has one says what it does not take."""
+    library = build(
+        tmp_path,
+        """
+        #include <string.h>
+        static o2fx_status init(const o2fx_host_api* host, o2fx_ctx ctx) {
+          static const o2fx_str kText = O2FX_STR("config: expected {}, got something else");
+          o2fx_str config;
+          if (host->config(ctx, &config)) return O2FX_E_INTERNAL;
+          return config.len == 2 && !memcmp(config.data, "{}", 2) ? O2FX_OK : host->set_error(ctx, O2FX_E_MODEL, NULL, 0, kText);
+        }
+        static o2fx_status lower(const o2fx_host_api* host, o2fx_ctx ctx, const void* user) {
+          (void)user;
+          return host->set_output(ctx, 0, host->input(ctx, 0));
+        }
+        static const o2fx_op kOps[] = {{O2FX_STR("com.acme"), O2FX_STR("Same"), 1, 0, 0, 0, lower, NULL}};
+        static const o2fx_plugin kPlugin = {sizeof kPlugin, 1, 0, 0, 0, O2FX_STR("com.acme.p"), O2FX_STR("1.0.0"),
+                                            kOps, 1, sizeof(o2fx_op), init, NULL, NULL};
+        O2FX_EXPORT const o2fx_plugin* onnx2fx_plugin_entry_1(void) { return &kPlugin; }
+        """,
+    )
+    library.with_suffix(".onnx2fx.json").write_text(
+        '{"manifest_version": "1.0", "plugin": {"id": "com.acme.p", "version": "1.0.0", "library": "p.so", "abi": {"major": 1, '
+        '"min_minor": 0}}, "provides": {"ops": [{"domain": "com.acme", "op": "Same", "since": 1}]}}'
+    )
+    folders = [str(tmp_path)]
+    for config, expected in (
+        ({"com.acme.p": {}}, (0, "")),
+        ({"com.acme.p": {"gain": 2}}, (3, f"error: {library}: init failed: config: expected {{}}, got something else\n")),
+    ):
+        manifest = write(tmp_path / "m.json", plugin_dirs=folders, plugins={"config": config})
+        code, _, errors = onnx2fx(model(tmp_path / "m.onnx", "com.acme.Same"), "-o", tmp_path / "out", "-q", "--manifest", manifest)
+        assert (code, errors) == expected
+
+
 # ---- plugin check
 
 

@@ -232,7 +232,7 @@ nb::bytes listing(const std::string& what, const nb::kwargs& kwargs) {
       for (const Diagnostic& d : *diagnostics) said.push_back(format(d));
     const std::string text = plugin::Json{{what, std::move(all)}, {"said", std::move(said)}}.dump(
         -1, ' ', false, plugin::Json::error_handler_t::replace);
-    return {text.data(), text.size()};
+    return nb::bytes(text.data(), text.size());
   } catch (const PluginError& e) {
     raise("PluginError", text_of(e.what()), list_of(e.diagnostics));
   }
