@@ -18,9 +18,12 @@ std::unique_lock<std::mutex> place_in(const Plugin& plugin) {
 
 }  // namespace
 
-Alone::Alone(const Plugin& plugin)
-    : lock_(place_in(plugin)), outer_(std::exchange(innermost, this)) {
+Alone::Alone() : outer_(std::exchange(innermost, this)) {
   if (outer_ && outer_->lock_.mutex()) outer_->lock_.unlock();
+}
+
+Alone::Alone(const Plugin& plugin) : Alone() {
+  lock_ = place_in(plugin);
   if (lock_.mutex()) lock_.lock();
 }
 

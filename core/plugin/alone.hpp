@@ -14,6 +14,8 @@ namespace onnx2fx::plugin {
 class Alone {
  public:
   explicit Alone(const Plugin& plugin);
+  /// In none.
+  Alone();
   ~Alone();
   Alone(const Alone&) = delete;
   Alone& operator=(const Alone&) = delete;

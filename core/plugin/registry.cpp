@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/include/onnx2fx/glob.hpp"
+#include "core/plugin/alone.hpp"
 #include "core/plugin/breadcrumb.hpp"
 #include "core/plugin/choice.hpp"
 #include "core/plugin/discovery.hpp"
@@ -54,6 +55,7 @@ void end_use(Plugin& plugin) {
 
 void begin_use(Plugin& plugin, const std::function<void()>& init) {
   if (std::atomic_ref(plugin.initialised).load()) return;
+  const Alone in_none;  // an init may convert with the plugin that this thread is in
   const std::lock_guard lock(uses().mutex);
   if (plugin.initialised) return;
   Use& use = uses().of[plugin.source];

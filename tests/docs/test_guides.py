@@ -9,7 +9,6 @@ import sys
 import numpy as np
 import onnx
 import onnx.parser
-import pytest
 import torch
 from onnx_to_fx import load
 from safetensors.numpy import save_file

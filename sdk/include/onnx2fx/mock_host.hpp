@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -463,11 +464,7 @@ class Host {
   }
   static std::string shortest(double f) {
     char digits[40];
-    for (int precision = 1; precision <= 17; precision++) {
-      std::snprintf(digits, sizeof digits, "%.*g", precision, f);
-      if (std::strtod(digits, nullptr) == f) break;
-    }
-    return digits;
+    return {digits, std::to_chars(digits, digits + sizeof digits, f).ptr};
   }
 
   o2fx_status attr_at(size_t i, o2fx_attr_info* out) const {

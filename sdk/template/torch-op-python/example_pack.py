@@ -3,6 +3,7 @@ Importing this registers both; an installed distribution does so in every conver
 import torch
 from onnx_to_fx import register_op, sdk
 
+
 @torch.library.custom_op("example::soft_clip", mutates_args=())
 def soft_clip(x: torch.Tensor, limit: float) -> torch.Tensor:
     return limit * torch.tanh(x / limit)
