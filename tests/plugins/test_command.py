@@ -412,7 +412,7 @@ PROVIDES = {
 BAD_PROVIDES = {
     "no end": ("[" + ROW + "\n", "2: expected objects, then ]"),
     "rest": (ROW + "\n\nRope", "3: expected objects one after the other, or one array of them"),
-    "no key": ('{"domain": "com.example", "license": "MIT"}', '1: expected one of the keys "op" and "plugin"'),
+    "no key": ('{"domain": "com.example", "priority": 1}', '1: expected one of the keys "op" and "plugin"'),
     "both": ('\n{"op": "A", "plugin": {}}', '2: expected one of the keys "op" and "plugin"'),
     "number": ('{"op": 1}', "1: expected domain and op to be strings"),
     "cut off": ('{"op": "Rope"', "1: expected an object with keys in quotes, and its end"),

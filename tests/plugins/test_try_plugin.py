@@ -35,7 +35,7 @@ FINE = {
 AT_FAULT = {
     "sets no output": ("host->input(ctx, 0); return O2FX_OK;", "output 0: plugin com.acme.p did not set it"),
     "fails without a word": ("return O2FX_E_INTERNAL;", "plugin com.acme.p returned status -6 without a text"),
-    "hands over nonsense": ("return host->set_output(ctx, 0, 4711);", "set_output: expected a value of this node, got another id"),
+    "hands over nonsense": ("return host->set_output(ctx, 0, 4711);", "value id 4711: expected one of this conversion"),
 }
 
 

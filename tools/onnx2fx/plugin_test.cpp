@@ -77,9 +77,10 @@ std::string difference(const std::string& file, const Options& options,
   const Conversion converted =
       convert(std::make_shared<const std::string>(c.model.SerializeAsString()),
               fs::path(file).filename().string(), fs::path(file).parent_path().string(), options);
+  const std::vector<verify::SetResult> results =
+      verify::check_program(converted, options.training, {set}, {}, runtime);
   std::string text;
-  for (const runtime::OutputCheck& o :
-       verify::check_program(converted, options.training, {set}, {}, runtime)[0].outputs)
+  for (const runtime::OutputCheck& o : results[0].outputs)
     if (!o.passed)
       text += fmt::format("{}output '{}': {}", text.empty() ? "" : "; ", o.name, o.difference);
   return text;
