@@ -57,7 +57,7 @@ def test_compiled_pack(tmp_path, name):
     out = succeed(build_and_test)
     passed = re.findall(r"Test +#\d+: my_ops\.(\w+) \.+ +Passed", out)
     assert sorted(passed) == sorted(["mock", "check", "convert", *TESTS[name]]), out
-    assert "100% tests passed, 0 tests failed" in out
+    assert "100% tests passed" in out
     assert succeed(check).startswith(f"ok: {folder}/build/my_ops.so: org.lab.my-ops 1.0.0, ABI 1.0")
 
 
