@@ -83,14 +83,14 @@ def bash(*commands):
 def sanitized(name):
     """The tests that need neither LibTorch nor Python, in a build of their own."""
     threads = name == "tsan"
-    targets = [] if threads else ["onnx2fx_core_tests", "onnx2fx_plugin_tests", "fuzz_replays"]
+    targets = ["onnx2fx_case_tests"] if threads else ["onnx2fx_core_tests", "onnx2fx_plugin_tests", "fuzz_replays"]
     return bash(preset(name, "onnx2fx_convert_tests", *targets),
                 f"{ROOT}/.venv/bin/ctest --preset {name} -L conversion -j2 {'-R ^Concurrent' if threads else ''}")
 
 SUITES = [
     ("C++ unit tests", [str(ROOT / ".venv/bin/ctest"), "--test-dir", str(BUILD), "--output-on-failure", "-j2"], ctest),
     ("Python tests", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests",
-                      "--ignore=tests/abi", "--ignore=tests/plugins"], pytest),  # ctest runs those
+                      "--ignore=tests/abi", "--ignore=tests/docs", "--ignore=tests/plugins"], pytest),  # ctest runs those
     ("conformance, every tensor an input (python)", [PYTHON, "tests/conformance/run.py", "--jobs", "2"], conformance),
     ("conformance, weights as initializers (python)",
      [PYTHON, "tests/conformance/run.py", "--initializers", "--jobs", "2"], conformance),

@@ -8,6 +8,7 @@
 #include "core/convert/converter.hpp"
 #include "core/convert/module.hpp"
 #include "core/fx/passes.hpp"
+#include "core/plugin/manifest.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/prepare/input_shapes.hpp"
 #include "core/prepare/prepare.hpp"
@@ -50,7 +51,7 @@ void report_names(const fx::Module& module, Report& report) {
       if (p.name != p.onnx_name) report.names.emplace_back(p.name, p.onnx_name);
 }
 
-Conversion convert(read::ModelFile read, const Options& options, plugin::Registry* given) {
+Conversion convert(read::ModelFile read, Options options, plugin::Registry* given) {
   Conversion c;
   const auto file = std::make_shared<read::ModelFile>(std::move(read));
   c.model = file;
@@ -59,6 +60,7 @@ Conversion convert(read::ModelFile read, const Options& options, plugin::Registr
 
   std::optional<plugin::Registry> own;
   plugin::Registry& registry = given ? *given : own.emplace(with_standard_plugins(options.plugins));
+  options.keep_going |= registry.manifest().keeps_unsupported;
   conversion::find_served(*file, registry);
   const prepare::Prepared prepared = prepare::prepare(*file);
   prepare::give_shapes(*file, options.input_shapes);

@@ -78,4 +78,11 @@ void* scratch(o2fx_ctx ctx, uint64_t size, uint64_t align) {
   return p;
 }
 
+o2fx_status config(o2fx_ctx ctx, o2fx_str* out) {
+  return guarded<Call>(ctx, "", [&](Call& c) {
+    room(out) = view_of(c.plugin.config);
+    return O2FX_OK;
+  });
+}
+
 }  // namespace onnx2fx::conversion

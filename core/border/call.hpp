@@ -140,6 +140,7 @@ void log(o2fx_ctx ctx, int32_t level, o2fx_str msg);
 o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_t line,
                       o2fx_str msg);
 void* scratch(o2fx_ctx ctx, uint64_t size, uint64_t align);
+o2fx_status config(o2fx_ctx ctx, o2fx_str* out);
 
 }  // namespace onnx2fx::conversion
 

@@ -82,7 +82,8 @@ const o2fx_host_api* host_api() {
                                program_begin,
                                placeholder,
                                program_end,
-                               program_close},
+                               program_close,
+                               config},
                               traps(std::make_index_sequence<64>())};
   return &table.api;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/border/weight_call.hpp"
+#include "core/plugin/alone.hpp"
 #include "core/plugin/nearest.hpp"
 #include "core/weights/external_file.hpp"
 #include "core/weights/weights.hpp"
@@ -42,7 +43,7 @@ class PluginSource final : public weights::Source {
   }
   ~PluginSource() override {
     if (!open_) return;
-    const auto alone = plugin::alone(plugin_);
+    const plugin::Alone alone(plugin_);
     const plugin::Breadcrumb crumb(plugin_.library, plugin_.id, plugin_.version,
                                    doing("close", ""));
     ext().close(source_);
@@ -152,7 +153,7 @@ class PluginSource final : public weights::Source {
   /// in the callback, or the plugin's words.
   template <class F>
   o2fx_status call(const char* function, const std::string& tensor, F&& f) {
-    const auto alone = plugin::alone(plugin_);
+    const plugin::Alone alone(plugin_);
     WeightCall c(plugin_, doing(function, tensor),
                  [this](const std::string& location, o2fx_weight_file& out) {
                    return open_file(location, out);

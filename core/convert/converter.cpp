@@ -294,8 +294,10 @@ Fault Converter::nobody_lowers(const Place& place, std::vector<std::string> why_
           std::move(why_not));
   f.diagnostic.notes = f.op.reasons;
   if (f.op.reasons.empty())
-    if (const auto near = registry_.similar(place.domain(), place.node.op_type()))
+    if (const auto near = registry_.similar(place.domain(), place.node.op_type())) {
+      f.op.similar = *near;
       f.diagnostic.notes.push_back(*near);
+    }
   return f;
 }
 

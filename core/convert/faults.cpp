@@ -7,9 +7,12 @@
 namespace onnx2fx::conversion {
 
 Fault::Fault(Kind k, const Place& place, const std::string& what, std::vector<std::string> reasons)
-    : kind(k),
-      diagnostic{Severity::kError, place.where(), what, {}},
-      op{place.domain(), place.node.op_type(), place.opset, {place.name()}, std::move(reasons)} {}
+    : kind(k), diagnostic{Severity::kError, place.where(), what, {}}, op{place.domain(),
+                                                                         place.node.op_type(),
+                                                                         place.opset,
+                                                                         {place.name()},
+                                                                         std::move(reasons),
+                                                                         {}} {}
 
 void append(Faults& all, Faults&& more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));

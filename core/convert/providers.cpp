@@ -1,6 +1,7 @@
 // Converter: one node lowered by one plugin, and the plugin held to the border's rules.
 #include "core/build/operands.hpp"
 #include "core/convert/converter.hpp"
+#include "core/plugin/alone.hpp"
 #include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
@@ -115,7 +116,7 @@ std::optional<Faults> Converter::lower_by_plugin(const plugin::Candidate& candid
                                                  Report::Node& entry) {
   plugin::Plugin& plugin = *candidate.plugin;
   start(plugin, [&](Diagnostic d) { warn(std::move(d)); });
-  const auto alone = plugin::alone(plugin);
+  const plugin::Alone alone(plugin);
   Transaction transaction(builder_, context_of(place, &plugin));
   NodeGraphs graphs(*this, place);
   Lowering lowering(plugin, view, place.where(), builder_, tensors_, graphs);

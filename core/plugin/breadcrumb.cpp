@@ -15,6 +15,7 @@
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/plugin/exit_report.hpp"
+#include "core/plugin/time_limit.hpp"
 
 namespace onnx2fx::plugin {
 namespace {
@@ -67,9 +68,14 @@ Breadcrumb::Breadcrumb(std::string_view library, std::string_view id, std::strin
       id_(id),
       version_(version),
       doing_(printable(doing)),
-      outer_(std::exchange(innermost_crumb, this)) {}
+      outer_(std::exchange(innermost_crumb, this)) {
+  TimeLimit::enter(this);
+}
 
-Breadcrumb::~Breadcrumb() { innermost_crumb = outer_; }
+Breadcrumb::~Breadcrumb() {
+  innermost_crumb = outer_;
+  TimeLimit::enter(outer_);
+}
 
 const Breadcrumb* Breadcrumb::innermost() { return innermost_crumb; }
 

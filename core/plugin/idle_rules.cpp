@@ -67,6 +67,9 @@ std::vector<Diagnostic> idle_rules(const Manifest& manifest, const Providers& pr
       if (p.glob != "*" &&
           none([&](const Provider* k) { return glob_matches(p.glob, k->descriptor->id); }))
         all.push_back(no_plugin(p, providers));
+  for (const auto& [id, config] : manifest.configs)
+    if (none([&, &name = id](const Provider* k) { return k->descriptor->id == name; }))
+      all.push_back(no_plugin({id, config.origin}, providers));
   for (const Bind& b : manifest.op_set.binds) {
     const auto to = std::find_if(providers.begin(), providers.end(),
                                  [&](const Provider* k) { return k->descriptor->id == b.to; });

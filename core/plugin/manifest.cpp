@@ -67,6 +67,8 @@ class ManifestReader {
     if (json.contains("plugins")) plugins(json["plugins"], file);
     if (json.contains("on_conflict"))
       manifest_.conflicts_are_errors = json["on_conflict"] == "error";
+    if (json.contains("on_unsupported"))
+      manifest_.keeps_unsupported = json["on_unsupported"] == "opaque";
     if (json.contains("op_sets"))
       for (const auto& [name, set] : json["op_sets"].items())
         op_sets_[name] = op_set(set, file, pointer("/op_sets", name));
@@ -122,6 +124,9 @@ class ManifestReader {
     patterns(json, "disable", file, manifest_.disable);
     patterns(json, "enable", file, manifest_.enable);
     patterns(json, "allow_override", file, manifest_.allow_override);
+    if (json.contains("config"))
+      for (const auto& [id, config] : json["config"].items())
+        manifest_.configs[id] = {config.dump(), origin(file, pointer("/plugins/config", id))};
     if (!json.contains("require")) return;
     for (size_t i = 0; i < json["require"].size(); i++) {
       const Json& r = json["require"][i];

@@ -55,6 +55,11 @@ struct Required {
   std::string id, version, sha256;
   Origin origin;
 };
+/// What a plugin is told: the text of a JSON object.
+struct Config {
+  std::string json;
+  Origin origin;
+};
 struct PluginFolder {
   std::string path;
   Origin origin;
@@ -77,7 +82,9 @@ struct Manifest {
   std::vector<Pattern> disable, enable;
   std::vector<Required> required;
   std::vector<Pattern> allow_override;
+  std::map<std::string, Config> configs;  ///< by plugin id
   bool conflicts_are_errors = true;
+  bool keeps_unsupported = false;    ///< as opaque nodes
   std::string op_set_name;           ///< the one in force; empty: none
   OpSet op_set;                      ///< what it and its ancestors say
   std::vector<std::string> op_sets;  ///< the names of all

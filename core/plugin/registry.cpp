@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/include/onnx2fx/glob.hpp"
+#include "core/plugin/alone.hpp"
 #include "core/plugin/breadcrumb.hpp"
 #include "core/plugin/choice.hpp"
 #include "core/plugin/discovery.hpp"
@@ -27,10 +28,14 @@ namespace onnx2fx::plugin {
 
 namespace {
 
-/// How many registries of the process have a plugin in use.
+/// How many registries of the process have a plugin in use, and how it was told to work.
+struct Use {
+  size_t count = 0;
+  std::string config;
+};
 struct Uses {
   std::recursive_mutex mutex;  // init may convert
-  std::map<const o2fx_plugin*, size_t> count;
+  std::map<const o2fx_plugin*, Use> of;
 };
 Uses& uses() {
   static Uses& all = *new Uses;  // plugins may be in use until the very end
@@ -39,7 +44,7 @@ Uses& uses() {
 
 void end_use(Plugin& plugin) {
   const std::lock_guard lock(uses().mutex);
-  if (--uses().count[plugin.source] == 0 && plugin.table->deinit) {
+  if (--uses().of[plugin.source].count == 0 && plugin.table->deinit) {
     const Breadcrumb crumb(plugin.library, plugin.id, plugin.version, "in deinit");
     plugin.table->deinit();
   }
@@ -50,17 +55,19 @@ void end_use(Plugin& plugin) {
 
 void begin_use(Plugin& plugin, const std::function<void()>& init) {
   if (std::atomic_ref(plugin.initialised).load()) return;
+  const Alone in_none;  // an init may convert with the plugin that this thread is in
   const std::lock_guard lock(uses().mutex);
   if (plugin.initialised) return;
-  if (uses().count[plugin.source] == 0) init();
-  uses().count[plugin.source]++;
+  Use& use = uses().of[plugin.source];
+  if (use.count > 0 && use.config != plugin.config)
+    throw PluginError("plugin '" + plugin.id + "'",
+                      "expected the config that it is in use with in this process, " + use.config +
+                          ", got " + plugin.config,
+                      {"let the other conversion end first"});
+  if (use.count == 0) init();
+  use.config = plugin.config;
+  use.count++;
   std::atomic_ref(plugin.initialised).store(true);
-}
-
-std::unique_lock<std::recursive_mutex> alone(const Plugin& plugin) {
-  static std::recursive_mutex& mutex = *new std::recursive_mutex;
-  if (plugin.table->flags & O2FX_PLUGIN_CONCURRENT) return std::unique_lock<std::recursive_mutex>();
-  return std::unique_lock(mutex);
 }
 
 struct Registry::Impl {
@@ -334,6 +341,9 @@ struct Registry::Impl {
                     accepted_weights(known.table, d.library.empty() ? d.id : d.library),
                     d.torch_targets,
                     source};
+    const auto& configs = configuration_.manifest.configs;
+    if (const auto told = configs.find(d.id); told != configs.end())
+      known.plugin.config = told->second.json;
   }
 
   Plugin& add(const o2fx_plugin* table) {

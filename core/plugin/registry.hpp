@@ -30,17 +30,15 @@ struct Plugin {
   o2fx_weights_ext weights{};          ///< likewise; struct_size 0: it has no sources
   std::vector<std::string> torch_targets;
   const o2fx_plugin* source = nullptr;  ///< the plugin's own table: one for all registries
+  std::string config = "{}";            ///< what the manifest tells it: JSON
   bool initialised = false;             ///< see begin_use
 };
 
 /// Runs `init` unless another registry of the process has the plugin in use already; once for each
 /// plugin of a registry. The registry's destructor is the end of that use, and calls deinit if it
-/// was the last. `init` runs alone, and its exception leaves the plugin out of use.
+/// was the last. `init` runs alone, and its exception leaves the plugin out of use. Throws
+/// PluginError if it is in use with another config.
 void begin_use(Plugin& plugin, const std::function<void()>& init);
-
-/// Locked while a lowering of a plugin runs that is not O2FX_PLUGIN_CONCURRENT. One for all
-/// plugins, since a nested lowering may be another plugin's.
-std::unique_lock<std::recursive_mutex> alone(const Plugin& plugin);
 
 struct Candidate {
   Plugin* plugin;

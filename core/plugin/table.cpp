@@ -15,10 +15,6 @@ namespace {
 
 constexpr const char* kEntry = "onnx2fx_plugin_entry_1";
 
-std::string spoken() {
-  return std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(O2FX_ABI_MINOR);
-}
-
 bool is_utf8(std::string_view s) {
   for (size_t i = 0; i < s.size();) {
     const auto lead = static_cast<unsigned char>(s[i]);
@@ -43,7 +39,8 @@ std::string text(o2fx_str s) { return std::string(s.data, s.len); }
 
 class TableCheck {
  public:
-  TableCheck(const o2fx_plugin* table, std::string where) : raw_(table), where_(std::move(where)) {}
+  TableCheck(const o2fx_plugin* table, std::string where, uint32_t host_minor)
+      : raw_(table), where_(std::move(where)), host_minor_(host_minor) {}
 
   o2fx_plugin run() {
     head();
@@ -56,6 +53,10 @@ class TableCheck {
  private:
   void fault(const std::string& what, std::vector<std::string> notes = {}) {
     faults_.push_back({Severity::kError, where_, what, std::move(notes)});
+  }
+
+  std::string spoken() const {
+    return std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(host_minor_);
   }
 
   void head() {
@@ -71,7 +72,7 @@ class TableCheck {
       return fault("plugin ABI " + std::to_string(table_.abi_major) + "." +
                        std::to_string(table_.abi_minor) + ", this host speaks " + spoken(),
                    {"rebuild the plugin against this SDK, or upgrade onnx2fx"});
-    if (table_.abi_min_minor > O2FX_ABI_MINOR)
+    if (table_.abi_min_minor > host_minor_)
       return fault("needs a host of ABI " + std::to_string(table_.abi_major) + "." +
                        std::to_string(table_.abi_min_minor) + " or newer, this host speaks " +
                        spoken(),
@@ -123,6 +124,7 @@ class TableCheck {
 
   const o2fx_plugin* raw_;
   std::string where_;
+  uint32_t host_minor_;
   o2fx_plugin table_{};
   std::vector<Diagnostic> faults_;
 };
@@ -134,8 +136,9 @@ std::string row_text(const std::string& domain, const std::string& op_type, int3
 
 }  // namespace
 
-o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where) {
-  return TableCheck(table, where).run();
+o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where,
+                           uint32_t host_minor) {
+  return TableCheck(table, where, host_minor).run();
 }
 
 std::vector<const o2fx_op*> rows(const o2fx_plugin& table) {

@@ -14,8 +14,9 @@
 namespace onnx2fx::plugin {
 
 /// A zero-padded copy of a table that keeps the rules of plugin.h; `where` is for messages. Throws
-/// PluginError with every fault.
-o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where);
+/// PluginError with every fault. host_minor: another than this host's is for tests.
+o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where,
+                           uint32_t host_minor = O2FX_ABI_MINOR);
 
 /// The rows of an accepted table.
 std::vector<const o2fx_op*> rows(const o2fx_plugin& table);

@@ -51,12 +51,14 @@ Json report(const Conversion& c) {
   j["warnings"] = Json::array();
   for (const Diagnostic& d : c.report.warnings) j["warnings"].push_back(format(d));
   j["unsupported"] = Json::array();
-  for (const UnsupportedOperator& o : c.report.unsupported)
+  for (const UnsupportedOperator& o : c.report.unsupported) {
     j["unsupported"].push_back({{"domain", o.domain},
                                 {"op_type", o.op_type},
                                 {"opset", o.opset},
                                 {"nodes", o.nodes},
                                 {"reasons", o.reasons}});
+    if (!o.similar.empty()) j["unsupported"].back()["similar"] = o.similar;
+  }
   j["names"] = Json::object();
   for (const auto& [path, name] : c.report.names) j["names"][path] = name;
   static constexpr const char* kRole[] = {"", "parameter", "buffer", "constant"};

@@ -148,4 +148,4 @@ constexpr o2fx_op kOps[] = {
 
 }  // namespace
 
-ONNX2FX_PLUGIN("onnx2fx.ai-onnx-preview", ONNX2FX_VERSION, kOps)
+ONNX2FX_ENTRY(concurrent(plugin_table("onnx2fx.ai-onnx-preview", ONNX2FX_VERSION, kOps)))

@@ -23,4 +23,4 @@ static constexpr o2fx_weights_ext kWeights = weights<open>(kSchemes);
 
 }  // namespace onnx2fx::sources
 
-ONNX2FX_WEIGHTS_PLUGIN("onnx2fx.weights", ONNX2FX_VERSION, onnx2fx::sources::kWeights)
+ONNX2FX_ENTRY(concurrent(weights_plugin<sources::kWeights>("onnx2fx.weights", ONNX2FX_VERSION)))

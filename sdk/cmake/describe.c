@@ -9,7 +9,8 @@
  *     {"plugin": {"license": "MIT"}}
  *
  * An object with "op" is about the rows of one (domain, op); its keys besides these are copied. One
- * with "plugin" adds to the plugin's own keys. Runs at build time, on libc and libdl alone. */
+ * with "plugin" adds to the plugin's own keys. A key that a descriptor does not have there, or a
+ * value of another kind, is an error. Runs at build time, on libc and libdl alone. */
 #include <dlfcn.h>
 #include <onnx2fx/plugin.h>
 #include <stdio.h>
@@ -87,6 +88,42 @@ static char *value_end(char *at) {
   return NULL;
 }
 
+/* What may be added to a descriptor, as schema/plugin.schema.json has it. first: how a value
+ * begins. */
+typedef struct {
+  const char *name, *first, *what;
+} member;
+#define STRING "\"", "a string in quotes"
+static const member kOfRow[] = {{"override", "tf", "true or false"},
+                                {"priority", "-0123456789", "an integer"},
+                                {"torch_targets", "[", "an array of names such as \"acme::rope\""},
+                                {NULL, NULL, NULL}};
+static const member kOfPlugin[] = {
+    {"description", STRING}, {"homepage", STRING},
+    {"license", STRING},     {"requires", "[", "an array of objects"},
+    {"sha256", STRING},      {NULL, NULL, NULL}};
+
+static void check_member(const member *known, char *key, const char *value) {
+  char text[512];
+  size_t n, k;
+  for (k = 0; known[k].name; k++) {
+    n = strlen(known[k].name);
+    if (strncmp(key + 1, known[k].name, n) || key[n + 1] != '"') continue;
+    if (strchr(known[k].first, *value)) return;
+    snprintf(text, sizeof text, "expected \"%s\" to be %s", known[k].name, known[k].what);
+    fail_at(value, text);
+  }
+  n = (size_t)snprintf(text, sizeof text, "unknown key %.*s: expected ",
+                       (int)(strcspn(key + 1, "\"\n") + 2), key);
+  for (k = 0; known[k].name; k++)
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s\"%s\"",
+                          k == 0              ? ""
+                          : known[k + 1].name ? ", "
+                                              : " or ",
+                          known[k].name);
+  fail_at(key, text);
+}
+
 /* Memory until the end of the program. */
 static char *take(size_t n) {
   static char pool[4 << 20];
@@ -128,6 +165,18 @@ static size_t object_size(const char *at) {
   return (size_t)(c - at);
 }
 
+/* Those of the object "plugin" that begins at `at`. */
+static void check_members(char *at) {
+  char *key, *colon, *value, *end;
+  for (key = skip(at + 1); *key == '"'; key = skip(end)) {
+    if (!(colon = strchr(key + 1, '"')) || !(colon = strchr(colon, ':')) ||
+        !(end = value_end(value = skip(colon + 1))))
+      fail_at(key, "expected a key, a colon and a value");
+    check_member(kOfPlugin, key, value);
+  }
+  if (*key != '}') fail_at(key, "expected a key in quotes, or }");
+}
+
 /* Reads the object that begins at `at`; returns what is behind it. */
 static char *read_object(char *at) {
   static const char kObject[] = "expected an object with keys in quotes, and its end";
@@ -150,9 +199,11 @@ static char *read_object(char *at) {
       char *last = end;
       while (last > value && strchr(" \t\r\n", last[-1])) last--;
       if (*value != '{' || last[-1] != '}') fail_at(value, "expected \"plugin\" to be an object");
+      check_members(value);
       e->rest = value + 1;
       e->rest_len = (size_t)(last - value - 2);
     } else {
+      check_member(kOfRow, key, value);
       if (n) memcpy(rest + n, ", ", 2);
       n += n ? 2 : 0;
       memcpy(rest + n, key, (size_t)(end - key));

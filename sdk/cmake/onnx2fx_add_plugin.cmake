@@ -9,10 +9,9 @@ include_guard(GLOBAL)
 
 set(ONNX2FX_SDK_CMAKE_DIR "${CMAKE_CURRENT_LIST_DIR}" CACHE INTERNAL "")
 if(NOT TARGET onnx2fx::sdk)
-  # Source tree: sdk/cmake beside sdk/include. Installed: <prefix>/lib/cmake/onnx2fx, headers in <prefix>/include.
+  # Source tree: sdk/cmake beside sdk/include. Installed: <prefix>/share/onnx2fx/cmake, headers in <prefix>/include.
   find_path(ONNX2FX_SDK_INCLUDE_DIR onnx2fx/plugin.h NO_CACHE NO_DEFAULT_PATH REQUIRED PATHS
-    "${CMAKE_CURRENT_LIST_DIR}/../include" "${CMAKE_CURRENT_LIST_DIR}/../../../include"
-    "${CMAKE_CURRENT_LIST_DIR}/../../../../include")
+    "${CMAKE_CURRENT_LIST_DIR}/../include" "${CMAKE_CURRENT_LIST_DIR}/../../../include")
   add_library(onnx2fx::sdk INTERFACE IMPORTED GLOBAL)
   target_include_directories(onnx2fx::sdk INTERFACE "${ONNX2FX_SDK_INCLUDE_DIR}")
 endif()

@@ -42,7 +42,7 @@ def test_c_header_compiles_alone(tmp_path, compiler, language, standard, enums):
 
 
 @pytest.mark.parametrize("compiler", [c for c in ("g++", "clang++") if shutil.which(c)])
-@pytest.mark.parametrize("wrapper", ["plugin.hpp", "weights.hpp"])
+@pytest.mark.parametrize("wrapper", ["plugin.hpp", "weights.hpp", "mock_host.hpp", "mock_weights.hpp"])
 def test_wrapper_compiles_alone(tmp_path, compiler, wrapper):
     compile_text(tmp_path, compiler, "c++", ["-std=c++20", *STRICT], f"#include <onnx2fx/{wrapper}>\n")
 
@@ -62,6 +62,26 @@ def test_newer_minor_than_the_sdk_is_refused(tmp_path):
     source.write_text("#include <onnx2fx/plugin.h>\n")
     done = subprocess.run(["gcc", "-DO2FX_TARGET_MINOR=99u", f"-I{INCLUDE}", "-fsyntax-only", str(source)], capture_output=True, text=True)
     assert done.returncode != 0 and "O2FX_TARGET_MINOR is newer than this SDK" in done.stderr
+
+
+HOST_TABLES = {  # and the slots that share the comment of the one before
+    "o2fx_host_api": {"attr_graph", "attr_type"},
+    "o2fx_weights_host": {"set_error", "scratch"},
+}
+
+
+def test_every_host_function_says_where_it_may_be_called():
+    """[ctx] in the comment before each slot, or behind it."""
+    for name, shared in HOST_TABLES.items():
+        body = re.search(rf"typedef struct {name} \{{(.*?)\n\}} {name};", HEADER.read_text(), re.S)[1]
+        slots = re.split(r"\(O2FX_CALL\* (\w+)\)", body)
+        assert len(slots) > 7
+        untagged = set()
+        for before, slot, behind in zip(slots[::2], slots[1::2], slots[2::2]):
+            same_line = behind.partition(";")[2].partition("\n")[0]
+            if "[ctx]" not in before.rpartition(";")[2] + same_line:
+                untagged.add(slot)
+        assert untagged == shared, name
 
 
 def structs():
@@ -107,3 +127,42 @@ def test_layout_is_that_of_minor_0(tmp_path):
 def test_tables_know_every_slot(tmp_path):
     """A slot that was added must be pinned too: regenerate layout_1_0.txt until minor 0 is released."""
     assert layout(tmp_path) == GOLDEN.read_text().splitlines()
+
+
+# ---- what libabigail finds
+
+EVERYTHING = """#include <onnx2fx/plugin.h>
+const o2fx_plugin* onnx2fx_plugin_entry_1(void) { return 0; }
+O2FX_EXPORT void tables(const o2fx_host_api* a, const o2fx_weights_ext* b, const o2fx_weights_host* c) { (void)a, (void)b, (void)c; }
+"""
+BASELINE = HERE / "abi_1_0.xml"
+
+
+def debug_library(folder):
+    """A library that has every type of the header in its debug information."""
+    (folder / "all.c").write_text(EVERYTHING)
+    command = ["gcc", "-std=c11", "-g", "-shared", "-fPIC", f"-I{INCLUDE}", "all.c", "-o", "liball.so"]
+    subprocess.run(command, check=True, cwd=folder)
+    return folder / "liball.so"
+
+
+@pytest.mark.skipif(not shutil.which("abidiff"), reason="needs Debian's abigail-tools")
+def test_abidiff_finds_nothing_against_the_baseline(tmp_path):
+    """Until minor 0 is released the baseline moves with the header: abidw --no-architecture
+    --no-corpus-path --no-show-locs --no-comp-dir-path --short-locs liball.so > abi_1_0.xml."""
+    done = subprocess.run(["abidiff", "--no-architecture", str(BASELINE), str(debug_library(tmp_path))], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.skipif(not shutil.which("abidiff"), reason="needs Debian's abigail-tools")
+def test_abidiff_would_find_a_slot_of_another_type(tmp_path):
+    library = debug_library(tmp_path)
+    text = HEADER.read_text()
+    changed = text.replace("o2fx_value(O2FX_CALL* input)(o2fx_ctx, uint32_t index);", "o2fx_value(O2FX_CALL* input)(o2fx_ctx, int64_t index);")
+    assert changed != text
+    (tmp_path / "onnx2fx").mkdir()
+    (tmp_path / "onnx2fx" / "plugin.h").write_text(changed)
+    command = ["gcc", "-std=c11", "-g", "-shared", "-fPIC", f"-I{tmp_path}", str(tmp_path / "all.c"), "-o", str(library)]
+    subprocess.run(command, check=True)
+    done = subprocess.run(["abidiff", "--no-architecture", str(BASELINE), str(library)], capture_output=True, text=True)
+    assert done.returncode != 0 and "o2fx_host_api" in done.stdout

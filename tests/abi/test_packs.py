@@ -42,8 +42,8 @@ def check_pack(folder, library, plugin_id, ops):
 
 
 PACKS = [
-    ("sdk/template", "example_pack", "com.example.pack", ["Ramp", "Rope", "ScaledTanh"]),
-    ("sdk/template_c", "example_pack", "com.example.pack", ["Halve"]),
+    ("sdk/template/ops-cpp", "example_pack", "com.example.pack", ["Ramp", "Rope", "ScaledTanh"]),
+    ("sdk/template/ops-c", "example_pack", "com.example.pack", ["Halve"]),
     ("tests/plugins/rope", "rope", "com.acme.rope-pack", ["Halve", "Rope"]),
     ("tests/plugins/xor", "xor", "com.acme.xor", []),
 ]
@@ -74,7 +74,7 @@ def test_builds_from_an_installed_sdk(tmp_path):
     cmake("-S", tmp_path, "-B", tmp_path / "b", f"-DCMAKE_INSTALL_PREFIX={prefix}")
     cmake("--build", tmp_path / "b")
     cmake("--install", tmp_path / "b")
-    shutil.copytree(prefix / "share" / "onnx2fx" / "template", tmp_path / "pack")
+    shutil.copytree(prefix / "share" / "onnx2fx" / "template" / "ops-cpp", tmp_path / "pack")
     cmake("-S", tmp_path / "pack", "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     cmake("--build", tmp_path / "build")
     check_pack(tmp_path / "build", *PACKS[0][1:])

@@ -16,11 +16,11 @@ COMMANDS = ["convert", "inspect", "verify", "ops", "plugins", "plugin", "manifes
 COMPLETED = {
     "commands": ([""], COMMANDS),
     "a command": (["ins"], ["inspect"]),
-    "commands below": (["plugin", ""], ["check", "new"]),
+    "commands below": (["plugin", ""], ["check", "test", "new"]),
     "an option": (["m.onnx", "--weights-"], ["--weights-root", "--weights-layout"]),
     "an option of a command": (["verify", "m.onnx", "--d"], ["--data", "--dialect", "--debug"]),
     "an option of the command alone": (["ops", "--d"], []),
-    "an option below": (["plugin", "new", "--"], ["--help", "--c"]),
+    "an option below": (["plugin", "new", "--"], ["--help", "--kind", "--lang"]),
     "a negation": (["--no"], ["--no-default-plugins"]),
     "modes": (["m.onnx", "--weights", ""], ["reference", "copy", "meta", "random"]),
     "a mode": (["convert", "--weights", "re"], ["reference"]),
@@ -58,7 +58,7 @@ def test_bash_knows_whom_it_serves(bash):
 def test_every_option_of_every_command_is_there(bash):
     """Those that help tells of."""
     script = bash.read_text()
-    for command in [[], *([c] for c in COMMANDS), ["plugin", "check"], ["plugin", "new"]]:
+    for command in [[], *([c] for c in COMMANDS), ["plugin", "check"], ["plugin", "test"], ["plugin", "new"]]:
         _, text, _ = onnx2fx(*command, "--help")
         (case,) = [line for line in script.splitlines() if f'"{" ".join(["onnx2fx", *command])}") words=' in line]
         words = set(case.split('options="')[1].split('"')[0].split())

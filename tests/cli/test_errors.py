@@ -583,7 +583,7 @@ MANIFESTS = {
     "unknown key": (
         3,
         '{"config_version": "1.0", "op_set": {}}',
-        "error: manifest.json: /: unknown key 'op_set': expected one of '$schema', 'config_version', 'extends', 'plugin_dirs', 'plugins', 'on_conflict', 'op_sets', 'default_op_set', 'weights'\n"
+        "error: manifest.json: /: unknown key 'op_set': expected one of '$schema', 'config_version', 'extends', 'plugin_dirs', 'plugins', 'on_conflict', 'on_unsupported', 'op_sets', 'default_op_set', 'weights'\n"
         "  note: did you mean 'op_sets'?\n",
     ),
     "duplicate key": (

@@ -1,5 +1,7 @@
 """Help, and the version."""
 
+import pathlib
+
 import pytest
 from command_line import onnx2fx
 
@@ -33,7 +35,7 @@ def test_help_is_grouped_by_topic():
         assert f"\n  {command} " in out
 
 
-@pytest.mark.parametrize("words", [[c] for c in COMMANDS] + [["plugin", "check"], ["plugin", "new"]])
+@pytest.mark.parametrize("words", [[c] for c in COMMANDS] + [["plugin", "check"], ["plugin", "test"], ["plugin", "new"]])
 def test_help_of_a_command(words):
     out = text("help", *words)
     assert out == text(*words, "--help")
@@ -49,3 +51,9 @@ def test_help_without_a_command():
 
 def test_version():
     assert text("version") == text("--version") == text("-V") == "onnx2fx 0.1.0\n"
+
+
+def test_folders_of_the_sdk():
+    sdk, cmake = (pathlib.Path(text(flag).rstrip("\n")) for flag in ("--sdk-dir", "--cmake-dir"))
+    assert (sdk / "ABI.md").exists() and (sdk / "cmake" / "onnx2fx_add_plugin.cmake").exists()
+    assert (cmake / "onnx2fx-config.cmake").exists()

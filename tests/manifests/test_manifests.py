@@ -26,6 +26,8 @@ RECIPES = {
     "first_found_serves": {"com.acme::Rope": [(1, None, FAST)]},
     "prefer_by_priority": {"com.acme::Rope": [(1, None, RIVAL)]},
     "pinned_version": {"com.acme::Fold": [(1, None, "com.acme.versions")]},
+    "settings_of_a_pack": {"com.acme::Rope": [(1, None, FAST)]},
+    "keep_unsupported": {"Relu": [(1, None, STANDARD)], "com.acme::Rope": []},
     "inherited_op_sets": {"com.acme::Rope": [(1, None, RIVAL)], "Relu": [(13, 21, STANDARD)], "Loop": []},
 }
 

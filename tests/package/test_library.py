@@ -148,7 +148,7 @@ def test_library_of_an_installation_needs_none_of_the_system(prefix, library):
 
 
 def test_pack_in_c_takes_the_same_package(prefix, tmp_path):
-    shutil.copytree(prefix / "share/onnx2fx/template_c", tmp_path / "pack")
+    shutil.copytree(prefix / "share/onnx2fx/template/ops-c", tmp_path / "pack")
     succeed(CMAKE, "-S", tmp_path / "pack", "-B", tmp_path / "build", "-G", "Ninja",
             f"-DCMAKE_PREFIX_PATH={prefix}")  # fmt: skip
     succeed(CMAKE, "--build", tmp_path / "build")

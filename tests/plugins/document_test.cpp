@@ -144,11 +144,13 @@ TEST(Json, PipeOrDeviceIsNotWaitedFor) {
 }
 
 TEST(Manifest, UnknownKey) {
-  EXPECT_EQ(manifest_refusal(R"({"config_version": "1.0", "on_conflit": "first"})"),
-            "error: DIR/m.json: /: unknown key 'on_conflit': expected one of '$schema', "
-            "'config_version', 'extends', "
-            "'plugin_dirs', 'plugins', 'on_conflict', 'op_sets', 'default_op_set', 'weights'\n"
-            "  note: did you mean 'on_conflict'?");
+  EXPECT_EQ(
+      manifest_refusal(R"({"config_version": "1.0", "on_conflit": "first"})"),
+      "error: DIR/m.json: /: unknown key 'on_conflit': expected one of '$schema', "
+      "'config_version', 'extends', "
+      "'plugin_dirs', 'plugins', 'on_conflict', 'on_unsupported', 'op_sets', 'default_op_set', "
+      "'weights'\n"
+      "  note: did you mean 'on_conflict'?");
 }
 TEST(Manifest, WrongChoice) {
   EXPECT_EQ(manifest_refusal(R"({"config_version": "1.0", "on_conflict": "eror"})"),

@@ -1,4 +1,6 @@
 // Libraries and tables that a host must refuse, each before it could do harm.
+#include "core/plugin/table.hpp"
+
 #include <elf.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -99,6 +101,23 @@ TEST(Table, BuiltNewerButContentWithOurMinor) {
   Table t;
   t.table.abi_minor = 7;
   EXPECT_EQ(t.refused(), "");
+}
+// Whichever is newer: what counts is the oldest host that the plugin can live with.
+TEST(Table, EveryMinorOnEveryHost) {
+  for (uint32_t host = 0; host < 4; host++)
+    for (uint32_t built = 0; built < 4; built++)
+      for (uint32_t least = 0; least <= built; least++) {
+        Table t;
+        t.table.ops = t.ops.data();
+        t.table.abi_minor = built;
+        t.table.abi_min_minor = least;
+        const std::string minors =
+            std::to_string(least) + " or newer, this host speaks 1." + std::to_string(host);
+        EXPECT_EQ(refusal(Scene(), [&] { accepted_table(&t.table, "here", host); }),
+                  least <= host ? ""
+                                : "error: here: needs a host of ABI 1." + minors +
+                                      "\n  note: upgrade onnx2fx");
+      }
 }
 TEST(Table, ShortStruct) {
   Table t;
@@ -219,6 +238,25 @@ TEST(Library, WindowsLibrary) {
   scene.write("l.so", std::string("MZ\x90\0\3", 5));
   EXPECT_EQ(load_refusal(scene, described_library(scene)),
             "error: DIR/l.so: expected an ELF shared library, got a Windows library");
+}
+TEST(Library, MacLibrary) {
+  for (const char* magic : {"\xCF\xFA\xED\xFE", "\xCA\xFE\xBA\xBE"}) {
+    const Scene scene;
+    scene.write("l.so", std::string(magic) + "\7\0\0\1");
+    EXPECT_EQ(load_refusal(scene, described_library(scene)),
+              "error: DIR/l.so: expected an ELF shared library, got a macOS library");
+  }
+}
+TEST(Library, Of32BitsOrBigEndian) {
+  for (const auto& [at, value] : {std::pair(EI_CLASS, ELFCLASS32), {EI_DATA, ELFDATA2MSB}}) {
+    const Scene scene;
+    std::string other = text_of(library("rope.so"));
+    other[static_cast<size_t>(at)] = static_cast<char>(value);
+    scene.write("l.so", other);
+    EXPECT_EQ(load_refusal(scene, described_library(scene)),
+              "error: DIR/l.so: expected a 64-bit little-endian library, got another kind of ELF "
+              "file");
+  }
 }
 TEST(Library, Truncated) {
   const std::string whole = text_of(library("rope.so"));

@@ -247,3 +247,17 @@ def test_threads_convert_at_once():
         for t in threads:
             t.join(60)
     assert results == [[[2.5, 2.5, 2.5]]] * 20
+
+
+def test_config_of_the_manifest(tmp_path):
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"config_version": "1.0", "plugins": {"config": {"com.acme.scaled": {"factor": 4}}}}')
+
+    def by_config(n):
+        n.ignore("factor")
+        n.output(n.call("aten::mul.Scalar", n.input(0), json.loads(n.config).get("factor", 1)))
+
+    x = torch.randn(2, 3)
+    with registered(by_config, "Scaled", "com.acme", pack="com.acme.scaled"):
+        assert torch.equal(convert_onnx_to_fx(model(SCALED), manifest=manifest)(x), x * 4)
+        assert torch.equal(convert_onnx_to_fx(model(SCALED))(x), x)

@@ -6,16 +6,19 @@
 #include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
+#include "tools/onnx2fx/new_plugin.hpp"
 #include "tools/verify/verify.hpp"
 
 namespace onnx2fx::cli {
 
 struct Arguments {
   Options options;
-  std::string model, out, library, folder, id, shell;
+  std::string model, out, library, cases, shell;
+  NewPlugin pack{{}, {}, "ops", "cpp"};
   std::vector<std::string> topic;  ///< of help: "plugin", "check"
   verify::VerifyOptions verification;
-  bool json = false, force = false, quiet = false, verbose = false, plain_c = false;
+  bool json = false, force = false, quiet = false, verbose = false;
+  uint32_t time_limit = 0;  ///< of one call into a plugin, in seconds; 0: none
 };
 
 }  // namespace onnx2fx::cli

@@ -3,19 +3,25 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 
 #include "core/include/onnx2fx/version.hpp"
+#include "core/plugin/time_limit.hpp"
 #include "tools/onnx2fx/completion.hpp"
 #include "tools/onnx2fx/convert_command.hpp"
 #include "tools/onnx2fx/inspect.hpp"
 #include "tools/onnx2fx/installation.hpp"
 #include "tools/onnx2fx/manifest_command.hpp"
 #include "tools/onnx2fx/model_argument.hpp"
+#include "tools/onnx2fx/plugin_check.hpp"
 #include "tools/onnx2fx/plugin_command.hpp"
+#include "tools/onnx2fx/plugin_test.hpp"
 #include "tools/onnx2fx/usage.hpp"
 
 namespace onnx2fx::cli {
@@ -75,6 +81,20 @@ void add_quiet(CLI::App& app, Arguments& a) {
   app.add_flag("-q,--quiet", a.quiet, "Errors only: no warnings, no summary")->group(kMessages);
 }
 
+/// A command that calls plugins.
+template <class F>
+Command with_time_limit(CLI::App& app, Arguments& a, F run) {
+  app.add_option("--time-limit", a.time_limit,
+                 "End with an error where one call into a plugin takes longer (default: no limit)")
+      ->type_name("SECONDS")
+      ->group("Plugins");
+  return {&app, [&a, run] {
+            std::optional<plugin::TimeLimit> limit;
+            if (a.time_limit) limit.emplace(std::chrono::seconds(a.time_limit));
+            return run();
+          }};
+}
+
 // ---- convert
 
 int run_convert(const CLI::App& command, Arguments& a) {
@@ -116,7 +136,7 @@ Command convert_by(CLI::App& app, Arguments& a) {
       "  onnx2fx model.onnx -o out\n"
       "  onnx2fx model.onnx -o out --dialect aten --weights copy\n"
       "  onnx2fx model.onnx -o out --input-shape x=1,3,H,W --json");
-  return {&app, [&app, &a] { return run_convert(app, a); }};
+  return with_time_limit(app, a, [&app, &a] { return run_convert(app, a); });
 }
 
 // ---- the others
@@ -139,7 +159,8 @@ Command inspect_command(CLI::App& app, Arguments& a) {
   add_model(*c, a, "ONNX model; - for standard input");
   add_json(*c, a);
   add_options(*c, a.options);
-  return {c, [&a] { return inspect_model(a.model, a.options, a.json, std::cout); }};
+  return with_time_limit(*c, a,
+                         [&a] { return inspect_model(a.model, a.options, a.json, std::cout); });
 }
 
 Command verify_command(CLI::App& app, Arguments& a) {
@@ -156,18 +177,18 @@ Command verify_command(CLI::App& app, Arguments& a) {
   c->add_option("--atol", v.tolerance.atol, "Absolute tolerance");
   add_json(*c, a);
   add_options(*c, a.options);
-  return {c, [c, &a, &v] {
-            if (is_standard_input(a.model))
-              return refuse({Severity::kError,
-                             "command line",
-                             "verify: expected the path of a model, got '-'",
-                             {"write standard input to a file"}},
-                            *c);
-            v.model = a.model;
-            v.json = a.json;
-            v.conversion = a.options;
-            return verify::verify(v, std::cout);
-          }};
+  return with_time_limit(*c, a, [c, &a, &v] {
+    if (is_standard_input(a.model))
+      return refuse({Severity::kError,
+                     "command line",
+                     "verify: expected the path of a model, got '-'",
+                     {"write standard input to a file"}},
+                    *c);
+    v.model = a.model;
+    v.json = a.json;
+    v.conversion = a.options;
+    return verify::verify(v, std::cout);
+  });
 }
 
 Command ops_command(CLI::App& app, Arguments& a) {
@@ -189,19 +210,47 @@ Command plugins_command(CLI::App& app, Arguments& a) {
 }
 
 Command plugin_check_command(CLI::App& plugin, Arguments& a) {
-  CLI::App* c = add(plugin, "check", "Hold a library against the ABI rules, in a child process",
-                    "  onnx2fx plugin check build/rope.so");
+  CLI::App* c =
+      add(plugin, "check",
+          "Hold a library against the ABI rules and try each of its operators, in a child "
+          "process",
+          "  onnx2fx plugin check build/rope.so");
   c->add_option("library", a.library, "Plugin library")->required()->type_name("");
   return {c, [&a] { return check_plugin(a.library); }};
 }
 
+Command plugin_test_command(CLI::App& plugin, Arguments& a) {
+  CLI::App* c = add(plugin, "test",
+                    "Run small models through a pack, and compare with the numbers beside them",
+                    "  onnx2fx plugin test build/rope.so --cases tests/cases");
+  c->add_option("library", a.library, "Plugin library, its descriptor beside it")
+      ->required()
+      ->type_name("");
+  c->add_option("--cases", a.cases,
+                "Folder of NAME.case: a model in ONNX's text syntax, a line '--- data', its inputs "
+                "and outputs; default: the folder cases beside the library")
+      ->type_name("DIR");
+  add_options(*c, a.options.plugins);
+  return with_time_limit(*c, a, [&a] {
+    const auto beside = std::filesystem::path(a.library).parent_path() / "cases";
+    return test_plugin(a.library, a.cases.empty() ? beside.string() : a.cases, a.options);
+  });
+}
+
 Command plugin_new_command(CLI::App& plugin, Arguments& a) {
-  CLI::App* c = add(plugin, "new", "Write a pack to start from",
-                    "  onnx2fx plugin new com.acme.rope-pack rope");
-  c->add_option("id", a.id, "com.acme.rope-pack")->required()->type_name("");
-  c->add_option("folder", a.folder, "New folder")->required()->type_name("");
-  c->add_flag("--c", a.plain_c, "Plain C instead of C++");
-  return {c, [&a] { return new_plugin(a.id, a.plain_c, a.folder, template_directory()); }};
+  CLI::App* c = add(plugin, "new", "Write a pack to start from, with its tests",
+                    "  onnx2fx plugin new com.acme.rope-pack rope\n"
+                    "  onnx2fx plugin new com.acme.store store --kind weights");
+  NewPlugin& pack = a.pack;
+  c->add_option("id", pack.id, "com.acme.rope-pack")->required()->type_name("");
+  c->add_option("folder", pack.folder, "New folder")->required()->type_name("");
+  c->add_option("--kind", pack.kind,
+                "ops: decompositions (default); torch-op: a torch operator with a kernel of its "
+                "own; weights: a source of weights")
+      ->type_name("ops|torch-op|weights");
+  c->add_option("--lang", pack.language, "cpp (default), c (of ops), python (of ops, torch-op)")
+      ->type_name("cpp|c|python");
+  return {c, [&pack] { return new_plugin(pack, sdk_directory(), cmake_directory()); }};
 }
 
 Command manifest_check_command(CLI::App& manifest, Arguments& a) {
@@ -256,6 +305,20 @@ Command help_command(CLI::App& app, Arguments& a) {
           }};
 }
 
+/// An option that prints a folder of the installation, and no more.
+void add_folder(CLI::App& app, const char* flag, const char* what, std::string (*folder)()) {
+  app.add_flag_callback(
+         flag,
+         [flag, folder] {
+           const std::string path = folder();
+           if (path.empty())
+             throw CLI::ValidationError(flag, "expected it in this installation, got none");
+           throw CLI::CallForVersion(path, 0);  // which prints a text and ends
+         },
+         what)
+      ->trigger_on_parse();
+}
+
 }  // namespace
 
 std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
@@ -263,6 +326,8 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   app.allow_extras();  // unknown_word() has more to say of them
   app.require_subcommand(0, 1);
   app.set_version_flag("-V,--version", std::string("onnx2fx ") + kVersion);
+  add_folder(app, "--sdk-dir", "Print the folder of the SDK for packs", sdk_directory);
+  add_folder(app, "--cmake-dir", "Print the folder for CMake's onnx2fx_DIR", cmake_directory);
   std::vector<Command> all{convert_by(app, a)};
   all.push_back(convert_by(*add(app, "convert", "Convert a model; the word may be left out"), a));
   all.push_back(inspect_command(app, a));
@@ -272,6 +337,7 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   CLI::App* plugin = add(app, "plugin", "For authors of plugins");
   plugin->require_subcommand(1);
   all.push_back(plugin_check_command(*plugin, a));
+  all.push_back(plugin_test_command(*plugin, a));
   all.push_back(plugin_new_command(*plugin, a));
   CLI::App* manifest = add(app, "manifest", "For authors of manifests");
   manifest->require_subcommand(1);

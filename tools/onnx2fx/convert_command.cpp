@@ -21,7 +21,9 @@ static void print_warnings(const Report& report) {
         (o.domain.empty() ? "" : o.domain + ".") + o.op_type + ", opset " + std::to_string(o.opset);
     const std::string what = "kept " + std::to_string(o.nodes.size()) + " opaque node" +
                              (o.nodes.size() == 1 ? "" : "s");
-    std::cerr << format({Severity::kWarning, where, what, o.reasons}) << "\n";
+    std::vector<std::string> notes = o.reasons;
+    if (!o.similar.empty()) notes.push_back(o.similar);
+    std::cerr << format({Severity::kWarning, where, what, std::move(notes)}) << "\n";
   }
 }
 

@@ -46,6 +46,7 @@ int inspect_model(const std::string& model, Options options, bool json, std::ost
                        printable(o.domain.empty() ? "" : o.domain + "."), printable(o.op_type),
                        o.opset, o.nodes.size(), printable(o.nodes[0]));
     for (const std::string& r : o.reasons) out << "          " << printable(r) << "\n";
+    if (!o.similar.empty()) out << "          " << printable(o.similar) << "\n";
   }
   return complete ? 0 : 1;
 }

@@ -14,6 +14,7 @@ static std::string nearest(const char* folder) {
 }
 
 std::string builtin_plugin_directory() { return nearest("lib/onnx2fx/plugins.d"); }
-std::string template_directory() { return nearest("share/onnx2fx"); }
+std::string sdk_directory() { return nearest("share/onnx2fx"); }
+std::string cmake_directory() { return nearest(ONNX2FX_LIBDIR "/cmake/onnx2fx"); }
 
 }  // namespace onnx2fx::cli

@@ -1,4 +1,5 @@
-// onnx2fx plugin check.
+#include "tools/onnx2fx/plugin_check.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -14,7 +15,7 @@
 
 #include "core/plugin/library.hpp"
 #include "core/plugin/table.hpp"
-#include "tools/onnx2fx/plugin_command.hpp"
+#include "tools/onnx2fx/dry_lowering.hpp"
 
 namespace onnx2fx::cli {
 
@@ -61,12 +62,23 @@ bool check_image(const std::string& library, Faults& faults) {
   return relative.empty();
 }
 
+/// Each row that was tried, in a line; those at fault are added to `faults`.
+std::string tried(const o2fx_plugin* source, const std::string& library, Faults& faults) {
+  std::string text;
+  for (const DryLowering& dry : lower_dry(source)) {
+    text += fmt::format("  {}: {}\n", dry.row, printable(dry.outcome));
+    if (dry.is_fault) add(faults, library, dry.row + ": " + dry.outcome);
+  }
+  return text;
+}
+
 /// In the child: what it finds goes to `out`; the exit code is 0 or 3.
 int load_and_compare(const std::string& library, int out) {
   int code = 0;
   std::string text;
   try {
-    const o2fx_plugin table = plugin::accepted_table(plugin::load_library(library, ""), library);
+    const o2fx_plugin* const source = plugin::load_library(library, "");
+    const o2fx_plugin table = plugin::accepted_table(source, library);
     const plugin::Descriptor own = plugin::describe(table);
     std::string weights;
     for (const plugin::DescribedScheme& s : own.schemes)
@@ -88,6 +100,9 @@ int load_and_compare(const std::string& library, int out) {
       text += fmt::format("warning: {}: expected the descriptor beside the library, got none\n",
                           descriptor);
     }
+    Faults faults;
+    text += tried(source, library, faults);
+    if (plugin::has_errors(faults)) throw PluginError(std::move(faults));
   } catch (const PluginError& e) {
     text = std::string(e.what()) + "\n";
     code = 3;
@@ -139,13 +154,15 @@ bool check_in_child(const std::string& library, int timeout_seconds, Faults& fau
   fmt::print(stderr, "{}", WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "" : text);
   if (!in_time) {
     add(faults, library,
-        fmt::format("expected it to load within {} s, got no answer", timeout_seconds));
+        fmt::format("expected it to load and to lower one-node models within {} s, got no answer",
+                    timeout_seconds));
   } else if (WIFSIGNALED(status)) {
     add(faults, library,
-        fmt::format("crashed while it was loaded: {}", strsignal(WTERMSIG(status))));
+        fmt::format("crashed while it was loaded or tried: {}", strsignal(WTERMSIG(status))));
   } else if (text.empty()) {
     add(faults, library,
-        fmt::format("ended the process while it was loaded (exit code {})", WEXITSTATUS(status)));
+        fmt::format("ended the process while it was loaded or tried (exit code {})",
+                    WEXITSTATUS(status)));
   } else if (WEXITSTATUS(status) == 0) {
     fmt::print("{}", text);
   }

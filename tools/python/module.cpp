@@ -19,6 +19,7 @@
 #include "core/include/onnx2fx/glob.hpp"
 #include "core/include/onnx2fx/version.hpp"
 #include "core/plugin/breadcrumb.hpp"
+#include "core/plugin/listing.hpp"
 #include "core/weights/weights.hpp"
 #include "core/write/graph_json.hpp"
 #include "core/write/report_json.hpp"
@@ -213,6 +214,30 @@ Result run_with(const nb::kwargs& kwargs, Convert&& convert) {
   });
 }
 
+// "plugins", "operators" or "op_sets" as JSON, with the texts of faults and warnings met.
+nb::bytes listing(const std::string& what, const nb::kwargs& kwargs) {
+  const plugin::Options options = options_of(kwargs).plugins;
+  const std::deque<Pack> packs = packs_of(kwargs);
+  std::vector<plugin::InProcess> here;
+  for (const Pack& pack : packs) here.push_back(pack.plugin());
+  try {
+    const auto faults =
+        what == "plugins" ? plugin::Registry::Faults::kKept : plugin::Registry::Faults::kThrown;
+    const plugin::Registry registry(options, faults, here);
+    plugin::Json all = what == "plugins"     ? plugin::plugins_json(registry)
+                       : what == "operators" ? plugin::ops_json(plugin::rows_of(registry, options))
+                                             : plugin::op_sets_json(registry);
+    plugin::Json said = plugin::Json::array();
+    for (const auto* diagnostics : {&registry.faults(), &registry.warnings()})
+      for (const Diagnostic& d : *diagnostics) said.push_back(format(d));
+    const std::string text = plugin::Json{{what, std::move(all)}, {"said", std::move(said)}}.dump(
+        -1, ' ', false, plugin::Json::error_handler_t::replace);
+    return nb::bytes(text.data(), text.size());
+  } catch (const PluginError& e) {
+    raise("PluginError", text_of(e.what()), list_of(e.diagnostics));
+  }
+}
+
 Result convert_file(const std::string& path, const nb::kwargs& kwargs) {
   return run_with(kwargs, [&](const Options& options, plugin::Registry* registry) {
     return convert(path, options, registry);
@@ -246,6 +271,7 @@ NB_MODULE(_native, m) {
   m.def("glob_matches", [](const std::string& pattern, const std::string& name) {
     return onnx2fx::glob_matches(pattern, name);
   });
+  m.def("listing", &onnx2fx::listing);
   m.def("convert_file", &onnx2fx::convert_file);
   m.def("convert_bytes", &onnx2fx::convert_bytes);
 }

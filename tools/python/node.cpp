@@ -198,6 +198,7 @@ void bind_node(nb::module_& m) {
       .def_prop_ro("op_type", [](Self n) { return n.get().op_type(); })
       .def_prop_ro("name", [](Self n) { return n.get().name(); })
       .def_prop_ro("opset", [](Self n) { return n.get().opset(); })
+      .def_prop_ro("config", [](Self n) { return n.get().config(); })
       .def_prop_ro("n_inputs", [](Self n) { return n.get().n_inputs(); })
       .def_prop_ro("n_outputs", [](Self n) { return n.get().n_outputs(); })
       .def("maybe_input",

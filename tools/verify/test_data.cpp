@@ -27,17 +27,6 @@ using runtime::HostStrings;
 using runtime::HostTensor;
 using runtime::HostValue;
 
-HostValue host_tensor(const onnx::TensorProto& tensor) {
-  static const read::ModelFile no_model;
-  weights::Store store(no_model);
-  std::vector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
-  if (tensor.data_type() == onnx::TensorProto::STRING)
-    return {HostStrings{std::move(dims), store.strings(tensor)}};
-  const uint64_t count = weights::element_count(tensor.dims());
-  return {HostTensor{weights::carrier(tensor.data_type()), std::move(dims),
-                     weights::unpack(tensor.data_type(), store.bytes(tensor), count)}};
-}
-
 HostValue host_sequence(const onnx::SequenceProto& sequence);
 HostValue host_optional(const onnx::OptionalProto& optional);
 
@@ -152,6 +141,17 @@ std::vector<fs::path> find_folders(const fs::path& folder) {
 }
 
 }  // namespace
+
+HostValue host_tensor(const onnx::TensorProto& tensor) {
+  static const read::ModelFile no_model;
+  weights::Store store(no_model);
+  std::vector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
+  if (tensor.data_type() == onnx::TensorProto::STRING)
+    return {HostStrings{std::move(dims), store.strings(tensor)}};
+  const uint64_t count = weights::element_count(tensor.dims());
+  return {HostTensor{weights::carrier(tensor.data_type()), std::move(dims),
+                     weights::unpack(tensor.data_type(), store.bytes(tensor), count)}};
+}
 
 std::vector<DataSet> read_data_sets(const std::string& model, const std::string& folder) {
   const std::vector<fs::path> folders = find_folders(folder);

@@ -4,12 +4,17 @@
 #ifndef ONNX2FX_TOOLS_VERIFY_TEST_DATA_HPP_
 #define ONNX2FX_TOOLS_VERIFY_TEST_DATA_HPP_
 
+#include <onnx/onnx_pb.h>
+
 #include <string>
 #include <vector>
 
 #include "core/runtime/session.hpp"
 
 namespace onnx2fx::verify {
+
+/// A tensor that holds its own bytes. Throws ConversionError.
+runtime::HostValue host_tensor(const onnx::TensorProto& tensor);
 
 struct DataSet {
   std::string folder;

@@ -51,6 +51,20 @@ void print_json(const VerifyOptions& options, const std::vector<SetResult>& resu
 
 }  // namespace
 
+std::vector<SetResult> check_program(const Conversion& converted, bool training,
+                                     const std::vector<DataSet>& sets,
+                                     const runtime::Tolerance& tolerance,
+                                     const std::string& library) {
+  const auto session = runtime::open_library(library)(
+      converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
+  session->train(training);
+  std::vector<SetResult> results;
+  results.reserve(sets.size());
+  for (const DataSet& set : sets)
+    results.push_back({set.folder, session->check(set.inputs, set.outputs, tolerance)});
+  return results;
+}
+
 std::vector<SetResult> check_model(const VerifyOptions& options, plugin::Registry* registry) {
   const std::vector<DataSet> sets =
       read_data_sets(options.model, options.data.empty() ? folder_of(options.model) : options.data);
@@ -60,14 +74,7 @@ std::vector<SetResult> check_model(const VerifyOptions& options, plugin::Registr
   const std::string library = options.library.empty()
                                   ? runtime::library_path(conversion.plugins.builtin_directory)
                                   : options.library;
-  const auto session = runtime::open_library(library)(
-      converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
-  session->train(conversion.training);
-  std::vector<SetResult> results;
-  results.reserve(sets.size());
-  for (const DataSet& set : sets)
-    results.push_back({set.folder, session->check(set.inputs, set.outputs, options.tolerance)});
-  return results;
+  return check_program(converted, conversion.training, sets, options.tolerance, library);
 }
 
 bool passed(const std::vector<SetResult>& results) {

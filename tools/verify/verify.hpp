@@ -9,6 +9,7 @@
 
 #include "core/include/onnx2fx/convert.hpp"
 #include "core/runtime/session.hpp"
+#include "tools/verify/test_data.hpp"
 
 namespace onnx2fx::verify {
 
@@ -26,6 +27,13 @@ struct SetResult {
   std::string folder;
   std::vector<runtime::OutputCheck> outputs;
 };
+
+/// Runs a program of the ATen dialect and compares with all data sets. library: as in
+/// VerifyOptions, already found. Throws ConversionError.
+std::vector<SetResult> check_program(const Conversion& converted, bool training,
+                                     const std::vector<DataSet>& sets,
+                                     const runtime::Tolerance& tolerance,
+                                     const std::string& library);
 
 /// Converts and compares all data sets. Throws ConversionError. `registry` as in convert().
 std::vector<SetResult> check_model(const VerifyOptions& options,

@@ -75,6 +75,7 @@ struct UnsupportedOperator {
   int64_t opset = 0;
   std::vector<std::string> nodes;    ///< names of all nodes that use it
   std::vector<std::string> reasons;  ///< which plugins were considered and why each was not used
+  std::string similar;  ///< of one that no plugin knows: "did you mean 'Relu'?"; else empty
 };
 class ONNX2FX_API UnsupportedOperatorError : public ConversionError {
  public:

@@ -447,14 +447,22 @@ typedef struct o2fx_host_api {
    * be used in emit only once closed, and closed only once. [ctx] */
   o2fx_status(O2FX_CALL* program_close)(o2fx_ctx, const o2fx_program* programs, uint32_t n,
                                         o2fx_arg* captures);
+
+  /* ---- the user's settings ---- */
+
+  /* What the manifest says of this plugin under plugins.config: a JSON object, "{}" if nothing. The
+   * same in init and in every lower until deinit: a host refuses to use a plugin with two of them
+   * at once. A key that the plugin does not know is an error of its init. [ctx] */
+  o2fx_status(O2FX_CALL* config)(o2fx_ctx, o2fx_str* out);
   /* ---- end of minor 0: never touch anything above ---- */
 } o2fx_host_api;
 
 /* ---- plugin ---- */
 
 /* Lower one node. Called once per node (and once per instance of a subgraph's node), serially per
- * plugin unless O2FX_PLUGIN_CONCURRENT; may be re-entered on the same thread through
- * lower_subgraph, so it keeps no state in globals. host and ctx are valid until it returns. */
+ * plugin unless O2FX_PLUGIN_CONCURRENT; may be re-entered through lower_subgraph and lower_between,
+ * and run on another thread while it waits in one of them, so it keeps no state in globals. host
+ * and ctx are valid until it returns. */
 typedef o2fx_status(O2FX_CALL* o2fx_lower_fn)(const o2fx_host_api* host, o2fx_ctx ctx,
                                               const void* op_user);
 
@@ -480,7 +488,7 @@ typedef struct o2fx_plugin {
   uint32_t n_ops, op_size;
   /* All three may be NULL; most plugins need none. init and deinit are counted pairs, one per host
    * in the process, never concurrent with anything else in the plugin. The ctx serves
-   * get_extension, log, set_error, scratch. */
+   * get_extension, log, set_error, scratch, config. */
   o2fx_status(O2FX_CALL* init)(const o2fx_host_api*, o2fx_ctx);
   void(O2FX_CALL* deinit)(void);
   /* What this plugin offers under an id (a C string), e.g. O2FX_EXT_WEIGHTS; NULL if nothing. The
@@ -622,7 +630,8 @@ O2FX_SA(sizeof(o2fx_node_info) == 80 && sizeof(o2fx_attr_info) == 48, "minor 0 s
 O2FX_SA(offsetof(o2fx_host_api, get_extension) == 48, "host table head moved");
 O2FX_SA(offsetof(o2fx_host_api, emit) == 48 + 8 * 21, "minor 0 host table changed");
 O2FX_SA(offsetof(o2fx_host_api, program_close) == 48 + 8 * 36, "minor 0 host table changed");
-O2FX_SA(sizeof(o2fx_host_api) == 48 + 8 * 37, "minor 0 host table changed");
+O2FX_SA(offsetof(o2fx_host_api, config) == 48 + 8 * 37, "minor 0 host table changed");
+O2FX_SA(sizeof(o2fx_host_api) == 48 + 8 * 38, "minor 0 host table changed");
 O2FX_SA(offsetof(o2fx_plugin, ops) == 56 && offsetof(o2fx_plugin, get_extension) == 88,
         "minor 0 plugin table changed");
 O2FX_SA(sizeof(o2fx_weight_file) == 56 && sizeof(o2fx_weight_source) == 56, "weights/1 changed");

@@ -249,6 +249,12 @@ class Node {
   std::string_view name() const { return view(info_.name); }
   /// Of the node's own domain, in the scope (model or function) that holds the node.
   int64_t opset() const { return info_.opset; }
+  /// A JSON object: what the manifest says of this plugin.
+  std::string_view config() const {
+    o2fx_str s{};
+    check(h_->config(c_, &s));
+    return view(s);
+  }
 
   // ---- inputs and outputs
 
@@ -802,6 +808,12 @@ constexpr o2fx_plugin plugin_table(std::string_view id, std::string_view version
           nullptr};
 }
 
+template <size_t N>
+constexpr o2fx_plugin plugin_table(std::string_view id, std::string_view version,
+                                   const o2fx_op (&ops)[N]) {
+  return plugin_table(id, version, ops, N);
+}
+
 /// The rows of one op family, for plugins of several source files: each file ends with
 /// `extern const Family kConv = family(kOps);`.
 struct Family {
@@ -812,26 +824,50 @@ template <size_t N>
 constexpr Family family(const o2fx_op (&rows)[N]) {
   return {rows, N};
 }
-inline std::vector<o2fx_op> join(std::initializer_list<const Family*> families) {
-  std::vector<o2fx_op> r;
-  for (const Family* f : families) r.insert(r.end(), f->rows, f->rows + f->n);
-  return r;
+/// The table of a plugin of several families: plugin_of<&kConv, &kPool>("com.acme.pack", "1.0.0").
+template <const Family*... All>
+o2fx_plugin plugin_of(std::string_view id, std::string_view version) {
+  static const std::vector<o2fx_op> ops = [] {
+    std::vector<o2fx_op> r;
+    for (const Family* f : {All...}) r.insert(r.end(), f->rows, f->rows + f->n);
+    return r;
+  }();
+  return plugin_table(id, version, ops.data(), ops.size());
+}
+
+// ---- what more a table may say: each takes one and gives it back
+
+/// Its lowerings and sources may run on several threads at once: they share nothing that changes.
+constexpr o2fx_plugin concurrent(o2fx_plugin p) {
+  p.flags |= O2FX_PLUGIN_CONCURRENT;
+  return p;
+}
+/// `void f(std::string_view config)` runs before the first use. config: the JSON object that the
+/// manifest gives this plugin. It throws Invalid for what it cannot take.
+template <auto Init>
+constexpr o2fx_plugin with_init(o2fx_plugin p) {
+  p.init = [](const o2fx_host_api* h, o2fx_ctx c) {
+    return trampoline(h, c, [&] {
+      o2fx_str config{};
+      if (const o2fx_status s = h->config(c, &config)) throw Failed{s};
+      Init(view(config));
+    });
+  };
+  return p;
 }
 
 }  // namespace onnx2fx
 
-/// The same over families: ONNX2FX_PLUGIN_OF("com.acme.pack", "1.0.0", &kConv, &kPool)
-#define ONNX2FX_PLUGIN_OF(id, version, ...)                                                       \
-  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) {                          \
-    static const std::vector<o2fx_op> ops = onnx2fx::join({__VA_ARGS__});                         \
-    static const o2fx_plugin plugin = onnx2fx::plugin_table(id, version, ops.data(), ops.size()); \
-    return &plugin;                                                                               \
+/// Defines the plugin's only exported symbol over its table, in the words of this namespace:
+/// ONNX2FX_ENTRY(concurrent(plugin_table("com.acme.pack", "1.0.0", kOps)))
+#define ONNX2FX_ENTRY(...)                                               \
+  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { \
+    using namespace onnx2fx;                                             \
+    static const o2fx_plugin plugin = __VA_ARGS__;                       \
+    return &plugin;                                                      \
   }
 
-/// Defines the plugin's only exported symbol over one table of rows.
-#define ONNX2FX_PLUGIN(id, version, ops)                                     \
-  static constexpr o2fx_plugin kOnnx2fxPlugin =                              \
-      onnx2fx::plugin_table(id, version, ops, sizeof(ops) / sizeof(ops[0])); \
-  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kOnnx2fxPlugin; }
+/// The same of one table of rows.
+#define ONNX2FX_PLUGIN(id, version, ops) ONNX2FX_ENTRY(plugin_table(id, version, ops))
 
 #endif

@@ -182,19 +182,22 @@ const void* weights_extension(const char* id) {
   return std::string_view(id) == O2FX_EXT_WEIGHTS ? &Weights : nullptr;
 }
 
+/// The same plugin with sources of weights beside its operators.
+template <const o2fx_weights_ext& Weights>
+constexpr o2fx_plugin with_weights(o2fx_plugin p) {
+  p.get_extension = weights_extension<Weights>;
+  return p;
+}
 /// The table of a plugin that has sources and no operators.
 template <const o2fx_weights_ext& Weights>
 constexpr o2fx_plugin weights_plugin(std::string_view id, std::string_view version) {
-  o2fx_plugin p = plugin_table(id, version, nullptr, 0);
-  p.get_extension = weights_extension<Weights>;
-  return p;
+  return with_weights<Weights>(plugin_table(id, version, nullptr, 0));
 }
 
 }  // namespace onnx2fx
 
 /// Defines the plugin's only exported symbol.
-#define ONNX2FX_WEIGHTS_PLUGIN(id, version, weights)                                           \
-  static constexpr o2fx_plugin kOnnx2fxPlugin = onnx2fx::weights_plugin<weights>(id, version); \
-  extern "C" const o2fx_plugin* O2FX_CALL onnx2fx_plugin_entry_1(void) { return &kOnnx2fxPlugin; }
+#define ONNX2FX_WEIGHTS_PLUGIN(id, version, weights) \
+  ONNX2FX_ENTRY(weights_plugin<weights>(id, version))
 
 #endif

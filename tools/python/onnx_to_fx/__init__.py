@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
@@ -19,6 +18,7 @@ from torch import fx
 from . import loader as _loader
 from . import packs as _packs
 from .binding import BindError, bind
+from .listings import list_op_sets, list_operators, list_plugins
 from .loader.errors import (
     ConversionError,
     ConversionWarning,
@@ -37,6 +37,7 @@ from .loader.weightless import (
     fake_mode,
     weightless_onnx_loader,
 )
+from .options import Paths, builtin_plugins, several
 from .packs import register_op, registered, unregister_op
 from .sharding import shard_placement
 
@@ -64,6 +65,9 @@ __all__ = [
     "fake_mode",
     "fill_values",
     "lift",
+    "list_op_sets",
+    "list_operators",
+    "list_plugins",
     "load",
     "register_op",
     "registered",
@@ -88,15 +92,15 @@ def convert_onnx_to_fx(
     model: onnx.ModelProto | str | os.PathLike[str] | bytes,
     debug: bool = False,
     *,
-    plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
-    plugin_dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    plugins: Paths = (),
+    plugin_dirs: Paths = (),
     allow_override: str | Iterable[str] = (),
     allow_unresolved: bool = False,
     safe_mode: bool = False,
     manifest: str | os.PathLike[str] | None = None,
     op_set: str | None = None,
     weights: str | None = None,
-    weight_roots: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    weight_roots: Paths = (),
     weights_layout: str = "contiguous",
     directory: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -155,22 +159,22 @@ def convert_onnx_to_fx(
     weights = chosen_weights(weights)
     _one_of("weights", weights, (*WEIGHT_MODES, "fake"))
     options = dict(
-        plugins=[os.fspath(d) for d in _several(plugins)],
-        plugin_dirs=[os.fspath(d) for d in _several(plugin_dirs)],
-        allow_override=_several(allow_override),
+        plugins=[os.fspath(d) for d in several(plugins)],
+        plugin_dirs=[os.fspath(d) for d in several(plugin_dirs)],
+        allow_override=several(allow_override),
         allow_unresolved=allow_unresolved,
         safe_mode=safe_mode,
-        builtin_directory=_builtin_plugins(),
+        builtin_directory=builtin_plugins(),
         manifest=os.fspath(manifest) if manifest is not None else "",
         op_set=op_set or "",
         weights="meta" if weights == "fake" else weights,
-        weight_roots=[os.fspath(d) for d in _several(weight_roots)],
+        weight_roots=[os.fspath(d) for d in several(weight_roots)],
         weights_layout=_one_of("weights_layout", weights_layout, WEIGHTS_LAYOUTS),
         dialect=_one_of("dialect", dialect, DIALECTS),
         recover=_one_of("recover", recover, ("on", "off")),
         input_shapes=_shape_texts(input_shapes or {}),
-        trainable=_several(trainable),
-        frozen=_several(frozen),
+        trainable=several(trainable),
+        frozen=several(frozen),
         keep_going=keep_going,
         training=training,
         seed=seed,
@@ -214,11 +218,6 @@ def _convert(native: Any, model: Any, directory: Any, options: dict[str, Any]) -
     return native.convert_bytes(bytes(model), os.fspath(directory or ""), **options)
 
 
-def _several(value: Any) -> list[Any]:
-    """One path or glob is a list of one: a text is not taken for its letters."""
-    return [value] if isinstance(value, (str, bytes, os.PathLike)) else list(value)
-
-
 def _shape_texts(shapes: Mapping[str, Iterable[int | str | None]]) -> list[str]:
     """As the command takes them: "x=1,3,H,?"."""
     text = lambda dims: ",".join("?" if d is None else str(d) for d in dims)  # noqa: E731
@@ -229,14 +228,6 @@ def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"{what}: expected one of {', '.join(allowed)}, got {value!r}")
     return value
-
-
-def _builtin_plugins() -> str:
-    """<prefix>/lib/onnx2fx/plugins.d of the prefix that this package is installed in."""
-    package = os.path.dirname(os.path.abspath(__file__))
-    prefixes = (os.path.normpath(os.path.join(package, *[os.pardir] * 4)), sys.prefix)
-    folders = [os.path.join(p, "lib", "onnx2fx", "plugins.d") for p in prefixes]
-    return next((f for f in folders if os.path.isdir(f)), folders[0])
 
 
 def print_graph(module: fx.GraphModule) -> None:

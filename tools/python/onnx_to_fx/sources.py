@@ -154,13 +154,14 @@ def _of_document(document: Mapping[str, Any]) -> list[Stored]:
 
 def _of_model(model: Any, label: str, module: torch.nn.Module, directory: Any) -> Source:
     """Converts again, as the module was: only this tells which bytes each tensor is made of."""
-    from . import _builtin_plugins, _convert, _native  # the package imports this module
+    from . import _convert, _native  # the package imports this module
+    from .options import builtin_plugins
 
     meta = notes_of(module)
     options = {
         "dialect": meta.get("dialect", "nn"),
         **meta.get("options", {}),
-        "builtin_directory": _builtin_plugins(),
+        "builtin_directory": builtin_plugins(),
         "weights": "reference",
         "keep_going": True,
     }
