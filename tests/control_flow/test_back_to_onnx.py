@@ -40,11 +40,6 @@ CASES = {
              then_branch = p () => (float[3] a, int64[3] i) { a = Mul (x, w) i = Cast <to = 7> (a) },
              else_branch = e () => (float[3] b, int64[3] j) { b = Identity (x) j = Cast <to = 7> (x) }> }""",
         {"w": [3]}, [(YES, r(3)), (NO, r(3))]),
-    "if of other lengths": (
-        """g (bool c, float[3] x) => (float[n] y) { h = Mul (x, w) y = If (c) <
-             then_branch = t () => (float[k] a) { a = Concat <axis = 0> (h, h) },
-             else_branch = e () => (float[j] b) { b = Neg (h) }> }""",
-        {"w": [3]}, [(YES, r(3)), (NO, r(3))]),
     "if of a size": (
         """g (float[N] x) => (float[N] y) { sh = Shape (x) ax = Constant <value = int64[1] {0}> () n = Squeeze (sh, ax)
              l = Constant <value = int64 {4}> () c = Less (n, l) y = If (c) <
@@ -119,7 +114,6 @@ CASES = {
              y = NonMaxSuppression (b, s, k, o, t) }""",
         {}, [(boxes(2, 6), np.abs(r(2, 3, 6))), (boxes(3, 9), np.abs(r(3, 3, 9)))]),
 }  # fmt: skip
-LEAF_IN_ATEN = {"if of other lengths"}  # there it is a function, which torch cannot trace
 
 
 def run(model, inputs):
@@ -127,7 +121,8 @@ def run(model, inputs):
     return session.run(None, {p.name: v for p, v in zip(session.get_inputs(), inputs, strict=True)})
 
 
-@pytest.mark.parametrize("dialect, name", [(d, n) for n in CASES for d in ("nn", "aten") if d == "nn" or n not in LEAF_IN_ATEN])
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("dialect", ["nn", "aten"])
 def test_there_and_back(name, dialect, caplog):
     caplog.set_level(logging.ERROR)
     text, weights, runs = CASES[name]

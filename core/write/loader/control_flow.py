@@ -71,24 +71,12 @@ class ControlFlow(nn.Module):
         )
 
 
-def _kinds(branch: nn.Module) -> list[Any]:
-    """Element type and rank of the results, where both are known."""
-    assert isinstance(branch, fx.GraphModule)
-    types = [n.meta.get("onnx_type", {}) for n in branch.graph.output_node().args[0]]
-    return [(t["dtype"], len(t["shape"])) if t.get("dtype") and t.get("shape") is not None else None for t in types]
-
-
 class If(ControlFlow):
-    """ONNX If. `holds`: torch.cond can hold the branches.
-
-    Tensors of other lengths it can hold too, but only where nobody asks for gradients: of an exported program.
-    """
+    """ONNX If. `holds`: torch.cond can hold the branches."""
 
     def __init__(self, then_branch: nn.Module, else_branch: nn.Module, holds: bool) -> None:
         super().__init__()
         self.then_branch, self.else_branch, self.holds = then_branch, else_branch, holds
-        kinds = _kinds(then_branch)
-        self.exports = holds or (None not in kinds and kinds == _kinds(else_branch))
 
     def forward(self, predicate: Any, *operands: Any) -> tuple[Any, ...]:
         if isinstance(predicate, torch.SymBool) and self.holds:  # decided by sizes: both may come up
@@ -98,7 +86,7 @@ class If(ControlFlow):
         if not _is_traced(predicate):
             # of two branches without data each has the types that both have, or nobody knows them
             return self._branch(_has_no_data(predicate) or bool(predicate), operands)
-        if not (self.exports if torch.compiler.is_exporting() else self.holds):
+        if not self.holds:
             raise self.untraceable("its branches return different types")
         return self._cond(predicate.reshape(()), operands)
 
