@@ -113,8 +113,9 @@ def page(results: dict[str, dict[str, str]]) -> str:
         f"| model | sizes | form | {' | '.join([*MEASURES, *CONSUMERS])} |",
         "|---|---|---|" + "---:|" * len(MEASURES) + "---|" * len(CONSUMERS),
     ]  # fmt: skip
-    for key, cells in results.items():
-        model, sizes, form = key.split("/")
+    order = lambda key: (key.rpartition("/")[0], not key.endswith("/original"), key)  # noqa: E731
+    for key in sorted(results, key=order):
+        cells, (model, sizes, form) = results[key], key.split("/")
         original = results.get(f"{model}/{sizes}/original", {})
         shown = []
         for name in (*MEASURES, *CONSUMERS):

@@ -12,6 +12,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import torch
 from torch import fx
+from torch._dispatch.python import enable_python_dispatcher
 from torch._dynamo.source import LocalSource, TensorProperty, TensorPropertySource
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import (
@@ -159,7 +160,7 @@ class _Values:
         elif node.op == "call_method":
             function = getattr(torch.Tensor, function)
         try:
-            with self.mode, torch.no_grad():
+            with self.mode, enable_python_dispatcher(), torch.no_grad():  # which knows recurrences
                 val = function(*args, **kwargs)
         except Exception as e:  # whatever torch says of it
             where = place(node.meta["onnx"]) if "onnx" in node.meta else f"node {node.name!r}"
