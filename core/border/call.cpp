@@ -10,9 +10,9 @@ std::atomic<uintptr_t> next_token{16};
 
 }  // namespace
 
-Call::Call(const plugin::Plugin& p, std::string doing)
+Call::Call(const plugin::Plugin& p, const std::string& doing)
     : plugin(p),
-      breadcrumb_(p.library, p.id, p.version, std::move(doing)),
+      breadcrumb_(p.library, p.id, p.version, doing),
       token_(reinterpret_cast<o2fx_ctx>(next_token.fetch_add(16))) {
   stack.push_back(this);
 }

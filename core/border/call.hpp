@@ -26,7 +26,7 @@ namespace onnx2fx::conversion {
 class Call {
  public:
   /// doing: see plugin::Breadcrumb.
-  Call(const plugin::Plugin& plugin, std::string doing);
+  Call(const plugin::Plugin& plugin, const std::string& doing);
   virtual ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;

@@ -16,8 +16,8 @@ class WeightCall final : public Call {
   /// O2FX_OK or O2FX_ABSENT; else it throws.
   using OpenFile = std::function<o2fx_status(const std::string& location, o2fx_weight_file& out)>;
 
-  WeightCall(const plugin::Plugin& plugin, std::string doing, OpenFile open)
-      : Call(plugin, std::move(doing)), open_file(std::move(open)) {}
+  WeightCall(const plugin::Plugin& plugin, const std::string& doing, OpenFile open)
+      : Call(plugin, doing), open_file(std::move(open)) {}
 
   const OpenFile open_file;
 };

@@ -17,12 +17,12 @@ MISTYPED = {
     ),
     "command below a command": (
         ["plugin", "chek", "p.so"],
-        "expected a command of onnx2fx plugin: check, new, got 'chek'\n  note: did you mean 'check'?\n",
+        "expected a command of onnx2fx plugin: check, test, new, got 'chek'\n  note: did you mean 'check'?\n",
         "plugin ",
     ),
     "command that is like none": (
         ["plugin", "frobnicate"],
-        "expected a command of onnx2fx plugin: check, new, got 'frobnicate'\n",
+        "expected a command of onnx2fx plugin: check, test, new, got 'frobnicate'\n",
         "plugin ",
     ),
     "topic of help": (

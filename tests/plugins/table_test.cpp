@@ -242,7 +242,7 @@ TEST(Library, WindowsLibrary) {
 TEST(Library, MacLibrary) {
   for (const char* magic : {"\xCF\xFA\xED\xFE", "\xCA\xFE\xBA\xBE"}) {
     const Scene scene;
-    scene.write("l.so", std::string(magic) + "\7\0\0\1");
+    scene.write("l.so", magic + std::string("\7\0\0\1", 4));
     EXPECT_EQ(load_refusal(scene, described_library(scene)),
               "error: DIR/l.so: expected an ELF shared library, got a macOS library");
   }

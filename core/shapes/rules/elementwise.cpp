@@ -19,8 +19,8 @@ using Kind = Operand::Kind;
 using D = onnx::TensorProto;
 
 bool promotes(std::string_view argument) {
-  static constexpr std::string_view kNames[] = {"self", "other", "exponent", "min",
-                                                "max",  "end",   "weight",   "start"};
+  static constexpr std::string_view kNames[] = {"self", "other",  "exponent", "min",     "max",
+                                                "end",  "weight", "start",    "tensor1", "tensor2"};
   return std::find(std::begin(kNames), std::end(kNames), argument) != std::end(kNames);
 }
 

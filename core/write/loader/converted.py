@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, Sequence, cast
 
 import torch
 from torch import fx
@@ -71,7 +71,7 @@ def _restored(
     origins: Sequence[tuple[str, dict[str, Any]]],
 ) -> fx.GraphModule:
     forward = _forward_from_src(imports + body["_code"], {})
-    module = _deserialize_graph_module(forward, body, cls)
+    module = cast(fx.GraphModule, _deserialize_graph_module(forward, body, cls))
     nodes = _told(module.graph)
     if [_key(n) for n in nodes] == [key for key, _ in origins]:  # else nobody knows which is which
         for node, (_, origin) in zip(nodes, origins):

@@ -72,14 +72,14 @@ class Source {
     return *static_cast<const o2fx_weights_ext*>(found);
   }
   static uint64_t bits_of(int32_t dtype) {
-    switch (dtype) {
-#define O2FX_ONNX_DTYPE(number, onnx, sdk, bits, carrier) \
-  case number:                                            \
-    return bits;
+    static const std::map<int32_t, uint64_t> kBits = {
+#define O2FX_ONNX_DTYPE(number, onnx, sdk, bits, carrier) {number, bits},
 #include <onnx2fx/dtypes.def>
-      default:
-        throw std::runtime_error("expected an ONNX dtype, got another number");
-    }
+    };
+    const auto found = kBits.find(dtype);
+    if (found == kBits.end())
+      throw std::runtime_error("expected an ONNX dtype, got another number");
+    return found->second;
   }
 
   static Source& of(o2fx_ctx c) { return *reinterpret_cast<Source*>(c); }
