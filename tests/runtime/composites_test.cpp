@@ -135,7 +135,7 @@ class Sides {
           {schema->name.substr(0, dot),
            dot == std::string::npos ? "" : schema->name.substr(dot + 1)});
       std::vector<c10::IValue> stack;
-      for (const Built& a : arguments) stack.push_back(a.value);
+      std::ranges::transform(arguments, std::back_inserter(stack), &Built::value);
       try {
         if (!op || schema->mutates()) continue;
         op->schema().checkAndNormalizeInputs(stack, {});

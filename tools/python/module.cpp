@@ -219,6 +219,7 @@ nb::bytes listing(const std::string& what, const nb::kwargs& kwargs) {
   const plugin::Options options = options_of(kwargs).plugins;
   const std::deque<Pack> packs = packs_of(kwargs);
   std::vector<plugin::InProcess> here;
+  here.reserve(packs.size());
   for (const Pack& pack : packs) here.push_back(pack.plugin());
   try {
     const auto faults =
