@@ -54,9 +54,9 @@ Summary::Summary(const Conversion& c, fs::path package, double seconds)
       dialect(fx::kDialectWords[static_cast<size_t>(c.module.dialect)]),
       weights(weights::kModeWords[static_cast<size_t>(c.weights)]),
       layers(c.module.modules.size()),
+      recovered(c.module.recovered),
       tensors(c.module.tensors.size()),
       parameters(trainable_elements(c.module)),
-      recovered(c.module.recovered),
       warnings(c.report.warnings.size() + c.report.unsupported.size()) {
   for (const fx::Program& p : c.module.programs) fx_nodes += p.nodes.size();
   for (const UnsupportedOperator& o : c.report.unsupported) opaque_nodes += o.nodes.size();
