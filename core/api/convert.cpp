@@ -75,6 +75,8 @@ Conversion convert(read::ModelFile read, Options options, plugin::Registry* give
   fx::run_passes(c.module, options);
   conversion::simplify(c.module, builder, tensors);
   conversion::find_bytes(c.module, builder, tensors, options.weights);
+  if (options.blocks == Blocks::kNested && options.dialect == fx::Dialect::kNn)
+    fx::nest_blocks(c.module);
   append(c.report.warnings, c.store->settle());
   c.module.sources = c.store->sources();
 

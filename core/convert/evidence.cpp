@@ -5,6 +5,8 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "core/fx/schema.hpp"
+
 namespace onnx2fx::conversion {
 namespace {
 
@@ -13,9 +15,7 @@ using fx::Node;
 template <size_t N>
 bool among(const std::array<std::string_view, N>& names, const Node& node) {
   if (node.op != fx::Op::kCallFunction) return false;
-  std::string_view name = node.target;  // without the overload
-  if (const size_t dot = name.find('.', 6); dot != std::string_view::npos)
-    name = name.substr(0, dot);
+  const std::string_view name = fx::without_overload(node.target);
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
@@ -32,10 +32,6 @@ constexpr auto kView = std::to_array<std::string_view>(
      "aten::alias",  "aten::repeat",    "aten::tile",    "aten::broadcast_to", "aten::detach"});
 constexpr auto kSoftmax = std::to_array<std::string_view>({"aten::softmax"});
 constexpr auto kSum = std::to_array<std::string_view>({"aten::add"});
-
-void add_refs(const fx::Argument& a, std::vector<uint32_t>& refs) {
-  fx::for_each_ref(a, [&](fx::NodeRef r) { refs.push_back(r.index); });
-}
 
 }  // namespace
 
@@ -70,14 +66,11 @@ Evidence::Evidence(const fx::Module& module)
 
 void Evidence::connect(Id id, const Node& node, uint32_t program) {
   if (node.op == fx::Op::kGetAttr && node.tensor) places_[*node.tensor].push_back(id);
-  std::vector<uint32_t> refs;
-  for (const fx::Argument& a : node.args) add_refs(a, refs);
-  for (const fx::NamedArgument& a : node.kwargs) add_refs(a.second, refs);
-  for (const uint32_t r : refs) {
-    const Id operand = first_of_[program] + r;
+  for_each_ref(node, [&](fx::NodeRef r) {
+    const Id operand = first_of_[program] + r.index;
     operands_[id].push_back(operand);
     users_[operand].push_back(id);
-  }
+  });
   connect_programs(id, node);
 }
 

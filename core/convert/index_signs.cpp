@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/fx/schema.hpp"
+
 namespace onnx2fx::conversion {
 namespace {
 
@@ -51,10 +53,6 @@ bool among(const std::array<std::string_view, N>& all, std::string_view name) {
   return std::find(all.begin(), all.end(), name) != all.end();
 }
 
-std::string_view name_of(const Node& n) {
-  return std::string_view(n.target).substr(0, n.target.find('.'));
-}
-
 bool is_call(const Node* n, std::string_view target) {
   return n && n->op == fx::Op::kCallFunction && n->target == target && n->args.size() >= 2;
 }
@@ -94,7 +92,7 @@ class Signs {
     if (n.type.dtype == "bool" || n.type.dtype.starts_with("uint")) return true;
     if (n.op == fx::Op::kGetAttr) return n.tensor && is_constant(*n.tensor);
     if (n.op != fx::Op::kCallFunction) return false;
-    const std::string_view name = name_of(n);
+    const std::string_view name = fx::without_overload(n.target);
     if (among(kCounting, name)) return true;
     if (n.args.empty()) return false;
     if (name == "operator::getitem") return item(n);
@@ -130,7 +128,8 @@ class Signs {
     const NodeRef* whole = n.args[0].as<NodeRef>();
     const int64_t* i = n.args.size() == 2 ? n.args[1].as<int64_t>() : nullptr;
     if (!whole || !i) return false;
-    const bool positions = *i == 1 && among(kWithPositions, name_of(nodes_[whole->index]));
+    const bool positions =
+        *i == 1 && among(kWithPositions, fx::without_overload(nodes_[whole->index].target));
     return positions || never_negative_[whole->index];
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/fx/schema.hpp"
+
 namespace onnx2fx::conversion {
 namespace {
 
@@ -26,10 +28,9 @@ bool among(const std::array<std::string_view, N>& all, std::string_view name) {
 
 /// Without namespace and overload, in either dialect: "expand" of "aten::expand".
 std::string_view name_of(const Node& n) {
-  std::string_view name = n.target;
-  if (const size_t space = name.rfind("::"); space != std::string_view::npos)
-    name = name.substr(space + 2);
-  return name.substr(0, name.find('.'));
+  const std::string_view name = fx::without_overload(n.target);
+  const size_t space = name.rfind("::");
+  return space == std::string_view::npos ? name : name.substr(space + 2);
 }
 
 class Zeros {

@@ -45,8 +45,7 @@ void drop_in(const Module& module, Program& program) {
     Node& n = nodes[i];
     if (n.op == Op::kPlaceholder || n.op == Op::kOutput || writes(module, n)) live[i] = true;
     if (!live[i]) continue;
-    for_each_argument(
-        n, [&](Argument& a) { for_each_ref(a, [&](NodeRef r) { live[r.index] = true; }); });
+    for_each_ref(n, [&](NodeRef r) { live[r.index] = true; });
   }
   std::vector<uint32_t> place(nodes.size(), kGone);
   uint32_t count = 0;
@@ -54,9 +53,7 @@ void drop_in(const Module& module, Program& program) {
     if (!live[i]) continue;
     place[i] = count;
     if (count != i) nodes[count] = std::move(nodes[i]);
-    for_each_argument(nodes[count], [&](Argument& a) {
-      for_each_ref(a, [&](NodeRef& r) { r.index = place[r.index]; });
-    });
+    for_each_ref(nodes[count], [&](NodeRef& r) { r.index = place[r.index]; });
     ++count;
   }
   nodes.resize(count);

@@ -54,12 +54,6 @@ bool swaps(const Call& call) {
   return axes && axes->size() == 2 && ((*axes)[0] + 2) % 2 == 1 && ((*axes)[1] + 2) % 2 == 0;
 }
 
-template <class F>
-void for_each_node_ref(Node& node, F&& f) {
-  for (Argument& a : node.args) for_each_ref(a, f);
-  for (NamedArgument& a : node.kwargs) for_each_ref(a.second, f);
-}
-
 }  // namespace
 
 std::string_view name_of(NnClass type) {
@@ -102,7 +96,7 @@ ModuleRaiser::ModuleRaiser(Module& module, const std::map<std::string_view, Rule
       users_(root_.nodes.size()),
       uses_(module.tensors.size()) {
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
-    for_each_node_ref(root_.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
+    for_each_ref(root_.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
   }
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
     if (!root_.nodes[i].tensor) continue;
@@ -222,6 +216,16 @@ bool keeps_its_weights(NnClass type) { return !name_of(type).starts_with("Conv")
 
 }  // namespace
 
+/// That of the ONNX node, where its module was running: one of `type` is what the node stands for.
+static std::string path_in_scope(const Provenance& onnx, std::string_view type) {
+  const std::optional<std::vector<Frame>> running = frames(onnx);
+  if (!running) return path_of(onnx.name);
+  std::string path = path_of(onnx.name.substr(onnx.name.rfind('/') + 1));
+  for (size_t i = running->size(); i-- > 0;)
+    if ((*running)[i].type != type) return (*running)[i].path + "." + path;
+  return path;
+}
+
 // A scope of the older exporter is that of the module if nothing else wants to be there or below.
 void ModuleRaiser::find_scopes(const std::vector<Raised>& all) {
   std::vector<bool> by_node(module_.tensors.size());
@@ -254,7 +258,7 @@ std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bo
   if (scope != scopes_.end() && scope->second.stated) return scope->second.path;
   if (std::string path = tensors_path(raised, placed); !path.empty()) return path;
   if (scope != scopes_.end() && scope->second.its_own) return scope->second.path;
-  const std::string path = n.onnx ? path_of(n.onnx->name) : "";
+  const std::string path = n.onnx ? path_in_scope(*n.onnx, name_of(raised.type)) : "";
   return path.empty() ? path_of(n.name) : path;
 }
 
@@ -351,7 +355,7 @@ void ModuleRaiser::nest_states(const std::vector<Raised>& all) {
     if (item && *item > 0) {
       n.args = {NodeRef{state[from->index]}, *item - 1};
     } else {
-      for_each_node_ref(n, [&](NodeRef& r) { r.index = place[r.index]; });
+      for_each_ref(n, [&](NodeRef& r) { r.index = place[r.index]; });
     }
     place[i] = static_cast<uint32_t>(nodes.size());
     nodes.push_back(std::move(n));

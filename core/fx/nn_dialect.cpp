@@ -19,7 +19,7 @@ static_assert(std::is_sorted(kNames.begin(), kNames.end(),
 using Kind = SchemaType::Kind;
 
 bool may_be_a_tensor(const Schema& schema, const std::string& argument) {
-  const std::string base = schema.name.substr(0, schema.name.find('.'));
+  const std::string_view base = without_overload(schema.name);
   return std::ranges::any_of(find_overloads(base), [&](const Schema* s) {
     const auto i = s->find(argument);
     return i && s->arguments[*i].type.kind == Kind::kTensor;

@@ -29,7 +29,7 @@ bool same_arguments(const Schema& a, const Schema& b) {
 
 /// "aten::add_.Tensor" -> "aten::add.Tensor", "aten::relu.out" -> "aten::relu"; "": there is none.
 std::string functional_form(const Schema& schema) {
-  std::string base = schema.name.substr(0, schema.name.find('.'));
+  std::string base(without_overload(schema.name));
   if (base.ends_with('_')) base.pop_back();
   for (const std::string& name : {base, base + "_functional"})
     for (const Schema* s : find_overloads(name))
@@ -47,7 +47,7 @@ std::string impurity(const Schema& schema) {
            (form.empty() ? "an operator that does not" : form);
   }
   if (schema.returns.empty()) return "it returns nothing: expected an operator with a result";
-  const std::string_view base = std::string_view(schema.name).substr(0, schema.name.find('.'));
+  const std::string_view base = without_overload(schema.name);
   if (std::ranges::find(kActing, base) != kActing.end())
     return "it acts outside the program: expected an operator on tensors alone";
   return "";

@@ -287,13 +287,18 @@ std::vector<const Schema*> find_overloads(std::string_view name) {
   return all;
 }
 
+std::string_view without_overload(std::string_view target) {
+  const size_t space = target.find("::");  // "torch.Tensor::size" has a dot before it
+  return space == std::string_view::npos ? target : target.substr(0, target.find('.', space));
+}
+
 std::vector<std::string> operator_names() {
   std::vector<std::string> all;
   const std::string_view table = embedded::aten_schemas_txt;
   for (size_t at = 0; at < table.size();) {
     const size_t end = std::min(table.find('\n', at), table.size());
     const std::string_view target = target_of(table.substr(at, end - at));
-    const std::string_view name = target.substr(0, target.find('.'));
+    const std::string_view name = without_overload(target);
     if (all.empty() || all.back() != name) all.emplace_back(name);
     at = end + 1;
   }

@@ -69,6 +69,9 @@ struct Schema {
 /// null when there is none. Lives as long as the process; safe to call from several threads.
 const Schema* find_schema(std::string_view target);
 
+/// "aten::softmax" of "aten::softmax.int"; names without an overload as they are.
+std::string_view without_overload(std::string_view target);
+
 /// All overloads of "aten::add" in the table, by byte order. They live as long as the process.
 std::vector<const Schema*> find_overloads(std::string_view name);
 

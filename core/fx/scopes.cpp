@@ -28,7 +28,64 @@ std::vector<std::string_view> quoted_items(const Provenance& node, std::string_v
   }
 }
 
+/// "transformers.models.bert.BertLayer" is "BertLayer".
+std::string class_name(std::string_view type) {
+  const std::string name = path_of(type.substr(type.rfind('.') + 1));
+  return name.empty() ? "Block" : name;
+}
+
+/// torch.export tells a second call of a module from the first: "relu@1".
+std::string_view without_call(std::string_view scope) { return scope.substr(0, scope.find('@')); }
+
+std::vector<Frame> stated_frames(const std::vector<std::string_view>& scopes,
+                                 const std::vector<std::string_view>& classes) {
+  std::vector<Frame> all;
+  for (size_t i = 0; i + 1 < scopes.size(); i++) {
+    std::string path = path_of(without_call(scopes[i]));
+    if (!path.empty()) all.push_back({std::move(path), class_name(classes[i])});
+  }
+  return all;
+}
+
+/// The elements of "/layer1/layer1.0/fc/MatMul", each with what it lies in: "layer1", "layer1.0",
+/// "layer1.0.fc". nullopt: the name is of another form.
+std::optional<std::vector<std::string>> traced_scopes(const Provenance& node) {
+  std::string_view name = node.name;
+  if (!name.starts_with('/')) return std::nullopt;
+  const size_t last = name.rfind('/');
+  if (!name.substr(last + 1).starts_with(node.op_type)) return std::nullopt;
+  std::vector<std::string> scopes;
+  std::string scope;
+  std::string_view parent;
+  for (name = name.substr(0, last); !name.empty();) {
+    const size_t end = std::min(name.find('/', 1), name.size());
+    const std::string_view part = name.substr(1, end - 1);
+    // the elements of a Sequential repeat its name
+    if (!parent.empty() && part.starts_with(std::string(parent) + "."))
+      scope.resize(scope.size() - parent.size());
+    else if (!scope.empty())
+      scope += ".";
+    scope += part;
+    scopes.push_back(scope);
+    parent = part;
+    name.remove_prefix(end);
+  }
+  return scopes;
+}
+
 }  // namespace
+
+std::optional<std::vector<Frame>> frames(const Provenance& node) {
+  const auto scopes = quoted_items(node, "pkg.torch.onnx.name_scopes");
+  const auto classes = quoted_items(node, "pkg.torch.onnx.class_hierarchy");
+  if (!scopes.empty() && scopes.size() == classes.size()) return stated_frames(scopes, classes);
+  const auto traced = traced_scopes(node);
+  if (!traced) return std::nullopt;
+  std::vector<Frame> all;
+  for (const std::string& scope : *traced)
+    if (std::string path = path_of(scope); !path.empty()) all.push_back({std::move(path), "Block"});
+  return all;
+}
 
 std::string stated_scope(const Provenance& node, std::string_view type) {
   const auto scopes = quoted_items(node, "pkg.torch.onnx.name_scopes");
@@ -42,25 +99,8 @@ std::string stated_scope(const Provenance& node, std::string_view type) {
 }
 
 std::string traced_scope(const Provenance& node) {
-  std::string_view name = node.name;
-  if (!name.starts_with('/')) return {};
-  const size_t last = name.rfind('/');
-  if (!name.substr(last + 1).starts_with(node.op_type)) return {};
-  std::string scope;
-  std::string_view parent;
-  for (name = name.substr(0, last); !name.empty();) {
-    const size_t end = std::min(name.find('/', 1), name.size());
-    const std::string_view part = name.substr(1, end - 1);
-    // the elements of a Sequential repeat its name
-    if (!parent.empty() && part.starts_with(std::string(parent) + "."))
-      scope.resize(scope.size() - parent.size());
-    else if (!scope.empty())
-      scope += ".";
-    scope += part;
-    parent = part;
-    name.remove_prefix(end);
-  }
-  return path_of(scope);
+  const auto scopes = traced_scopes(node);
+  return scopes && !scopes->empty() ? path_of(scopes->back()) : "";
 }
 
 }  // namespace onnx2fx::fx

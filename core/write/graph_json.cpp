@@ -216,10 +216,12 @@ class GraphWriter {
       if (u.transposed) use["transposed"] = true;
       tensors.push_back(use);
     }
-    return {{"path", m.path},
-            {"type", m.type},
-            {"args", arguments(kNoNodes, m.arguments)},
-            {"tensors", tensors}};
+    Json j = {{"path", m.path},
+              {"type", m.type},
+              {"args", arguments(kNoNodes, m.arguments)},
+              {"tensors", tensors}};
+    if (m.program) j["program"] = module_.programs.at(m.program->index).name;
+    return j;
   }
 
   Json source(const fx::Source& s) {

@@ -36,15 +36,17 @@ Json report(const Conversion& c) {
          {"version", "1.0"},
          {"generator", std::string("onnx2fx ") + kVersion},
          {"model", model(c)}};
-  size_t calls = 0, parameters = 0;
+  size_t calls = 0, parameters = 0, blocks = 0;
   for (const fx::Program& p : c.module.programs) calls += p.nodes.size();
   for (const fx::Tensor& t : c.module.tensors) parameters += t.requires_grad;
+  for (const fx::Submodule& m : c.module.modules) blocks += m.program.has_value();
   j["summary"] = {
       {"onnx_nodes", c.report.nodes.size()}, {"fx_nodes", calls},
       {"tensors", c.module.tensors.size()},  {"trainable", parameters},
-      {"modules", c.module.modules.size()},  {"unsupported", c.report.unsupported.size()}};
-  j["recovered"] = Json::object();
-  for (const auto& [name, count] : c.module.recovered) j["recovered"][name] = count;
+      {"modules", c.module.modules.size() - blocks}, {"blocks", blocks}, {"unsupported", c.report.unsupported.size()}};
+  j["recovered"] = c.module.recovered;
+  j["open_blocks"] = Json::object();
+  for (const auto& [path, why] : c.module.open_blocks) j["open_blocks"][path] = why;
   j["plugins"] = Json::array();
   for (const auto& [id, version] : c.report.plugins)
     j["plugins"].push_back({{"id", id}, {"version", version}});

@@ -94,6 +94,14 @@ void write(std::ostream& out) {
     for (const std::string_view word : onnx2fx::fx::kWeightsLayoutWords) t.row(word);
   }
   {
+    Table t = list_of(out, "RECOVER_CHOICES");
+    for (const std::string_view word : onnx2fx::kRecoverWords) t.row(word);
+  }
+  {
+    Table t = list_of(out, "BLOCKS_CHOICES");
+    for (const std::string_view word : onnx2fx::kBlocksWords) t.row(word);
+  }
+  {
     Table t = list_of(out, "DIALECTS");
     for (const std::string_view word : onnx2fx::fx::kDialectWords) t.row(word);
   }

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kOptions = "# options:";
+constexpr const char* kScope = "# scope:";
 
 std::string content(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -41,6 +42,8 @@ void set_option(Case& c, const std::string& key, const std::string& value) {
     o.training = true;
   else if (all == "recover=off")
     o.recover = Recover::kOff;
+  else if (all == "blocks=flat")
+    o.blocks = Blocks::kFlat;
   else if (all == "keep_going=true")
     o.keep_going = true;
   else if (key == "trainable")
@@ -51,7 +54,7 @@ void set_option(Case& c, const std::string& key, const std::string& value) {
     throw std::runtime_error(
         std::string(kOptions) +
         " expected check=false, dialect=nn, weights=meta, training=true, recover=off, "
-        "keep_going=true, trainable=GLOB or frozen=GLOB, got " +
+        "blocks=flat, keep_going=true, trainable=GLOB or frozen=GLOB, got " +
         all);
 }
 
@@ -83,10 +86,51 @@ Case read(const fs::path& file) {
   return c;
 }
 
+onnx::NodeProto& node_of(onnx::GraphProto& graph, const std::string& output) {
+  for (onnx::NodeProto& node : *graph.mutable_node())
+    if (std::ranges::find(node.output(), output) != node.output().end()) return node;
+  throw std::runtime_error(kScope + (" expected the output of a node, got " + output));
+}
+
+/// As PyTorch's exporters say it: "encoder=Encoder encoder.fc=Linear" in the metadata, or, of one
+/// word, "/encoder/fc", in the node's name.
+void set_scope(onnx::NodeProto& node, const std::vector<std::string>& words) {
+  if (words.size() == 1 && words[0].starts_with('/')) {
+    node.set_name((words[0] == "/" ? "" : words[0]) + "/" + node.op_type());
+    return;
+  }
+  std::string scopes = "['', ", classes = "['test.Net', ";
+  for (const std::string& word : words) {
+    const size_t equals = word.find('=');
+    scopes += "'" + word.substr(0, equals) + "', ";
+    classes += "'test." + word.substr(equals + 1) + "', ";
+  }
+  const auto say = [&](const char* key, const std::string& value) {
+    auto* entry = node.add_metadata_props();
+    entry->set_key(std::string("pkg.torch.onnx.") + key);
+    entry->set_value(value);
+  };
+  say("name_scopes", scopes + "'" + node.output(0) + "']");
+  say("class_hierarchy", classes + "'aten']");
+}
+
+void set_scopes(onnx::GraphProto& graph, const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(kScope)) continue;
+    std::istringstream rest(line.substr(std::string(kScope).size()));
+    std::string output;
+    rest >> output;
+    const std::istream_iterator<std::string> begin(rest), end;
+    set_scope(node_of(graph, output), {begin, end});
+  }
+}
+
 std::string parsed(const Case& c) {
   onnx::ModelProto model;
   const auto status = onnx::OnnxParser::Parse(model, c.model.c_str());
   if (!status.IsOK()) throw std::runtime_error(c.path + ": " + status.ErrorMessage());
+  set_scopes(*model.mutable_graph(), c.model);
   if (c.checked && !c.is_refusal()) onnx::checker::check_model(model, /*full_check=*/true);
   return model.SerializeAsString();
 }

@@ -58,13 +58,18 @@ def test_of_a_run_of_the_aten_dialect(again):
     assert message(module, torch.zeros(2, 5)) == RUN + weights
 
 
-def test_after_the_graph_was_edited():
+def edited():
     module = convert_onnx_to_fx(mlp())
     x = next(iter(module.graph.nodes))
     with module.graph.inserting_after(x):
         twice = module.graph.call_function(torch.mul, (x, 2))
     x.replace_all_uses_with(twice, lambda user: user is not twice)
     module.recompile()
+    return module
+
+
+def test_after_the_graph_was_edited():
+    module = edited()
     assert message(module, torch.zeros(2, 5)) == RUN.replace("x is", "mul is")
 
 
@@ -117,12 +122,7 @@ def test_compiled_and_stored_it_computes_the_same():
 
 
 def test_what_was_edited_is_stored_with_its_nodes():
-    module = convert_onnx_to_fx(mlp())
-    x = next(iter(module.graph.nodes))
-    with module.graph.inserting_after(x):
-        twice = module.graph.call_function(torch.mul, (x, 2))
-    x.replace_all_uses_with(twice, lambda user: user is not twice)
-    module.recompile()
+    module = edited()
     assert message(loaded(module), torch.zeros(2, 5)) == RUN.replace("x is", "mul is")
 
 

@@ -53,22 +53,24 @@ Summary::Summary(const Conversion& c, fs::path package, double seconds)
       seconds(seconds),
       dialect(fx::kDialectWords[static_cast<size_t>(c.module.dialect)]),
       weights(weights::kModeWords[static_cast<size_t>(c.weights)]),
-      layers(c.module.modules.size()),
       recovered(c.module.recovered),
       tensors(c.module.tensors.size()),
       parameters(trainable_elements(c.module)),
       warnings(c.report.warnings.size() + c.report.unsupported.size()) {
+  for (const fx::Submodule& m : c.module.modules) ++(m.program ? blocks : layers);
   for (const fx::Program& p : c.module.programs) fx_nodes += p.nodes.size();
   for (const UnsupportedOperator& o : c.report.unsupported) opaque_nodes += o.nodes.size();
   for (const fx::Tensor& t : c.module.tensors) weight_bytes += stored_bytes(t.data);
 }
 
 std::string text(const Summary& s) {
+  std::string layers = counted(s.layers, "layer");
+  if (s.blocks) layers += " in " + counted(s.blocks, "block");
   std::string lines = fmt::format(
       "wrote {} in {:.2f} s\n"
       "  program  {}, {}, dialect {}\n"
       "  weights  {}, {}, {} ({})\n",
-      printable(s.package.string()), s.seconds, counted(s.layers, "layer"),
+      printable(s.package.string()), s.seconds, layers,
       counted(s.fx_nodes, "node"), s.dialect, counted(s.tensors, "tensor"),
       counted(s.parameters, "trainable element"), sized(s.weight_bytes), s.weights);
   std::string recovered;
@@ -81,15 +83,14 @@ std::string text(const Summary& s) {
 }
 
 std::string json(const Summary& s) {
-  nlohmann::ordered_json recovered = nlohmann::ordered_json::object();
-  for (const auto& [name, count] : s.recovered) recovered[name] = count;
   const nlohmann::ordered_json document = {{"package", s.package.string()},
                                            {"seconds", s.seconds},
                                            {"dialect", s.dialect},
                                            {"weights", s.weights},
                                            {"layers", s.layers},
+                                           {"blocks", s.blocks},
                                            {"fx_nodes", s.fx_nodes},
-                                           {"recovered", recovered},
+                                           {"recovered", s.recovered},
                                            {"opaque_nodes", s.opaque_nodes},
                                            {"tensors", s.tensors},
                                            {"parameters", s.parameters},

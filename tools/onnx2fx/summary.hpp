@@ -4,9 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
 
@@ -22,9 +21,10 @@ struct Summary {
   double seconds;
   std::string dialect, weights;  ///< the words of the options
   uint64_t layers = 0;           ///< nn modules
+  uint64_t blocks = 0;           ///< modules of the author's around them
   uint64_t fx_nodes = 0;
-  std::vector<std::pair<std::string, uint32_t>> recovered;  ///< composites, and how many of each
-  uint64_t opaque_nodes = 0;  ///< ONNX nodes that nobody lowers, with --keep-going
+  std::map<std::string, uint32_t> recovered;  ///< composites, and how many of each
+  uint64_t opaque_nodes = 0;                  ///< ONNX nodes that nobody lowers, with --keep-going
   uint64_t tensors = 0, parameters = 0, weight_bytes = 0;
   uint64_t warnings = 0;  ///< lines of them, also where they are not printed
 };

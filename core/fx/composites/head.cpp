@@ -18,10 +18,6 @@ std::optional<int64_t> integer(const std::string& text) {
                                                                   : std::nullopt;
 }
 
-bool is_floating(std::string_view dtype) {
-  return dtype.starts_with("float") || dtype == "bfloat16";
-}
-
 /// Names of two inputs' extents may stand for the same one. An extent of 1 is one: what x has there
 /// would show in the result.
 bool fits(const Dims& x, const Dims& dims) {

@@ -22,13 +22,8 @@ namespace onnx2fx::fx::composites {
 
 class Head {
  public:
-  Head(const Module& module, const Program& program, const Pattern& pattern,
-       const Bindings& bindings, bool stated)
-      : module_(module),
-        program_(program),
-        pattern_(pattern),
-        bindings_(bindings),
-        stated_(stated) {}
+  Head(const Program& program, const Pattern& pattern, const Bindings& bindings, bool stated)
+      : program_(program), pattern_(pattern), bindings_(bindings), stated_(stated) {}
 
   /// Whether all conditions are known to hold.
   bool holds() const;
@@ -53,7 +48,6 @@ class Head {
   NodeRef put(Node node, std::vector<Node>& before) const;
   Argument swapped(const Node& x, NodeRef ref, std::vector<Node>& before) const;
 
-  const Module& module_;
   const Program& program_;
   const Pattern& pattern_;
   const Bindings& bindings_;

@@ -190,7 +190,7 @@ bool Matcher::argument(TermRef p, const Given& given, const Next& next) {
     const auto number = program_.uniform(a);
     return number && close(p->children[1]->number, *number) && next();
   }
-  if (p->kind == Kind::kCall && (p->name == "size" || p->name == "shape")) return next();
+  if (need_not_be_called(*p)) return next();
   if (p->kind == Kind::kLiteral) return p->literal == a && next();
   if (p->kind == Kind::kScalar) return bind(p, {program_.of(*given.call, a), a}, next);
   if (p->kind == Kind::kList) {

@@ -125,21 +125,24 @@ class Formulas {
     return term;
   }
 
-  TermRef sum(Line& line) {
-    std::vector<Part> all{{product(line), 1}};
-    while (line.peek().text == "+" || line.peek().text == "-") {
-      const double sign = line.take().text == "+" ? 1 : -1;
-      all.push_back({product(line), sign});
+  /// What stands between such signs: 1 behind the first of the two, -1 behind the second.
+  std::vector<Part> chain(Line& line, TermRef (Formulas::*operand)(Line&), std::string_view sign,
+                          std::string_view inverse) {
+    std::vector<Part> all{{(this->*operand)(line), 1}};
+    while (line.peek().text == sign || line.peek().text == inverse) {
+      const double number = line.take().text == sign ? 1 : -1;
+      all.push_back({(this->*operand)(line), number});
     }
+    return all;
+  }
+
+  TermRef sum(Line& line) {
+    const std::vector<Part> all = chain(line, &Formulas::product, "+", "-");
     return all.size() == 1 ? all[0].term : made(line, terms_.sum(0, all));
   }
 
   TermRef product(Line& line) {
-    std::vector<Part> all{{power(line), 1}};
-    while (line.peek().text == "*" || line.peek().text == "/") {
-      const double e = line.take().text == "*" ? 1 : -1;
-      all.push_back({power(line), e});
-    }
+    const std::vector<Part> all = chain(line, &Formulas::power, "*", "/");
     return all.size() == 1 ? all[0].term : made(line, terms_.product(1, all));
   }
 
@@ -280,6 +283,11 @@ void samples(Pattern& p, Line& line) {
 }
 
 }  // namespace
+
+bool need_not_be_called(const Term& term) {
+  return term.kind == Kind::kCall &&
+         (term.name == "full" || term.name == "size" || term.name == "shape");
+}
 
 std::vector<Pattern> parse_patterns(std::string_view file, std::string_view text, Terms& terms) {
   std::vector<Pattern> all;

@@ -51,6 +51,9 @@ struct Pattern {
   std::vector<std::pair<std::string, TermRef>> keywords;
 };
 
+/// full, size and shape as arguments: what they say may stand there in another way.
+bool need_not_be_called(const Term& term);
+
 /// What a text defines. `terms` owns the formulas. Throws std::invalid_argument: "gelu.pat:3:
 /// expected ')', got '*'".
 std::vector<Pattern> parse_patterns(std::string_view file, std::string_view text, Terms& terms);

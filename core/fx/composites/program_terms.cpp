@@ -4,15 +4,13 @@
 #include <functional>
 #include <unordered_map>
 
+#include "core/fx/schema.hpp"
+
 namespace onnx2fx::fx::composites {
 namespace {
 
 using Kind = Term::Kind;
 constexpr size_t kMostParts = 16;
-
-bool is_floating(std::string_view dtype) {
-  return dtype == "float32" || dtype == "float64" || dtype == "float16" || dtype == "bfloat16";
-}
 
 /// Calls that give the same wherever they stand, and that exporters write more than once.
 bool may_be_the_same(const Node& n) {
@@ -31,12 +29,15 @@ std::optional<double> number_of(const Argument& a) {
 
 }  // namespace
 
+bool is_floating(std::string_view dtype) {
+  return dtype == "float32" || dtype == "float64" || dtype == "float16" || dtype == "bfloat16";
+}
+
 std::string_view call_name(const Node& node) {
   constexpr std::string_view kAten = "aten::";
-  std::string_view name = node.target;
+  std::string_view name = without_overload(node.target);
   if (node.op != Op::kCallFunction || !name.starts_with(kAten)) return {};
   name.remove_prefix(kAten.size());
-  name = name.substr(0, name.find('.'));
   if (name == "bmm" || name == "mm") return "matmul";
   return name == "hardtanh" ? "clamp" : name;
 }
@@ -47,11 +48,7 @@ ProgramTerms::ProgramTerms(const Program& program, const ConstantNumbers& number
       users_(program.nodes.size()),
       first_(program.nodes.size()) {
   for (uint32_t i = 0; i < program.nodes.size(); i++) {
-    const auto read = [&](const Argument& a) {
-      for_each_ref(a, [&](NodeRef r) { users_[r.index].push_back(i); });
-    };
-    for (const Argument& a : node(i).args) read(a);
-    for (const auto& [name, a] : node(i).kwargs) read(a);
+    for_each_ref(node(i), [&](NodeRef r) { users_[r.index].push_back(i); });
   }
   find_same();
 }

@@ -13,6 +13,9 @@ namespace onnx2fx::fx::composites {
 /// "softmax" of "aten::softmax.int"; "matmul" also of its special cases; empty: no ATen call.
 std::string_view call_name(const Node& node);
 
+/// float16, bfloat16, float32, float64: what has the algebra of reals.
+bool is_floating(std::string_view dtype);
+
 class ProgramTerms {
  public:
   ProgramTerms(const Program& program, const ConstantNumbers& numbers);

@@ -3,6 +3,8 @@
 #include "core/fx/recover.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -11,6 +13,7 @@
 #include "core/fx/composites/matcher.hpp"
 #include "core/fx/composites/pattern.hpp"
 #include "core/fx/composites/program_terms.hpp"
+#include "core/fx/name_set.hpp"
 #include "core/fx/provenance.hpp"
 
 namespace onnx2fx::fx {
@@ -45,8 +48,7 @@ struct Body {
   }
   void need(TermRef t, size_t height) {
     if (t->kind == Kind::kLet) return need(pattern->lets[t->index].second, height);
-    constexpr std::string_view kAnything[] = {"full", "shape", "size"};  // need be no calls
-    if (t->kind == Kind::kCall && std::ranges::count(kAnything, t->name)) return;
+    if (need_not_be_called(*t)) return;
     if (t->kind == Kind::kCall) need(t->name, height);
     // "p | where(isnan(p), 0, p)": what the first is, the others have too.
     if (t->kind == Kind::kOneOf) return need(t->children[0], height + 2);
@@ -81,24 +83,19 @@ struct Found {
 
 class Recovery {
  public:
-  Recovery(const Module& module, Program& program, const ConstantNumbers& numbers)
-      : module_(module), program_(program), terms_(program, numbers) {}
+  Recovery(Program& program, const ConstantNumbers& numbers)
+      : program_(program), terms_(program, numbers) {}
 
-  void find(const NodesByName& nodes) {
-    for (const Body& body : bodies()) {
-      const auto count = [&](const Needed& n) {
-        const auto found = nodes.find(n.name);
-        return found == nodes.end() ? 0 : found->second.size();
-      };
-      const Needed& rarest = *std::ranges::min_element(body.calls, {}, count);
-      if (count(rarest) == 0) continue;
-      std::unordered_set<uint32_t> tried;
-      for (uint32_t anchor : nodes.at(rarest.name)) climb(body, anchor, rarest.height, tried);
-    }
+  /// Near the rarest call of the body, all of whose calls are there.
+  void find(const Body& body, const NodesByName& nodes) {
+    const auto count = [&](const Needed& n) { return nodes.at(n.name).size(); };
+    const Needed& rarest = *std::ranges::min_element(body.calls, {}, count);
+    std::unordered_set<uint32_t> tried;
+    for (uint32_t anchor : nodes.at(rarest.name)) climb(body, anchor, rarest.height, tried);
   }
 
   /// The largest first; of those that overlap at their roots one is left.
-  void write(std::vector<std::pair<std::string, uint32_t>>& counts) {
+  void write(std::map<std::string, uint32_t>& counts) {
     std::ranges::stable_sort(found_, [](const Found& a, const Found& b) {
       return a.inside.size() != b.inside.size() ? a.inside.size() > b.inside.size()
                                                 : a.root > b.root;
@@ -109,12 +106,7 @@ class Recovery {
       if (taken.contains(f.root)) continue;
       taken.insert(f.inside.begin(), f.inside.end());
       at[f.root] = &f;
-      const auto count =
-          std::ranges::find(counts, f.pattern->name, [](auto& c) { return c.first; });
-      if (count == counts.end())
-        counts.emplace_back(f.pattern->name, 1);
-      else
-        count->second++;
+      counts[f.pattern->name]++;
     }
     if (!at.empty()) rewrite(at);
   }
@@ -142,7 +134,7 @@ class Recovery {
     const auto accepts = [&](const Bindings& bindings) {
       found.inside = inside(*body.pattern, root, bindings);
       if (found.inside.empty()) return false;
-      const Head head(module_, program_, *body.pattern, bindings, is_stated(found.inside));
+      const Head head(program_, *body.pattern, bindings, is_stated(found.inside));
       if (!head.holds()) return false;
       found.call = head.call();
       return !found.call.empty();
@@ -165,14 +157,13 @@ class Recovery {
     while (!todo.empty()) {
       const Node& n = terms_.node(todo.back());
       todo.pop_back();
-      for (const Argument& a : n.args)
-        for_each_ref(a, [&](NodeRef r) {
-          const Node& part = terms_.node(r.index);
-          const bool size = part.type.dtype.empty();
-          if (part.op == Op::kCallFunction && !size && !outside.contains(terms_.first(r.index)) &&
-              all.insert(r.index).second)
-            todo.push_back(r.index);
-        });
+      for_each_ref(n, [&](NodeRef r) {
+        const Node& part = terms_.node(r.index);
+        const bool size = part.type.dtype.empty();
+        if (part.op == Op::kCallFunction && !size && !outside.contains(terms_.first(r.index)) &&
+            all.insert(r.index).second)
+          todo.push_back(r.index);
+      });
       if (all.size() > kMostInside) return {};
     }
     return stands_alone(root, all) ? all : std::unordered_set<uint32_t>();
@@ -199,8 +190,8 @@ class Recovery {
     const auto size = static_cast<uint32_t>(program_.nodes.size());
     std::vector<uint32_t> place(size);
     std::vector<Node> nodes;
-    std::unordered_set<std::string> names;
-    for (const Node& n : program_.nodes) names.insert(n.name);
+    NameSet names;
+    for (const Node& n : program_.nodes) names.claim(n.name);
     for (uint32_t i = 0; i < size; i++) {
       Node n = std::move(program_.nodes[i]);
       const auto found = at.find(i);
@@ -212,7 +203,7 @@ class Recovery {
       for (const Node& part : found->second->call) {
         const bool last = &part == &found->second->call.back();
         Node made = part;
-        made.name = last ? n.name : unused(n.name, names);
+        made.name = last ? n.name : names.claim(n.name);
         made.onnx = n.onnx;
         if (last) made.meta = n.meta, made.type = n.type;
         own.push_back(append(nodes, std::move(made), place, own));
@@ -224,23 +215,13 @@ class Recovery {
 
   static uint32_t append(std::vector<Node>& nodes, Node n, const std::vector<uint32_t>& place,
                          const std::vector<uint32_t>& own) {
-    const auto moved = [&](Argument& a) {
-      for_each_ref(a, [&](NodeRef& r) {
-        r.index = r.index < place.size() ? place[r.index] : own[r.index - place.size()];
-      });
-    };
-    for (Argument& a : n.args) moved(a);
-    for (auto& [name, a] : n.kwargs) moved(a);
+    for_each_ref(n, [&](NodeRef& r) {
+      r.index = r.index < place.size() ? place[r.index] : own[r.index - place.size()];
+    });
     nodes.push_back(std::move(n));
     return static_cast<uint32_t>(nodes.size() - 1);
   }
 
-  static std::string unused(const std::string& name, std::unordered_set<std::string>& names) {
-    for (int i = 1;; i++)
-      if (std::string made = name + "_" + std::to_string(i); names.insert(made).second) return made;
-  }
-
-  const Module& module_;
   Program& program_;
   ProgramTerms terms_;
   std::vector<Found> found_;
@@ -264,14 +245,14 @@ NodesByName nodes_by_name(const Program& program) {
 void recover_composites(Module& module, const ConstantNumbers& numbers) {
   for (Program& program : module.programs) {
     const composites::NodesByName nodes = composites::nodes_by_name(program);
-    const bool any = std::ranges::any_of(composites::bodies(), [&](const composites::Body& b) {
-      return std::ranges::all_of(
-          b.calls, [&](const composites::Needed& n) { return nodes.contains(n.name); });
-    });
-    if (!any) continue;
-    composites::Recovery recovery(module, program, numbers);
-    recovery.find(nodes);
-    recovery.write(module.recovered);
+    std::optional<composites::Recovery> recovery;  // most programs have no such calls
+    for (const composites::Body& body : composites::bodies()) {
+      const auto is_there = [&](const composites::Needed& n) { return nodes.contains(n.name); };
+      if (!std::ranges::all_of(body.calls, is_there)) continue;
+      if (!recovery) recovery.emplace(program, numbers);
+      recovery->find(body, nodes);
+    }
+    if (recovery) recovery->write(module.recovered);
   }
 }
 

@@ -55,6 +55,14 @@ enum class Recover : uint8_t {
 /// By choice.
 inline constexpr std::string_view kRecoverWords[] = {"on", "off"};
 
+/// Whether the author's modules become modules of their own.
+enum class Blocks : uint8_t {
+  kNested,  ///< where the exporter says them; nn dialect
+  kFlat     ///< one program
+};
+/// By choice.
+inline constexpr std::string_view kBlocksWords[] = {"nested", "flat"};
+
 struct Options {
   plugin::Options plugins;
   weights::Mode weights = weights::Mode::kReference;
@@ -64,6 +72,7 @@ struct Options {
   uint64_t seed = 0;  ///< of random weights; equal seeds and names give equal numbers
   fx::Dialect dialect = fx::Dialect::kNn;
   Recover recover = Recover::kOn;
+  Blocks blocks = Blocks::kNested;
   /// Of inputs whose shape the model leaves open: "NAME=DIM,DIM,...", numbers, names or "?".
   std::vector<std::string> input_shapes;
   bool training = false;    ///< aten dialect: the mode baked into dropout and batch_norm
@@ -132,6 +141,9 @@ void for_each_option(Options& o, Visit&& visit) {
         Spelling{"recover", "--recover", "on|off",
                  "Whether gelu, layer_norm, attention and others that the exporter took apart "
                  "become one call again (default on); off: equal to the last bit"});
+  visit(o.blocks, Spelling{"blocks", "--blocks", "nested|flat",
+                           "Whether the author's modules, where the exporter says them, become "
+                           "modules that can be called (default nested); flat: one program"});
   visit(o.input_shapes,
         Spelling{"input_shapes", "--input-shape", "NAME=DIMS",
                  "Shape of an input that the model leaves open: numbers, names or ?, with commas; "
@@ -154,6 +166,7 @@ void for_each_option(Options& o, Visit&& visit) {
 }
 /// The words of an option that is one of a few.
 constexpr std::span<const std::string_view> words_of(Recover) { return kRecoverWords; }
+constexpr std::span<const std::string_view> words_of(Blocks) { return kBlocksWords; }
 constexpr std::span<const std::string_view> words_of(weights::Mode) { return weights::kModeWords; }
 constexpr std::span<const std::string_view> words_of(fx::WeightsLayout) {
   return fx::kWeightsLayoutWords;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -141,6 +142,17 @@ struct Node {
   TypeText type;
 };
 
+/// Calls `f(NodeRef&)` for each node that the node's args and kwargs mention.
+template <class F>
+void for_each_ref(Node& n, F&& f) {
+  for (Argument& a : n.args) for_each_ref(a, f);
+  for (NamedArgument& a : n.kwargs) for_each_ref(a.second, f);
+}
+template <class F>
+void for_each_ref(const Node& n, F&& f) {
+  for_each_ref(const_cast<Node&>(n), [&](NodeRef& r) { f(static_cast<const NodeRef&>(r)); });
+}
+
 /// Nodes in order of execution: placeholders first, one output node last.
 struct Program {
   std::string name;
@@ -180,10 +192,11 @@ struct Source {
   int64_t mtime_ns = 0;  ///< time of its last change when it was opened, since 1970
 };
 
-/// One nn module, made by raise_modules.
+/// One nn module, made by raise_modules; or a block: a module of the author's that is a program of
+/// its own, made by nest_blocks, which holds what lies below its path.
 struct Submodule {
   std::string path;                      ///< in the root module: "encoder.layer.0"
-  std::string type;                      ///< class in torch.nn: "Linear"
+  std::string type;                      ///< class in torch.nn: "Linear"; of a block the author's
   std::vector<NamedArgument> arguments;  ///< of the constructor; no NodeRefs
   struct TensorUse {
     std::string attribute;    ///< "weight"
@@ -192,6 +205,7 @@ struct Submodule {
     bool transposed = false;  ///< the module's tensor is the .t() view of the stored one
   };
   std::vector<TensorUse> tensors;
+  std::optional<ProgramRef> program = {};  ///< of a block
 };
 
 /// An input or output of the model.
@@ -222,7 +236,9 @@ struct Module {
   std::vector<Source> sources;
   std::vector<Port> inputs, outputs;
   /// Of composites that take the place of their parts: name ("gelu") and how many.
-  std::vector<std::pair<std::string, uint32_t>> recovered;
+  std::map<std::string, uint32_t> recovered;
+  /// Modules of the author's that got no block: path, and why.
+  std::vector<std::pair<std::string, std::string>> open_blocks;
   std::vector<std::pair<std::string, std::string>>
       metadata;  ///< of the ONNX model: producer, metadata_props ("model."/"graph." prefixed)
 };

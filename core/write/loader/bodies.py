@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import fx
 
-_ORIGIN = ("onnx", "stack_trace", "custom", "onnx_type")
+from .converted import SOURCE
+
 _IDENTITIES = ("aten::dropout", "aten::alpha_dropout", "aten::feature_dropout", "aten::feature_alpha_dropout")
 """Return their input where they are not training, and do not say so."""
 
@@ -34,7 +35,7 @@ def _owner(node: fx.Node) -> fx.Node:
 
 def _clone(node: fx.Node) -> fx.Node:
     clone = node.graph.call_function(torch.ops.aten.clone.default, (node,))
-    clone.meta.update((k, node.meta[k]) for k in _ORIGIN if k in node.meta)
+    clone.meta.update((k, node.meta[k]) for k in SOURCE if k in node.meta)
     return clone
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import traceback
-from typing import Any, Mapping, Sequence, cast
+from typing import Any, Iterator, Mapping, Sequence, cast
 
 import torch
-from torch import fx
+from torch import fx, nn
 from torch.fx.graph_module import _deserialize_graph_module, _forward_from_src
 from torch.fx.node import _get_qualified_name
 
@@ -31,6 +32,18 @@ class ConvertedModule(fx.GraphModule):
                 _name_node(self, e)
             raise
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ConvertedModule:
+        """With its containers and constants as they are: torch's own keeps what the graph names, as it sees fit."""
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        type(copied).__name__ = type(self).__name__
+        copied.__dict__.update(
+            (k, copy.copy(v) if k == "meta" else copy.deepcopy(v, memo))
+            for k, v in self.__dict__.items()
+            if k != "_graph"
+        )
+        copied.graph = copy.deepcopy(self.graph, memo)
+        return copied
+
     def __reduce__(self) -> tuple[Any, ...]:
         """torch stores the code of a graph alone, and traces it on load: what its nodes know goes beside it."""
         _, (body, imports) = super().__reduce__()
@@ -45,7 +58,37 @@ class TakesStrings(ConvertedModule):
         return super().__call__(*map(taken, args), **{k: taken(a) for k, a in kwargs.items()})
 
 
-_ORIGIN = ("onnx", "stack_trace", "custom", "onnx2fx", "onnx_type")
+class SequenceOfModules(ConvertedModule):
+    """Its children have numbers for names, as those of nn.Sequential: ``block[0]``, ``len(block)``."""
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(name) for name in self._modules if name.isdigit())
+
+    def __len__(self) -> int:
+        return len(self._numbers())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return (self._child(number) for number in self._numbers())
+
+    def __getitem__(self, index: int | slice) -> nn.Module:
+        if isinstance(index, slice):
+            return nn.Sequential(*list(self)[index])
+        if index < 0:
+            return self._child(self._numbers()[index])
+        if str(index) not in self._modules:
+            raise IndexError(f"index {index}: expected one of {self._numbers()}")
+        return self._child(index)
+
+    def _child(self, number: int) -> nn.Module:
+        return self.get_submodule(str(number))
+
+
+SOURCE = ("onnx", "stack_trace", "custom", "onnx_type")
+"""What of a node's meta says where it comes from, and what it gives."""
+_ORIGIN = (*SOURCE, "onnx2fx")
 
 
 def _told(graph: fx.Graph) -> list[fx.Node]:
@@ -72,6 +115,12 @@ def _restored(
 ) -> fx.GraphModule:
     forward = _forward_from_src(imports + body["_code"], {})
     module = cast(fx.GraphModule, _deserialize_graph_module(forward, body, cls))
+    # torch keeps what the graph names, and makes containers and buffers of its own for it
+    module.__dict__.update((k, body[k]) for k in ("_modules", "_buffers", "_non_persistent_buffers_set"))
+    for node in module.graph.nodes:
+        if node.name == "self":  # torch named it after the child that it calls
+            node.name = module.graph._graph_namespace.create_name("self_", None)
+            module.recompile()
     nodes = _told(module.graph)
     if [_key(n) for n in nodes] == [key for key, _ in origins]:  # else nobody knows which is which
         for node, (_, origin) in zip(nodes, origins):

@@ -9,10 +9,11 @@ import torch
 from torch import fx, nn
 
 from . import modules, targets, weightless
+from .blocks import place_blocks, sort_children
 from .converted import ConvertedModule, TakesStrings
 from .errors import PackageError
 from .layout import contiguous_transpose
-from .program import ProgramBuilder
+from .program import ProgramBuilder, empty_module
 from .targets import split_path
 from .vocabulary import WEIGHTS_LAYOUTS
 from .weights import Weights, transposed_tensors
@@ -36,10 +37,12 @@ class DocumentBuilder:
         self.built: dict[str, fx.GraphModule] = {}
         self.tensors: dict[int, torch.Tensor] = {}
         self.modules: dict[int, nn.Module] = {}
+        self.blocks: dict[int, ConvertedModule] = {}  # each in its place from the start
+        self.begun: set[int] = set()  # of the blocks
         self.targets: dict[str, Callable[..., Any]] = {}
         self.transposed = transposed_tensors(document)
-        taken = {split_path(e["path"])[0] for e in (*document["tensors"], *document["modules"])}
-        self.taken = taken | self.programs.keys()
+        paths = [split_path(e["path"]) for e in (*document["tensors"], *document["modules"])]
+        self.taken = {component for path in paths for component in path} | self.programs.keys()
         self.mode_name = self.unused("training_mode")
 
     def unused(self, name: str) -> str:
@@ -59,8 +62,11 @@ class DocumentBuilder:
     def build(self) -> fx.GraphModule:
         strings = any(_may_be_strings(p) for p in self.document["inputs"])
         cls = TakesStrings if strings else ConvertedModule
-        root = ProgramBuilder(self, self.document["programs"][0], cls)
-        module = root.build(single=len(self.document["outputs"]) == 1)
+        program = self.document["programs"][0]
+        root = empty_module(program["name"], cls)
+        numbered = place_blocks(root, self.document, self.blocks)
+        module = ProgramBuilder(self, program, root).build(single=len(self.document["outputs"]) == 1)
+        sort_children(numbered)
         module.meta["onnx2fx"] = self._summary()
         module.register_load_state_dict_pre_hook(weightless.keep_tied)
         return module
@@ -130,14 +136,29 @@ class DocumentBuilder:
             ) from e
         return entry["path"]
 
-    def hold_module(self, owner: nn.Module, index: int) -> str:
+    def hold_module(self, owner: ConvertedModule, index: int) -> str:
         """Registers an nn module that a call_module names; the path."""
         entry = self.document["modules"][index]
+        if index in self.blocks:
+            return self._block(owner, index)
         if index not in self.modules:
             self.modules[index] = modules.nn_module(entry, self.tensor)
         *containers, name = split_path(entry["path"])
         modules.container(owner, containers).add_module(name, self.modules[index])
         return entry["path"]
+
+
+    def _block(self, owner: ConvertedModule, index: int) -> str:
+        entry = self.document["modules"][index]
+        path, block = entry["path"], self.blocks[index]
+        if owner.get_submodule(path) is not block:
+            raise PackageError(f"block {path!r}: expected a call from the root or another block")
+        if index not in self.begun:
+            self.begun.add(index)
+            ProgramBuilder(self, self.programs[entry["program"]], block, owner, path).build(single=False)
+        elif not len(block.graph.nodes):
+            raise PackageError(f"block {path!r}: it calls itself")
+        return path
 
 
 def _may_be_strings(port: Mapping[str, Any]) -> bool:

@@ -42,20 +42,32 @@ class Tracer(fx.Tracer):
         return super().create_arg(a)
 
 
+def empty_module(
+    class_name: str, cls: type[ConvertedModule] = ConvertedModule
+) -> ConvertedModule:
+    return cls(nn.Module(), fx.Graph(tracer_cls=Tracer), class_name)
+
+
 class ProgramBuilder:
-    """One program: fills an fx.Graph and notes what its GraphModule must hold."""
+    """One program: fills an fx.Graph and notes what its GraphModule must hold.
+
+    That of a block lies at `path` in `owner`; all others own what they hold themselves.
+    """
 
     def __init__(
         self,
         builder: DocumentBuilder,
         program: Mapping[str, Any],
-        cls: type[ConvertedModule] = ConvertedModule,
+        module: ConvertedModule | None = None,
+        owner: ConvertedModule | None = None,
+        path: str = "",
     ) -> None:
         self.builder, self.program = builder, program
         self.graph = fx.Graph(tracer_cls=Tracer)
         self.env: dict[str, fx.Node] = {}
         self.shared: dict[tuple[str, str], fx.Node] = {}  # nodes that stand once for many uses
-        self.module = cls(nn.Module(), self.graph, program["name"])
+        self.module = module if module is not None else empty_module(program["name"])
+        self.owner, self.path = owner if owner is not None else self.module, path
 
     def build(self, single: bool) -> fx.GraphModule:
         make = {
@@ -98,11 +110,19 @@ class ProgramBuilder:
         return self.graph.create_node("placeholder", identifier(n["name"]), name=n["name"])
 
     def _get_attr(self, n: Mapping[str, Any]) -> fx.Node:
-        path = self.builder.hold_tensor(self.module, n["tensor"])
+        path = self._own(self.builder.hold_tensor(self.owner, n["tensor"]))
         return self.graph.create_node("get_attr", path, name=n["name"])
 
+    def _own(self, path: str) -> str:
+        """A path in `owner`, from the module of the program."""
+        if not self.path:
+            return path
+        if not path.startswith(self.path + "."):
+            raise PackageError(f"expected a path below that of the block, {self.path!r}, got {path!r}")
+        return path[len(self.path) + 1 :]
+
     def _call_module(self, n: Mapping[str, Any]) -> fx.Node:
-        path = self.builder.hold_module(self.module, n["module"])
+        path = self._own(self.builder.hold_module(self.owner, n["module"]))
         return self.graph.create_node(
             "call_module", path, tuple(self._list(n["args"])), self._kwargs(n), name=n["name"]
         )

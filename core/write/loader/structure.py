@@ -132,7 +132,8 @@ MODULE = _object(
         "type": TEXT,
         "args": MAP,
         "tensors": _list_of(_object({"attribute": TEXT, "tensor": _index}, {"transposed": FLAG})),
-    }
+    },
+    {"program": TEXT},
 )
 SOURCE = _object(
     {

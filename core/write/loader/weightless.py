@@ -94,7 +94,13 @@ def _is_fake(tensor: torch.Tensor) -> bool:
 
 def read_as_numbers(document: Mapping[str, Any]) -> set[str]:
     """Paths of the tensors whose elements the graph turns into Python numbers: they stay real."""
-    nodes = {n["name"]: n for n in document["programs"][0]["nodes"]}
+    found: set[str] = set()
+    for program in document["programs"]:
+        found |= _read_as_numbers(document, {n["name"]: n for n in program["nodes"]})
+    return found
+
+
+def _read_as_numbers(document: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
     found = set()
     for node in nodes.values():
         if node.get("target") not in ("aten::_local_scalar_dense", "torch.Tensor::item"):

@@ -18,6 +18,7 @@ from torch import fx
 from . import loader as _loader
 from . import packs as _packs
 from .binding import BindError, bind
+from .flat import flatten
 from .listings import list_op_sets, list_operators, list_plugins
 from .loader.errors import (
     ConversionError,
@@ -29,7 +30,7 @@ from .loader.errors import (
     UnsupportedOperatorError,
 )
 from .loader.strings import Strings
-from .loader.vocabulary import DIALECTS, WEIGHT_MODES, WEIGHTS_LAYOUTS
+from .loader.vocabulary import BLOCKS_CHOICES, DIALECTS, RECOVER_CHOICES, WEIGHT_MODES, WEIGHTS_LAYOUTS
 from .loader.weightless import (
     chosen_weights,
     dynamic_shapes,
@@ -37,7 +38,7 @@ from .loader.weightless import (
     fake_mode,
     weightless_onnx_loader,
 )
-from .options import Paths, builtin_plugins, several
+from .options import Paths, builtin_plugins, chosen_plugins, several
 from .packs import register_op, registered, unregister_op
 from .sharding import shard_placement
 
@@ -64,6 +65,7 @@ __all__ = [
     "example_inputs",
     "fake_mode",
     "fill_values",
+    "flatten",
     "lift",
     "list_op_sets",
     "list_operators",
@@ -106,6 +108,7 @@ def convert_onnx_to_fx(
     seed: int = 0,
     dialect: str = "nn",
     recover: str = "on",
+    blocks: str = "nested",
     input_shapes: Mapping[str, Iterable[int | str | None]] | None = None,
     trainable: str | Iterable[str] = (),
     frozen: str | Iterable[str] = (),
@@ -141,6 +144,8 @@ def convert_onnx_to_fx(
       dialect: "nn" has torch.nn modules where they fit; "aten" has ATen calls only.
       recover: "on": gelu, layer_norm, attention and others that the exporter took apart become one
         call again; "off": their parts stay, equal to the last bit.
+      blocks: "nested": the author's modules, where the exporter says them, are GraphModules of the
+        author's class at the author's path; "flat": one graph of torch.nn modules and calls.
       input_shapes: of inputs whose shape the model leaves open, by name: extents, names of
         extents, None for as the model says.
       trainable, frozen: globs of tensor names, which overrule what is trained by default.
@@ -159,19 +164,17 @@ def convert_onnx_to_fx(
     weights = chosen_weights(weights)
     _one_of("weights", weights, (*WEIGHT_MODES, "fake"))
     options = dict(
-        plugins=[os.fspath(d) for d in several(plugins)],
-        plugin_dirs=[os.fspath(d) for d in several(plugin_dirs)],
+        **chosen_plugins(plugins, plugin_dirs, manifest, op_set),
         allow_override=several(allow_override),
         allow_unresolved=allow_unresolved,
         safe_mode=safe_mode,
         builtin_directory=builtin_plugins(),
-        manifest=os.fspath(manifest) if manifest is not None else "",
-        op_set=op_set or "",
         weights="meta" if weights == "fake" else weights,
         weight_roots=[os.fspath(d) for d in several(weight_roots)],
         weights_layout=_one_of("weights_layout", weights_layout, WEIGHTS_LAYOUTS),
         dialect=_one_of("dialect", dialect, DIALECTS),
-        recover=_one_of("recover", recover, ("on", "off")),
+        recover=_one_of("recover", recover, RECOVER_CHOICES),
+        blocks=_one_of("blocks", blocks, BLOCKS_CHOICES),
         input_shapes=_shape_texts(input_shapes or {}),
         trainable=several(trainable),
         frozen=several(frozen),

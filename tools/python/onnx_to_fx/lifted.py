@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import types
 from typing import Any
 
@@ -96,7 +97,7 @@ class _Flat:
         persistent = True if kind is InputKind.BUFFER else None
         self.inputs.append(InputSpec(kind, TensorArgument(copy.name), path, persistent))
         held = self.constants if kind is InputKind.CONSTANT_TENSOR else self.state
-        held[path] = self.kept.get(path, _attribute(self.module, path))
+        held[path] = self.kept.get(path, operator.attrgetter(path)(self.module))
 
     def _copy(self, node: fx.Node) -> None:
         if node.op == "output":
@@ -139,11 +140,6 @@ def _kind(module: fx.GraphModule, path: str) -> InputKind:
     if name in holder._parameters:
         return InputKind.PARAMETER
     return InputKind.CONSTANT_TENSOR if is_transient(holder, name) else InputKind.BUFFER
-
-
-def _attribute(module: fx.GraphModule, path: str) -> torch.Tensor:
-    owner, _, name = path.rpartition(".")
-    return getattr(module.get_submodule(owner), name)
 
 
 def _body(module: fx.GraphModule) -> fx.GraphModule:

@@ -9,7 +9,7 @@ from typing import Any, Iterable
 
 from . import packs as _packs
 from .loader.errors import ConversionWarning
-from .options import Paths, builtin_plugins, several
+from .options import Paths, builtin_plugins, chosen_plugins, several
 
 Row = dict[str, Any]
 
@@ -26,17 +26,6 @@ def _listing(what: str, options: dict[str, Any], safe_mode: bool = False) -> lis
     return found[what]
 
 
-def _of(
-    plugins: Paths, plugin_dirs: Paths, manifest: str | os.PathLike[str] | None, op_set: str | None
-) -> dict[str, Any]:
-    return dict(
-        plugins=[os.fspath(d) for d in several(plugins)],
-        plugin_dirs=[os.fspath(d) for d in several(plugin_dirs)],
-        manifest=os.fspath(manifest) if manifest is not None else "",
-        op_set=op_set or "",
-    )
-
-
 def list_plugins(
     *,
     plugins: Paths = (),
@@ -48,7 +37,7 @@ def list_plugins(
     """Every plugin that a conversion with these options would find, loading none: "id", "version",
     "ops" (their number), "weights" (schemes), "status" ("ok", or why it cannot serve), "library",
     "descriptor". One that is refused is listed, and warned of."""
-    return _listing("plugins", _of(plugins, plugin_dirs, manifest, op_set), safe_mode)
+    return _listing("plugins", chosen_plugins(plugins, plugin_dirs, manifest, op_set), safe_mode)
 
 
 def list_operators(
@@ -62,10 +51,10 @@ def list_operators(
 ) -> list[Row]:
     """Who lowers what: "domain", "op", "since" and "until" (opsets, None without end), "provider". With a manifest or
     an op set who comes first by it; "provider" is None where it leaves a conflict. Raises PluginError."""
-    options = _of(plugins, plugin_dirs, manifest, op_set)
+    options = chosen_plugins(plugins, plugin_dirs, manifest, op_set)
     return _listing("operators", {**options, "allow_override": several(allow_override)}, safe_mode)
 
 
 def list_op_sets(manifest: str | os.PathLike[str], op_set: str | None = None) -> list[Row]:
     """The op sets of a manifest: "name", "in_force". Raises PluginError, also where none is chosen."""
-    return _listing("op_sets", _of((), (), manifest, op_set))
+    return _listing("op_sets", chosen_plugins((), (), manifest, op_set))

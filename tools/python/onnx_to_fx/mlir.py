@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -87,5 +88,5 @@ def to_mlir(
 def _names(module: fx.GraphModule) -> dict[str, str]:
     """By path: ONNX's, where no two tensors share it."""
     tensors = module.meta["onnx2fx"]["tensors"]
-    names = [t["name"] for t in tensors]
-    return {t["path"]: t["name"] if names.count(t["name"]) == 1 else t["path"] for t in tensors}
+    times = collections.Counter(t["name"] for t in tensors)
+    return {t["path"]: t["name"] if times[t["name"]] == 1 else t["path"] for t in tensors}

@@ -14,6 +14,18 @@ def several(value: Any) -> list[Any]:
     return [value] if isinstance(value, (str, bytes, os.PathLike)) else list(value)
 
 
+def chosen_plugins(
+    plugins: Paths, plugin_dirs: Paths, manifest: str | os.PathLike[str] | None, op_set: str | None
+) -> dict[str, Any]:
+    """The options that say which plugins there are, as the extension takes them."""
+    return dict(
+        plugins=[os.fspath(d) for d in several(plugins)],
+        plugin_dirs=[os.fspath(d) for d in several(plugin_dirs)],
+        manifest=os.fspath(manifest) if manifest is not None else "",
+        op_set=op_set or "",
+    )
+
+
 def builtin_plugins() -> str:
     """<prefix>/lib/onnx2fx/plugins.d of the prefix that this package is installed in."""
     package = os.path.dirname(os.path.abspath(__file__))

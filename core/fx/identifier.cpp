@@ -1,23 +1,23 @@
-#include "core/build/names.hpp"
+#include "core/fx/identifier.hpp"
 
 #include <cctype>
 #include <string_view>
 #include <unordered_set>
 
-namespace onnx2fx::conversion {
+namespace onnx2fx::fx {
 namespace {
 
 const std::unordered_set<std::string_view>& reserved() {
   static const std::unordered_set<std::string_view> names = {
 #define RESERVED_IDENTIFIER(name) name,
-#include "core/build/reserved_identifiers.def"
+#include "core/fx/reserved_identifiers.def"
   };
   return names;
 }
 
 }  // namespace
 
-bool is_reserved(std::string_view name) { return reserved().contains(name); }
+bool is_reserved_identifier(std::string_view name) { return reserved().contains(name); }
 
 std::string identifier(const std::string& text) {
   std::string s;
@@ -30,19 +30,8 @@ std::string identifier(const std::string& text) {
   while (!s.empty() && s.back() == '_') s.pop_back();
   if (s.empty()) s = "value";
   if (std::isdigit(static_cast<unsigned char>(s[0]))) s = "_" + s;
-  if (is_reserved(s)) s += "_";
+  if (is_reserved_identifier(s)) s += "_";
   return s;
 }
 
-std::string NameSet::claim(const std::string& wanted) {
-  if (next_.try_emplace(wanted, 1).second) return wanted;
-  int n = next_[wanted];
-  std::string name;
-  do name = wanted + "_" + std::to_string(n++);
-  while (next_.contains(name));
-  next_[wanted] = n;
-  next_[name] = 1;
-  return name;
-}
-
-}  // namespace onnx2fx::conversion
+}  // namespace onnx2fx::fx

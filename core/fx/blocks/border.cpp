@@ -1,0 +1,290 @@
+#include "core/fx/blocks/border.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace onnx2fx::fx::blocks {
+namespace {
+
+/// They copy nothing that is worth a thought, or are made of sizes alone.
+const std::set<std::string_view> kViewsAndFactories = {
+    "operator::getitem", "torch.Tensor::expand", "torch.Tensor::to", "torch.Tensor::view",
+    "torch::arange",     "torch::full",          "torch::ones",      "torch::permute",
+    "torch::reshape",    "torch::select",        "torch::squeeze",   "torch::t",
+    "torch::transpose",  "torch::tril",          "torch::triu",      "torch::unsqueeze",
+    "torch::where",      "torch::zeros"};
+/// Of indices and masks: not of floats.
+const std::set<std::string_view> kIndexArithmetic = {
+    "operator::add",      "operator::and_",     "operator::eq",      "operator::floordiv",
+    "operator::ge",       "operator::gt",       "operator::invert",  "operator::le",
+    "operator::lt",       "operator::mul",      "operator::ne",      "operator::neg",
+    "operator::or_",      "operator::sub",      "torch::bitwise_and", "torch::bitwise_not",
+    "torch::bitwise_or",  "torch::eq",          "torch::ge",         "torch::gt",
+    "torch::le",          "torch::logical_and", "torch::logical_not", "torch::logical_or",
+    "torch::lt",          "torch::ne"};
+
+bool is_cheap(const Node& n) {
+  if (n.op != Op::kCallFunction) return false;
+  if (kViewsAndFactories.contains(n.target)) return true;
+  const std::string& dtype = n.type.dtype;
+  return kIndexArithmetic.contains(n.target) && (dtype == "bool" || dtype.starts_with("int"));
+}
+
+bool is_size_of_tensor(const Node& n) {
+  return n.target == "torch.Tensor::size" && n.args.size() == 2 && n.args[0].as<NodeRef>() &&
+         n.args[1].as<int64_t>();
+}
+
+/// What is longer than this is no longer cheap.
+constexpr int kDeepest = 64;
+
+class Drawer {
+ public:
+  Drawer(Flat& flat, const std::vector<Tensor>& tensors, Cut& root)
+      : flat_(flat), tensors_(tensors), homes_(flat.nodes.size()), users_(flat.nodes.size()) {
+    settle(root);
+    for (uint32_t i = 0; i < flat.nodes.size(); i++)
+      for_each_ref(flat.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
+  }
+
+  void draw(Cut& parent) {
+    for (Cut::Part& part : parent.parts)
+      if (part.block) draw(*part.block, parent);
+    for (Cut::Part& part : parent.parts)
+      if (part.block) draw(*part.block);
+  }
+
+ private:
+  void settle(const Cut& cut) {
+    for (const Cut::Part& part : cut.parts) {
+      if (part.block)
+        settle(*part.block);
+      else
+        homes_[part.node] = cut.number;
+    }
+  }
+
+  void draw(Cut& block, const Cut& parent) {
+    block_ = &block;
+    parent_ = &parent;
+    inputs_.clear();
+    can_copy_.clear();
+    looked_at_.clear();
+    copied_.clear();
+    copies_.clear();
+    std::vector<uint32_t> outside;
+    std::unordered_set<uint32_t> seen;
+    for_each_node(block, [&](uint32_t n) {
+      for_each_ref(flat_.nodes[n], [&](NodeRef r) {
+        if (!block.holds(homes_[r.index]) && seen.insert(r.index).second)
+          outside.push_back(r.index);
+      });
+    });
+    if (outside.empty()) return;
+    for (const uint32_t v : outside)
+      if (!is_number(flat_.nodes[v])) find_inputs(v);
+    for (const uint32_t v : outside) copy(v);
+    if (copies_.empty()) return;
+    for_each_node(block, [&](uint32_t n) { redirect(flat_.nodes[n]); });
+    for (const uint32_t c : copies_) redirect(flat_.nodes[c]);
+    std::vector<Cut::Part> parts;
+    for (const uint32_t c : copies_) parts.push_back({c, nullptr});
+    block.parts.insert(block.parts.begin(), std::make_move_iterator(parts.begin()),
+                       std::make_move_iterator(parts.end()));
+  }
+
+  void redirect(Node& n) {
+    for_each_ref(n, [&](NodeRef& r) {
+      const auto at = copied_.find(r.index);
+      if (at != copied_.end() && at->second) r.index = *at->second;
+    });
+  }
+
+  bool is_constant(const Node& n) const {
+    return n.op == Op::kGetAttr && n.tensor && tensors_[*n.tensor].role == Role::kConstant;
+  }
+
+  /// Another block of the parent's computes it.
+  bool is_beside(uint32_t v) const {
+    return parent_->holds(homes_[v]) && homes_[v] != parent_->number;
+  }
+
+  /// The exporter computes once what several blocks compute: the block uses it itself. What it
+  /// does not use is a result of its.
+  bool is_shared(uint32_t v) const {
+    return std::ranges::any_of(users_[v], [&](uint32_t u) { return homes_[u] == homes_[v]; });
+  }
+
+  bool can_copy(uint32_t v, int depth = 0) {
+    const Node& n = flat_.nodes[v];
+    if (is_number(n) || is_constant(n) || !is_beside(v)) return true;
+    if (!is_cheap(n) || depth == kDeepest) return false;
+    const auto known = can_copy_.find(v);
+    if (known != can_copy_.end()) return known->second;
+    bool all = true;
+    for_each_ref(n, [&](NodeRef r) { all = all && can_copy(r.index, depth + 1); });
+    return can_copy_[v] = all;
+  }
+
+  bool is_copied(uint32_t v) {
+    return is_constant(flat_.nodes[v]) || (is_beside(v) && is_shared(v) && can_copy(v));
+  }
+
+  /// The tensors that the block is handed, for the sake of one that it reads.
+  void find_inputs(uint32_t v) {
+    if (!is_copied(v)) {
+      if (std::ranges::find(inputs_, v) == inputs_.end()) inputs_.push_back(v);
+      return;
+    }
+    find_inputs_of_copy(v);
+  }
+
+  void find_inputs_of_copy(uint32_t v) {
+    if (!looked_at_.insert(v).second) return;
+    for_each_ref(flat_.nodes[v], [&](NodeRef r) {
+      const Node& n = flat_.nodes[r.index];
+      if (is_number(n) || is_constant(n)) return;
+      if (is_beside(r.index))
+        find_inputs_of_copy(r.index);
+      else if (std::ranges::find(inputs_, r.index) == inputs_.end())
+        inputs_.push_back(r.index);
+    });
+  }
+
+  /// Of a value from outside: its copy; nullopt: it is handed in.
+  std::optional<uint32_t> copy(uint32_t v, int depth = 0) {
+    const auto known = copied_.find(v);
+    if (known != copied_.end()) return known->second;
+    const Node& n = flat_.nodes[v];
+    std::optional<uint32_t> made;
+    if (is_number(n))
+      made = copy_number(v, depth);
+    else if (is_copied(v))
+      made = copy_with_operands(v);
+    copied_[v] = made;
+    return made;
+  }
+
+  std::optional<uint32_t> copy_with_operands(uint32_t v) {
+    std::vector<uint32_t> operands;
+    for_each_ref(flat_.nodes[v], [&](NodeRef r) { operands.push_back(r.index); });
+    for (const uint32_t o : operands) {
+      if (copied_.contains(o)) continue;
+      if (is_number(flat_.nodes[o]) || is_constant(flat_.nodes[o]))
+        copy(o);
+      else if (is_beside(o))
+        copied_[o] = copy_with_operands(o);
+    }
+    return append(flat_.nodes[v]);
+  }
+
+  std::optional<uint32_t> copy_number(uint32_t v, int depth) {
+    if (is_size_of_tensor(flat_.nodes[v])) return copy_size(v);
+    if (flat_.nodes[v].op != Op::kCallFunction || depth == kDeepest) return std::nullopt;
+    std::vector<uint32_t> operands;
+    for_each_ref(flat_.nodes[v], [&](NodeRef r) { operands.push_back(r.index); });
+    if (operands.empty()) return std::nullopt;
+    for (const uint32_t o : operands)
+      if (!is_number(flat_.nodes[o]) || !copy(o, depth + 1)) return std::nullopt;
+    return append(flat_.nodes[v]);
+  }
+
+  /// The same size, of a tensor that the block is handed anyway.
+  std::optional<uint32_t> copy_size(uint32_t v) {
+    const uint32_t of = flat_.nodes[v].args[0].as<NodeRef>()->index;
+    const auto axis = *flat_.nodes[v].args[1].as<int64_t>();
+    if (std::ranges::find(inputs_, of) != inputs_.end()) return append(flat_.nodes[v]);
+    const std::optional<std::string> extent = extent_of(of, axis);
+    if (!extent) return std::nullopt;
+    for (const uint32_t input : inputs_) {
+      const auto& shape = flat_.nodes[input].type.shape;
+      if (!shape) continue;
+      const auto at = std::ranges::find(*shape, *extent);
+      if (at == shape->end()) continue;
+      Node size = flat_.nodes[v];
+      size.args = {NodeRef{input}, static_cast<int64_t>(at - shape->begin())};
+      return append(std::move(size));
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::string> extent_of(uint32_t tensor, int64_t axis) const {
+    const auto& shape = flat_.nodes[tensor].type.shape;
+    if (!shape) return std::nullopt;
+    if (axis < 0) axis += static_cast<int64_t>(shape->size());
+    if (axis < 0 || axis >= static_cast<int64_t>(shape->size())) return std::nullopt;
+    const std::string& extent = (*shape)[static_cast<size_t>(axis)];
+    return extent.empty() || extent == "?" ? std::nullopt : std::optional(extent);
+  }
+
+  uint32_t append(Node n) {
+    const auto index = static_cast<uint32_t>(flat_.nodes.size());
+    flat_.nodes.push_back(std::move(n));
+    flat_.scopes.emplace_back();
+    homes_.push_back(block_->number);
+    users_.emplace_back();
+    copies_.push_back(index);
+    return index;
+  }
+
+  Flat& flat_;
+  const std::vector<Tensor>& tensors_;
+  std::vector<uint32_t> homes_;               ///< the number of the cut that holds each node
+  std::vector<std::vector<uint32_t>> users_;  ///< before anything was copied
+  // of the block that is being drawn
+  Cut* block_ = nullptr;
+  const Cut* parent_ = nullptr;
+  std::vector<uint32_t> inputs_;  ///< tensors, in order of use
+  std::unordered_map<uint32_t, bool> can_copy_;
+  std::unordered_set<uint32_t> looked_at_;
+  std::unordered_map<uint32_t, std::optional<uint32_t>> copied_;
+  std::vector<uint32_t> copies_;  ///< operands first
+};
+
+}  // namespace
+
+namespace {
+
+/// What is there for what it does, not for its result.
+std::vector<bool> unread(const Flat& flat) {
+  std::vector<bool> all(flat.nodes.size(), true);
+  for (const Node& n : flat.nodes) for_each_ref(n, [&](NodeRef r) { all[r.index] = false; });
+  return all;
+}
+
+void spread_backwards(const Flat& flat, const Cut& root, std::vector<bool>& live) {
+  std::vector<uint32_t> order;
+  for_each_node(root, [&](uint32_t n) { order.push_back(n); });
+  for (size_t i = order.size(); i-- > 0;)
+    if (live[order[i]])
+      for_each_ref(flat.nodes[order[i]], [&](NodeRef r) { live[r.index] = true; });
+}
+
+void keep(Flat& flat, const std::vector<bool>& live, Cut& cut) {
+  std::erase_if(cut.parts, [&](Cut::Part& part) {
+    if (part.block) {
+      keep(flat, live, *part.block);
+      return part.block->parts.empty();
+    }
+    if (live[part.node]) return false;
+    flat.nodes[part.node] = Node();  // it reads nothing any more
+    return true;
+  });
+}
+
+}  // namespace
+
+void draw_borders(Flat& flat, const std::vector<Tensor>& tensors, Cut& root) {
+  std::vector<bool> live = unread(flat);
+  Drawer(flat, tensors, root).draw(root);
+  live.resize(flat.nodes.size());
+  spread_backwards(flat, root, live);
+  keep(flat, live, root);
+}
+
+}  // namespace onnx2fx::fx::blocks

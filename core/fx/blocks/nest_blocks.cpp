@@ -1,0 +1,207 @@
+// The author's modules: calls of programs of their own.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "core/fx/blocks/agreement.hpp"
+#include "core/fx/blocks/border.hpp"
+#include "core/fx/blocks/cut.hpp"
+#include "core/fx/blocks/flat.hpp"
+#include "core/fx/identifier.hpp"
+#include "core/fx/name_set.hpp"
+#include "core/fx/passes.hpp"
+#include "core/fx/paths.hpp"
+
+namespace onnx2fx::fx {
+namespace {
+
+using blocks::Cut;
+using blocks::Flat;
+using blocks::Open;
+
+/// Writes what was cut as programs of the module.
+class Writer {
+ public:
+  Writer(Module& module, const Flat& flat, const Cut& root)
+      : module_(module), flat_(flat), homes_(flat.nodes.size()), users_(flat.nodes.size()) {
+    settle(root);
+    for (uint32_t i = 0; i < flat.nodes.size(); i++)
+      for_each_ref(flat.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
+    for (const Program& p : module.programs) program_names_.claim(p.name);
+    for (const Submodule& m : module.modules) paths_.claim(m.path);
+    for (const Tensor& t : module.tensors) paths_.claim(t.path);
+    for (const Frame& f : flat.frames) paths_.claim(f.path + ".block");  // they hold others
+    for (const Cut::Part& part : root.parts)
+      if (!part.block && flat.nodes[part.node].tensor) placed_.insert(*flat.nodes[part.node].tensor);
+    for (size_t i = 1; i < module.programs.size(); i++)
+      for (const Node& n : module.programs[i].nodes)
+        if (n.tensor) placed_.insert(*n.tensor);
+  }
+
+  void write(const Cut& root) { module_.programs[0].nodes = nodes_of(root, {}, {}); }
+
+ private:
+  struct Border {
+    std::vector<uint32_t> inputs, outputs;
+  };
+
+  void settle(const Cut& cut) {
+    for (const Cut::Part& part : cut.parts) {
+      if (part.block)
+        settle(*part.block);
+      else
+        homes_[part.node] = cut.number;
+    }
+  }
+
+  Border border_of(const Cut& cut) const {
+    Border border;
+    std::unordered_set<uint32_t> seen;
+    blocks::for_each_node(cut, [&](uint32_t n) {
+      for_each_ref(flat_.nodes[n], [&](NodeRef r) {
+        if (!cut.holds(homes_[r.index]) && seen.insert(r.index).second)
+          border.inputs.push_back(r.index);
+      });
+      if (std::ranges::any_of(users_[n], [&](uint32_t u) { return !cut.holds(homes_[u]); }))
+        border.outputs.push_back(n);
+    });
+    return border;
+  }
+
+  /// Index of the module; written with its first call.
+  uint32_t block(const Cut& cut, const Border& border) {
+    const auto known = modules_.find(cut.frame);
+    if (known != modules_.end()) return known->second;
+    const Frame& frame = flat_.frames[cut.frame];
+    Program program{program_names_.claim(identifier(frame.path)), {}};
+    program.nodes = nodes_of(cut, border.inputs, border.outputs);
+    const auto index = static_cast<uint32_t>(module_.modules.size());
+    Submodule m{frame.path, frame.type, {}, {}};
+    m.program = ProgramRef{static_cast<uint32_t>(module_.programs.size())};
+    module_.programs.push_back(std::move(program));
+    module_.modules.push_back(std::move(m));
+    return modules_[cut.frame] = index;
+  }
+
+  std::vector<Node> nodes_of(const Cut& cut, const std::vector<uint32_t>& inputs,
+                             const std::vector<uint32_t>& outputs) {
+    std::vector<Node> nodes;
+    std::unordered_map<uint32_t, NodeRef> places;
+    NameSet names;
+    for (const uint32_t v : inputs) {
+      const Node& source = flat_.nodes[v];
+      places[v] = {static_cast<uint32_t>(nodes.size())};
+      nodes.push_back({Op::kPlaceholder, names.claim(source.name)});
+      nodes.back().type = source.type;
+    }
+    for (const Cut::Part& part : cut.parts)
+      if (!part.block) names.claim(flat_.nodes[part.node].name);
+    for (const Cut::Part& part : cut.parts) {
+      if (part.block)
+        call(*part.block, cut, nodes, places, names);
+      else
+        move(part.node, cut, nodes, places);
+    }
+    if (cut.frame != Cut::kRoot) nodes.push_back(output(outputs, places));
+    return nodes;
+  }
+
+  void move(uint32_t v, const Cut& cut, std::vector<Node>& nodes,
+            std::unordered_map<uint32_t, NodeRef>& places) {
+    Node n = flat_.nodes[v];
+    for_each_ref(n, [&](NodeRef& r) { r = places.at(r.index); });
+    if (n.op == Op::kGetAttr && n.tensor && module_.tensors[*n.tensor].role == Role::kConstant)
+      n.tensor = constant(*n.tensor, cut);
+    places[v] = {static_cast<uint32_t>(nodes.size())};
+    nodes.push_back(std::move(n));
+  }
+
+  /// Each block holds its own.
+  uint32_t constant(uint32_t tensor, const Cut& cut) {
+    if (cut.frame == Cut::kRoot) return tensor;
+    const auto [at, is_new] = constants_.try_emplace(std::pair(cut.frame, tensor), tensor);
+    if (!is_new) return at->second;
+    if (!placed_.insert(tensor).second) {  // somebody else's
+      at->second = static_cast<uint32_t>(module_.tensors.size());
+      module_.tensors.push_back(module_.tensors[tensor]);
+    }
+    Tensor& t = module_.tensors[at->second];
+    const std::string& path = flat_.frames[cut.frame].path;
+    if (at->second != tensor || !t.path.starts_with(path + "."))
+      t.path = paths_.claim(path + ".constants." + t.path.substr(t.path.rfind('.') + 1));
+    return at->second;
+  }
+
+  void call(const Cut& cut, const Cut& caller, std::vector<Node>& nodes,
+            std::unordered_map<uint32_t, NodeRef>& places, NameSet& names) {
+    const Border border = border_of(cut);
+    Node n;
+    n.op = Op::kCallModule;
+    n.module = block(cut, border);
+    const size_t above =
+        caller.frame == Cut::kRoot ? 0 : flat_.frames[caller.frame].path.size() + 1;
+    n.name = names.claim(identifier(flat_.frames[cut.frame].path.substr(above)));
+    for (const uint32_t v : border.inputs) n.args.emplace_back(places.at(v));
+    const NodeRef called{static_cast<uint32_t>(nodes.size())};
+    const bool single = border.outputs.size() == 1;
+    if (single) n.type = flat_.nodes[border.outputs[0]].type;
+    nodes.push_back(std::move(n));
+    for (size_t k = 0; k < border.outputs.size(); k++) {
+      const Node& result = flat_.nodes[border.outputs[k]];
+      places[border.outputs[k]] = single ? called : NodeRef{static_cast<uint32_t>(nodes.size())};
+      if (single) continue;
+      Node item{Op::kCallFunction, names.claim(result.name), "operator::getitem"};
+      item.args = {called, static_cast<int64_t>(k)};
+      item.type = result.type;
+      nodes.push_back(std::move(item));
+    }
+  }
+
+  static Node output(const std::vector<uint32_t>& results,
+                     const std::unordered_map<uint32_t, NodeRef>& places) {
+    Node n{Op::kOutput, "output"};
+    if (results.size() == 1) {
+      n.args = {places.at(results[0])};
+      return n;
+    }
+    List all;
+    for (const uint32_t v : results) all.emplace_back(places.at(v));
+    n.args = {std::move(all)};
+    return n;
+  }
+
+  Module& module_;
+  const Flat& flat_;
+  std::vector<uint32_t> homes_;  ///< the number of the cut that holds each node
+  std::vector<std::vector<uint32_t>> users_;
+  NameSet program_names_;
+  PathTree paths_;
+  std::unordered_map<uint32_t, uint32_t> modules_;  ///< of each frame
+  std::set<uint32_t> placed_;                       ///< constants that somebody holds
+  std::map<std::pair<uint32_t, uint32_t>, uint32_t> constants_;  ///< of frame and tensor
+};
+
+}  // namespace
+
+void nest_blocks(Module& module) {
+  Open open;
+  while (true) {
+    const size_t known = open.size();
+    Flat flat = blocks::flat_program(module, open);
+    if (flat.frames.empty()) break;
+    Cut root = blocks::cut_into_blocks(flat);
+    blocks::draw_borders(flat, module.tensors, root);
+    blocks::find_disagreements(flat, root, open);
+    if (open.size() != known) continue;
+    Writer(module, flat, root).write(root);
+    break;
+  }
+  module.open_blocks.assign(open.begin(), open.end());
+}
+
+}  // namespace onnx2fx::fx
