@@ -28,6 +28,7 @@ constexpr Pass kPasses[] = {
 std::vector<std::string> pass_names() {
   std::vector<std::string> names;
   for (const Pass& pass : kPasses) names.emplace_back(pass.name);
+  names.emplace_back("nest_blocks");
   return names;
 }
 

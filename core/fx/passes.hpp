@@ -13,7 +13,7 @@ namespace onnx2fx::fx {
 
 /// All passes that these options want, in order. Sets Module::dialect.
 void run_passes(Module& module, const Options& options);
-/// Of the list, in order; a pass may stand there twice.
+/// Of the list, in order, and nest_blocks; a pass may stand there twice.
 std::vector<std::string> pass_names();
 
 /// x[i, j] whose indices were stacked and taken apart again, or expanded to the shape that they

@@ -139,8 +139,9 @@ std::string where(const Report::Node& n) {
   return fmt::format("node '{}' ({}{})", n.name, n.domain.empty() ? "" : n.domain + ".", n.op_type);
 }
 
-std::string report_text(const Report& report) {
+std::string report_text(const Report& report, const fx::Module& module) {
   std::string s;
+  for (const auto& [path, why] : module.open_blocks) s += "no block " + path + ": " + why + "\n";
   for (const Diagnostic& d : report.warnings) s += format(d) + "\n";
   for (const Report::Node& n : report.nodes) {
     for (const std::string& d : n.declined) s += where(n) + ": " + d + "\n";
@@ -174,7 +175,7 @@ Outcome run(const Case& c) {
   try {
     const Conversion converted =
         convert(bytes, "net.onnx", fs::path(c.path).parent_path().string(), c.options, &registry);
-    const std::string report = report_text(converted.report);
+    const std::string report = report_text(converted.report, converted.module);
     return {"--- fx\n" + fx::print_program(converted.module) +
                 (report.empty() ? "" : "--- report\n" + report),
             false, converted.report.nodes};

@@ -45,9 +45,13 @@ constexpr int kDeepest = 64;
 
 class Drawer {
  public:
-  Drawer(Flat& flat, const std::vector<Tensor>& tensors, Cut& root)
-      : flat_(flat), tensors_(tensors), homes_(flat.nodes.size()), users_(flat.nodes.size()) {
+  Drawer(Flat& flat, const Module& module, Cut& root)
+      : flat_(flat),
+        tensors_(module.tensors),
+        homes_(flat.nodes.size()),
+        users_(flat.nodes.size()) {
     settle(root);
+    name_extents(module.inputs);
     for (uint32_t i = 0; i < flat.nodes.size(); i++)
       for_each_ref(flat.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
   }
@@ -60,6 +64,20 @@ class Drawer {
   }
 
  private:
+  /// Inputs may have an extent of one name, which says that it is the same.
+  void name_extents(const std::vector<Port>& inputs) {
+    for (size_t i = 0; i < inputs.size() && i < flat_.nodes.size(); i++) {
+      const auto &ours = flat_.nodes[i].type.shape, &stated = inputs[i].type.shape;
+      if (!ours || !stated || ours->size() != stated->size()) continue;
+      for (size_t d = 0; d < ours->size(); d++) stated_.try_emplace((*ours)[d], (*stated)[d]);
+    }
+  }
+
+  const std::string& name_of(const std::string& extent) const {
+    const auto at = stated_.find(extent);
+    return at == stated_.end() ? extent : at->second;
+  }
+
   void settle(const Cut& cut) {
     for (const Cut::Part& part : cut.parts) {
       if (part.block)
@@ -77,17 +95,20 @@ class Drawer {
     looked_at_.clear();
     copied_.clear();
     copies_.clear();
-    std::vector<uint32_t> outside;
+    std::vector<uint32_t> outside, sizes;
     std::unordered_set<uint32_t> seen;
     for_each_node(block, [&](uint32_t n) {
       for_each_ref(flat_.nodes[n], [&](NodeRef r) {
-        if (!block.holds(homes_[r.index]) && seen.insert(r.index).second)
+        if (block.holds(homes_[r.index])) return;
+        if (is_size_of_tensor(flat_.nodes[n]))
+          sizes.push_back(n);
+        else if (seen.insert(r.index).second)
           outside.push_back(r.index);
       });
     });
-    if (outside.empty()) return;
     for (const uint32_t v : outside)
       if (!is_number(flat_.nodes[v])) find_inputs(v);
+    for (const uint32_t n : sizes) read_of_input(n);
     for (const uint32_t v : outside) copy(v);
     if (copies_.empty()) return;
     for_each_node(block, [&](uint32_t n) { redirect(flat_.nodes[n]); });
@@ -194,21 +215,35 @@ class Drawer {
     return append(flat_.nodes[v]);
   }
 
-  /// The same size, of a tensor that the block is handed anyway.
+  /// A size that the block takes itself.
+  void read_of_input(uint32_t n) {
+    if (std::optional<Node> same = size_of_input(n))
+      flat_.nodes[n] = std::move(*same);
+    else
+      inputs_.push_back(flat_.nodes[n].args[0].as<NodeRef>()->index);
+  }
+
   std::optional<uint32_t> copy_size(uint32_t v) {
+    std::optional<Node> same = size_of_input(v);
+    return same ? std::optional(append(std::move(*same))) : std::nullopt;
+  }
+
+  /// The same size, of a tensor that the block is handed anyway.
+  std::optional<Node> size_of_input(uint32_t v) const {
     const uint32_t of = flat_.nodes[v].args[0].as<NodeRef>()->index;
     const auto axis = *flat_.nodes[v].args[1].as<int64_t>();
-    if (std::ranges::find(inputs_, of) != inputs_.end()) return append(flat_.nodes[v]);
+    if (std::ranges::find(inputs_, of) != inputs_.end()) return flat_.nodes[v];
     const std::optional<std::string> extent = extent_of(of, axis);
     if (!extent) return std::nullopt;
     for (const uint32_t input : inputs_) {
       const auto& shape = flat_.nodes[input].type.shape;
       if (!shape) continue;
-      const auto at = std::ranges::find(*shape, *extent);
+      const auto at = std::ranges::find_if(
+          *shape, [&](const std::string& dim) { return name_of(dim) == name_of(*extent); });
       if (at == shape->end()) continue;
       Node size = flat_.nodes[v];
       size.args = {NodeRef{input}, static_cast<int64_t>(at - shape->begin())};
-      return append(std::move(size));
+      return size;
     }
     return std::nullopt;
   }
@@ -234,6 +269,7 @@ class Drawer {
 
   Flat& flat_;
   const std::vector<Tensor>& tensors_;
+  std::unordered_map<std::string, std::string> stated_;  ///< by what we call an extent
   std::vector<uint32_t> homes_;               ///< the number of the cut that holds each node
   std::vector<std::vector<uint32_t>> users_;  ///< before anything was copied
   // of the block that is being drawn
@@ -279,9 +315,9 @@ void keep(Flat& flat, const std::vector<bool>& live, Cut& cut) {
 
 }  // namespace
 
-void draw_borders(Flat& flat, const std::vector<Tensor>& tensors, Cut& root) {
+void draw_borders(Flat& flat, const Module& module, Cut& root) {
   std::vector<bool> live = unread(flat);
-  Drawer(flat, tensors, root).draw(root);
+  Drawer(flat, module, root).draw(root);
   live.resize(flat.nodes.size());
   spread_backwards(flat, root, live);
   keep(flat, live, root);

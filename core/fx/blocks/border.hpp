@@ -9,7 +9,7 @@ namespace onnx2fx::fx::blocks {
 /// Gives each block what it would otherwise be handed and needs not: constants and sizes, which it
 /// takes of its own tensors, and masks, indices and views that the exporter computed once for
 /// several blocks. Copies are appended to the program; what nothing reads any more is dropped.
-void draw_borders(Flat& flat, const std::vector<Tensor>& tensors, Cut& root);
+void draw_borders(Flat& flat, const Module& module, Cut& root);
 
 }  // namespace onnx2fx::fx::blocks
 

@@ -195,7 +195,7 @@ void nest_blocks(Module& module) {
     Flat flat = blocks::flat_program(module, open);
     if (flat.frames.empty()) break;
     Cut root = blocks::cut_into_blocks(flat);
-    blocks::draw_borders(flat, module.tensors, root);
+    blocks::draw_borders(flat, module, root);
     blocks::find_disagreements(flat, root, open);
     if (open.size() != known) continue;
     Writer(module, flat, root).write(root);
