@@ -107,6 +107,7 @@ def test_json(tmp_path):
         "dialect": "nn",
         "weights": "reference",
         "layers": 0,
+        "blocks": 0,
         "fx_nodes": 8,
         "recovered": {},
         "opaque_nodes": 3,

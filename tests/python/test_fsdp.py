@@ -272,11 +272,11 @@ def said(what, *args):
     return "nothing"
 
 
-def whole(path, mesh, weights="meta", first=(), layout="contiguous"):
+def whole(path, mesh, weights="meta", first=(), layout="contiguous", blocks="nested"):
     """The root sharded, after the modules at `first`."""
     from torch.distributed.fsdp import fully_shard
 
-    module = convert_onnx_to_fx(path, weights=weights, weights_layout=layout)
+    module = convert_onnx_to_fx(path, weights=weights, weights_layout=layout, blocks=blocks)
     for child in first:
         fully_shard(module.get_submodule(child), mesh=mesh)
     fully_shard(module, mesh=mesh)
@@ -308,7 +308,10 @@ def other_things(rank, mesh, mlp, gpt2, odd):
     run_gpt2 = lambda module: run(bind(module, gpt2), *bindings.arguments("gpt2"))  # noqa: E731
     found["with weights"] = said(whole, gpt2, mesh, "reference", (), "view")
     found["laid out"] = said(whole, gpt2, mesh, "reference")
-    found["a container"] = said(run_gpt2, whole(gpt2, mesh, first=["h.0"]))
+    found["a block"] = torch.equal(
+        run_gpt2(whole(gpt2, mesh, first=["h.0"]))[0], run_gpt2(whole(gpt2, mesh))[0]
+    )
+    found["a container"] = said(run_gpt2, whole(gpt2, mesh, first=["h.0"], blocks="flat"))
     found["half of a tie"] = said(run_gpt2, whole(gpt2, mesh, first=["lm_head"]))
     return found
 
@@ -353,6 +356,7 @@ def test_traps_that_the_documentation_names(others):
             "NotImplementedError: FSDP does not support non-contiguous parameters yet"
         )
         assert found["laid out"] == "nothing"
+        assert found["a block"]
         assert "got mixed torch.Tensor and DTensor" in found["a container"]
         assert found["half of a tie"].startswith("BindError: ")
         assert "does not fit the module: 1 missing\n" in found["half of a tie"]

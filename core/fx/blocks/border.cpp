@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -57,8 +58,11 @@ class Drawer {
   }
 
   void draw(Cut& parent) {
+    siblings_.clear();
     for (Cut::Part& part : parent.parts)
-      if (part.block) draw(*part.block, parent);
+      if (part.block) siblings_[part.block->last] = part.block.get();
+    for (Cut::Part& part : parent.parts)
+      if (part.block) draw_one(*part.block);
     for (Cut::Part& part : parent.parts)
       if (part.block) draw(*part.block);
   }
@@ -87,9 +91,8 @@ class Drawer {
     }
   }
 
-  void draw(Cut& block, const Cut& parent) {
+  void draw_one(Cut& block) {
     block_ = &block;
-    parent_ = &parent;
     inputs_.clear();
     can_copy_.clear();
     looked_at_.clear();
@@ -130,9 +133,10 @@ class Drawer {
     return n.op == Op::kGetAttr && n.tensor && tensors_[*n.tensor].role == Role::kConstant;
   }
 
-  /// Another block of the parent's computes it.
-  bool is_beside(uint32_t v) const {
-    return parent_->holds(homes_[v]) && homes_[v] != parent_->number;
+  /// The other block of the parent's that computes it; null: none does.
+  const Cut* sibling(uint32_t v) const {
+    const auto at = siblings_.lower_bound(homes_[v]);
+    return at != siblings_.end() && at->second->holds(homes_[v]) ? at->second : nullptr;
   }
 
   /// The exporter computes once what several blocks compute: the block uses it itself. What it
@@ -141,19 +145,22 @@ class Drawer {
     return std::ranges::any_of(users_[v], [&](uint32_t u) { return homes_[u] == homes_[v]; });
   }
 
-  bool can_copy(uint32_t v, int depth = 0) {
+  /// Whether it is cheap to compute what the sibling does, from what that is handed.
+  bool can_copy(uint32_t v, const Cut* from, int depth = 0) {
     const Node& n = flat_.nodes[v];
-    if (is_number(n) || is_constant(n) || !is_beside(v)) return true;
+    if (is_number(n) || is_constant(n) || sibling(v) != from) return true;
     if (!is_cheap(n) || depth == kDeepest) return false;
     const auto known = can_copy_.find(v);
     if (known != can_copy_.end()) return known->second;
     bool all = true;
-    for_each_ref(n, [&](NodeRef r) { all = all && can_copy(r.index, depth + 1); });
+    for_each_ref(n, [&](NodeRef r) { all = all && can_copy(r.index, from, depth + 1); });
     return can_copy_[v] = all;
   }
 
   bool is_copied(uint32_t v) {
-    return is_constant(flat_.nodes[v]) || (is_beside(v) && is_shared(v) && can_copy(v));
+    if (is_constant(flat_.nodes[v])) return true;
+    const Cut* from = sibling(v);
+    return from && is_shared(v) && can_copy(v, from);
   }
 
   /// The tensors that the block is handed, for the sake of one that it reads.
@@ -162,16 +169,16 @@ class Drawer {
       if (std::ranges::find(inputs_, v) == inputs_.end()) inputs_.push_back(v);
       return;
     }
-    find_inputs_of_copy(v);
+    find_inputs_of_copy(v, sibling(v));
   }
 
-  void find_inputs_of_copy(uint32_t v) {
+  void find_inputs_of_copy(uint32_t v, const Cut* from) {
     if (!looked_at_.insert(v).second) return;
     for_each_ref(flat_.nodes[v], [&](NodeRef r) {
       const Node& n = flat_.nodes[r.index];
       if (is_number(n) || is_constant(n)) return;
-      if (is_beside(r.index))
-        find_inputs_of_copy(r.index);
+      if (from && sibling(r.index) == from)
+        find_inputs_of_copy(r.index, from);
       else if (std::ranges::find(inputs_, r.index) == inputs_.end())
         inputs_.push_back(r.index);
     });
@@ -186,20 +193,20 @@ class Drawer {
     if (is_number(n))
       made = copy_number(v, depth);
     else if (is_copied(v))
-      made = copy_with_operands(v);
+      made = copy_with_operands(v, sibling(v));
     copied_[v] = made;
     return made;
   }
 
-  std::optional<uint32_t> copy_with_operands(uint32_t v) {
+  std::optional<uint32_t> copy_with_operands(uint32_t v, const Cut* from) {
     std::vector<uint32_t> operands;
     for_each_ref(flat_.nodes[v], [&](NodeRef r) { operands.push_back(r.index); });
     for (const uint32_t o : operands) {
       if (copied_.contains(o)) continue;
       if (is_number(flat_.nodes[o]) || is_constant(flat_.nodes[o]))
         copy(o);
-      else if (is_beside(o))
-        copied_[o] = copy_with_operands(o);
+      else if (from && sibling(o) == from)
+        copied_[o] = copy_with_operands(o, from);
     }
     return append(flat_.nodes[v]);
   }
@@ -272,9 +279,8 @@ class Drawer {
   std::unordered_map<std::string, std::string> stated_;  ///< by what we call an extent
   std::vector<uint32_t> homes_;               ///< the number of the cut that holds each node
   std::vector<std::vector<uint32_t>> users_;  ///< before anything was copied
-  // of the block that is being drawn
-  Cut* block_ = nullptr;
-  const Cut* parent_ = nullptr;
+  std::map<uint32_t, const Cut*> siblings_;  ///< of one parent, by the last number
+  Cut* block_ = nullptr;                     ///< that is being drawn; what follows is of it
   std::vector<uint32_t> inputs_;  ///< tensors, in order of use
   std::unordered_map<uint32_t, bool> can_copy_;
   std::unordered_set<uint32_t> looked_at_;

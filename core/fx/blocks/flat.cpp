@@ -87,7 +87,7 @@ class Reader {
   /// below it; null: it does not matter.
   const std::string* needed_path(const Node& n) const {
     if (n.module) return &module_.modules[*n.module].path;
-    if (n.tensor && module_.tensors[*n.tensor].role != Role::kConstant)
+    if (n.tensor && !can_be_moved(module_.tensors[*n.tensor]))
       return &module_.tensors[*n.tensor].path;
     return nullptr;
   }
@@ -108,7 +108,22 @@ class Reader {
       }
       for_each_ref(n, [&](NodeRef r) { narrow(of_users[r.index], scopes[i]); });
     }
+    unite_weights(scopes, flat);
     return scopes;
+  }
+
+  /// A weight that several nodes read has one place.
+  void unite_weights(std::vector<Scope>& scopes, const Flat& flat) const {
+    std::map<uint32_t, std::optional<Scope>> common;
+    for (const bool write : {false, true})
+      for (size_t i = 0; i < scopes.size(); i++) {
+        const Node& n = flat.nodes[i];
+        if (!n.tensor || module_.tensors[*n.tensor].role == Role::kConstant) continue;
+        if (write)
+          scopes[i] = *common[*n.tensor];
+        else
+          narrow(common[*n.tensor], scopes[i]);
+      }
   }
 
   static void narrow(std::optional<Scope>& common, const Scope& scope) {
@@ -131,6 +146,12 @@ class Reader {
 }  // namespace
 
 bool is_number(const Node& node) { return node.type.dtype.empty() && !node.type.shape; }
+
+// The older exporter calls "onnx::Mul_12" what it computed of weights.
+bool can_be_moved(const Tensor& tensor) {
+  return tensor.role == Role::kConstant || (tensor.name.find("::") != std::string::npos &&
+                                            tensor.path.find('.') == std::string::npos);
+}
 
 Flat flat_program(const Module& module, Open& open) { return Reader(module, open).read(); }
 

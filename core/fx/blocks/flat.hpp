@@ -29,6 +29,9 @@ struct Flat {
 /// A number of the graph: a size, or what is computed of sizes.
 bool is_number(const Node& node);
 
+/// Whether a block may hold it under a path of its own: no name of the author's is lost.
+bool can_be_moved(const Tensor& tensor);
+
 /// Every node of the root with its scope, as the exporter told it; what it told nothing of (sizes,
 /// weights, nodes that an optimizer made) is where its users are. Frames in `open` are left out;
 /// those that turn out to be none are added to it. No frames: the model tells nothing.

@@ -115,23 +115,29 @@ class Writer {
             std::unordered_map<uint32_t, NodeRef>& places) {
     Node n = flat_.nodes[v];
     for_each_ref(n, [&](NodeRef& r) { r = places.at(r.index); });
-    if (n.op == Op::kGetAttr && n.tensor && module_.tensors[*n.tensor].role == Role::kConstant)
-      n.tensor = constant(*n.tensor, cut);
+    if (n.op == Op::kGetAttr && n.tensor) n.tensor = held(*n.tensor, cut);
     places[v] = {static_cast<uint32_t>(nodes.size())};
     nodes.push_back(std::move(n));
   }
 
+  uint32_t held(uint32_t tensor, const Cut& cut) {
+    if (cut.frame == Cut::kRoot || !blocks::can_be_moved(module_.tensors[tensor])) return tensor;
+    const std::string& path = flat_.frames[cut.frame].path;
+    if (module_.tensors[tensor].role == Role::kConstant) return constant(tensor, path, cut.frame);
+    Tensor& t = module_.tensors[tensor];
+    if (!t.path.starts_with(path + ".")) t.path = paths_.claim(path + "." + t.path);
+    return tensor;
+  }
+
   /// Each block holds its own.
-  uint32_t constant(uint32_t tensor, const Cut& cut) {
-    if (cut.frame == Cut::kRoot) return tensor;
-    const auto [at, is_new] = constants_.try_emplace(std::pair(cut.frame, tensor), tensor);
+  uint32_t constant(uint32_t tensor, const std::string& path, uint32_t frame) {
+    const auto [at, is_new] = constants_.try_emplace(std::pair(frame, tensor), tensor);
     if (!is_new) return at->second;
     if (!placed_.insert(tensor).second) {  // somebody else's
       at->second = static_cast<uint32_t>(module_.tensors.size());
       module_.tensors.push_back(module_.tensors[tensor]);
     }
     Tensor& t = module_.tensors[at->second];
-    const std::string& path = flat_.frames[cut.frame].path;
     if (at->second != tensor || !t.path.starts_with(path + "."))
       t.path = paths_.claim(path + ".constants." + t.path.substr(t.path.rfind('.') + 1));
     return at->second;

@@ -24,21 +24,30 @@ def place_blocks(
     if not entries:
         return []
     children = _children(document)
-    paths = {e["path"]: i for i, e in entries.items()}
+    paths: dict[str, int] = {}
+    for i, e in entries.items():
+        if paths.setdefault(e["path"], i) != i:
+            raise _taken(e["path"])
     numbered: list[nn.Module] = []
     for path in sorted(children, key=lambda p: p.count(".")):
-        *containers, name = split_path(path)
-        owner = container(root, containers)
+        owner = container(root, split_path(path)[:-1])
         if path in paths:
             made = _empty_block(entries[paths[path]], children[path])
-            blocks[paths[path]] = _add(owner, name, made)
+            blocks[paths[path]] = _add(owner, path, made)
         elif _is_list(children[path]):
-            made = _add(owner, name, nn.ModuleList())
+            made = _add(owner, path, nn.ModuleList())
         else:
             continue
         if isinstance(made, (nn.ModuleList, SequenceOfModules)):
             numbered.append(made)
     return numbered
+
+
+def order_children(module: ConvertedModule) -> None:
+    """As its graph calls them: torch prints and counts them in this order."""
+    named = (str(n.target).split(".")[0] for n in module.graph.nodes if n.op in ("get_attr", "call_module"))
+    children = module._modules
+    module._modules = {**{n: children[n] for n in named if n in children}, **children}
 
 
 def sort_children(numbered: list[nn.Module]) -> None:
@@ -67,8 +76,13 @@ def _empty_block(entry: Mapping[str, Any], children: set[str]) -> ConvertedModul
     return empty_module(entry["type"], SequenceOfModules if numbered else ConvertedModule)
 
 
-def _add(owner: nn.Module, name: str, module: Any) -> Any:
-    if name in owner._modules or hasattr(owner, name):
-        raise PackageError(f"block: expected a path of its own, got one that ends in {name!r}, which is taken")
+def _add(owner: nn.Module, path: str, module: Any) -> Any:
+    name = path.rpartition(".")[2]
+    if hasattr(owner, name):
+        raise _taken(path)
     owner._modules[name] = module
     return module
+
+
+def _taken(path: str) -> PackageError:
+    return PackageError(f"block {path!r}: expected a path of its own, got one that is taken")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import traceback
-from typing import Any, Iterator, Mapping, Sequence, cast
+from typing import Any, Iterator, Mapping, Sequence, TypeVar, cast
 
 import torch
 from torch import fx, nn
 from torch.fx.graph_module import _deserialize_graph_module, _forward_from_src
 from torch.fx.node import _get_qualified_name
 
+from .export_support import in_scope
 from .strings import taken
 
 
@@ -26,7 +27,7 @@ class ConvertedModule(fx.GraphModule):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().__call__(*args, **kwargs)
+            return in_scope(self, super().__call__, args, kwargs)
         except Exception as e:
             if not torch.compiler.is_dynamo_compiling():
                 _name_node(self, e)
@@ -34,8 +35,7 @@ class ConvertedModule(fx.GraphModule):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ConvertedModule:
         """With its containers and constants as they are: torch's own keeps what the graph names, as it sees fit."""
-        copied = memo[id(self)] = type(self).__new__(type(self))
-        type(copied).__name__ = type(self).__name__
+        copied = memo[id(self)] = another(self)
         copied.__dict__.update(
             (k, copy.copy(v) if k == "meta" else copy.deepcopy(v, memo))
             for k, v in self.__dict__.items()
@@ -47,8 +47,28 @@ class ConvertedModule(fx.GraphModule):
     def __reduce__(self) -> tuple[Any, ...]:
         """torch stores the code of a graph alone, and traces it on load: what its nodes know goes beside it."""
         _, (body, imports) = super().__reduce__()
-        cls = next(c for c in type(self).__mro__ if c.__module__ == __name__)  # torch makes each a class of its own
-        return _restored, (cls, body, imports, [(_key(n), _origin(n)) for n in _told(self.graph)])
+        origins = [(_key(n), _origin(n)) for n in _told(self.graph)]
+        return _restored, (_base(self), body, imports, origins, type(self).__name__)
+
+
+def _base(module: ConvertedModule) -> type[ConvertedModule]:
+    """torch makes each module a class of its own, below this one."""
+    return next(c for c in type(module).__mro__ if c.__module__ == __name__)
+
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def of_class(module: Module, class_name: str) -> Module:
+    """Gives the class of one module this name."""
+    type(module).__name__ = type(module).__qualname__ = class_name
+    return module
+
+
+def another(module: ConvertedModule) -> ConvertedModule:
+    """An empty one of the same class."""
+    base = _base(module)
+    return of_class(base.__new__(base), type(module).__name__)
 
 
 class TakesStrings(ConvertedModule):
@@ -112,9 +132,11 @@ def _restored(
     body: dict[str, Any],
     imports: str,
     origins: Sequence[tuple[str, dict[str, Any]]],
+    class_name: str,
 ) -> fx.GraphModule:
     forward = _forward_from_src(imports + body["_code"], {})
     module = cast(fx.GraphModule, _deserialize_graph_module(forward, body, cls))
+    of_class(module, class_name)
     # torch keeps what the graph names, and makes containers and buffers of its own for it
     module.__dict__.update((k, body[k]) for k in ("_modules", "_buffers", "_non_persistent_buffers_set"))
     for node in module.graph.nodes:

@@ -9,7 +9,7 @@ import torch
 from torch import fx, nn
 
 from . import modules, targets, weightless
-from .blocks import place_blocks, sort_children
+from .blocks import order_children, place_blocks, sort_children
 from .converted import ConvertedModule, TakesStrings
 from .errors import PackageError
 from .layout import contiguous_transpose
@@ -66,6 +66,8 @@ class DocumentBuilder:
         root = empty_module(program["name"], cls)
         numbered = place_blocks(root, self.document, self.blocks)
         module = ProgramBuilder(self, program, root).build(single=len(self.document["outputs"]) == 1)
+        if self.blocks:
+            order_children(root)
         sort_children(numbered)
         module.meta["onnx2fx"] = self._summary()
         module.register_load_state_dict_pre_hook(weightless.keep_tied)
@@ -156,6 +158,7 @@ class DocumentBuilder:
         if index not in self.begun:
             self.begun.add(index)
             ProgramBuilder(self, self.programs[entry["program"]], block, owner, path).build(single=False)
+            order_children(block)
         elif not len(block.graph.nodes):
             raise PackageError(f"block {path!r}: it calls itself")
         return path

@@ -1,13 +1,14 @@
 """What torch lacks to export an operator: meta kernels, without which nothing that calls it is exported with symbolic
-sizes, and what its ONNX exporter has no function for, in terms of what it has one for."""
+sizes, and what its ONNX exporter has no function for, in terms of what it has one for. And whose calls it leaves out of a
+program's module stacks: those of GraphModules."""
 
 from __future__ import annotations
 
 import functools
-from typing import Callable
+from typing import Any, Callable, Mapping
 
 import torch
-from torch import _decomp
+from torch import _decomp, fx, nn
 
 
 def _with_mask(x: torch.Tensor, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
@@ -43,3 +44,19 @@ def complete(operator: str) -> None:
         target = getattr(getattr(torch.ops.aten, operator), overload)
         if target not in _decomp.decomposition_table:
             _decomp.register_decomposition(target)(function)
+
+
+def in_scope(module: nn.Module, call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Calls it, as one of the modules that the nodes of the program were computed in while torch.export traces."""
+    if not torch.compiler.is_exporting():
+        return call(*args, **kwargs)
+    from torch.fx.experimental import proxy_tensor
+
+    tracer = getattr(proxy_tensor.get_proxy_mode(), "tracer", None)
+    if not isinstance(tracer, proxy_tensor._ModuleStackTracer):
+        return call(*args, **kwargs)
+    try:
+        tracer.path_of_module(module)
+    except proxy_tensor._ModuleNotInstalledAsSubmoduleError:  # the root, and bodies of control flow
+        return call(*args, **kwargs)
+    return fx.Tracer.call_module(tracer, module, call, args, dict(kwargs))

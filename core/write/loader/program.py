@@ -11,7 +11,7 @@ from torch import fx, nn
 from . import targets
 from .bodies import apart, own_results
 from .control_flow import FORMS
-from .converted import ConvertedModule, place
+from .converted import ConvertedModule, of_class, place
 from .errors import PackageError
 from .string_leaves import strings
 from .strings import Strings
@@ -45,7 +45,7 @@ class Tracer(fx.Tracer):
 def empty_module(
     class_name: str, cls: type[ConvertedModule] = ConvertedModule
 ) -> ConvertedModule:
-    return cls(nn.Module(), fx.Graph(tracer_cls=Tracer), class_name)
+    return of_class(cls(nn.Module(), fx.Graph(tracer_cls=Tracer), class_name), class_name)
 
 
 class ProgramBuilder:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import fx
 
-from .loader.converted import ConvertedModule
+from .loader.converted import ConvertedModule, another
 from .loader.program import Tracer
 
 
@@ -18,10 +18,11 @@ def flatten(module: fx.GraphModule) -> fx.GraphModule:
     For tools that read ``module.graph`` and look into no child. Both share every submodule, parameter and
     buffer, under the same paths; `module` is left as it is.
     """
+    if not isinstance(module, ConvertedModule):
+        raise TypeError(f"module: expected one that onnx_to_fx made, got {type(module).__name__}")
     graph = fx.Graph(tracer_cls=Tracer)
     graph.output(_inline(module, "", graph, {}))
-    flat = type(module).__new__(type(module))
-    type(flat).__name__ = type(module).__name__
+    flat = another(module)
     flat.__dict__.update((k, copy.copy(v)) for k, v in module.__dict__.items() if k != "_graph")
     flat.graph = graph
     return flat

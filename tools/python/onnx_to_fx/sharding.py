@@ -11,10 +11,18 @@ What to know of ``fully_shard`` on a module that onnx_to_fx made (torch 2.13):
 * The order is convert, shard, bind, optimizer: no process reads more than its shards. A module that
   has its weights can be sharded, too, but for one of ``weights_layout="view"`` ("does not support
   non-contiguous parameters").
-* Only what the graph calls runs FSDP's hooks: the root and the nn modules (nn.Linear, ...). The
-  plain containers between them, such as ``layers.0``, are never called: ``fully_shard`` on one
-  takes its parameters and never gathers them ("got mixed torch.Tensor and DTensor"). Shard a block
-  as one group of the modules that are called, and then the root, which takes the rest::
+* Where the exporter said the author's modules, they are called, and each can be a group of its
+  own, before the root, which takes the rest::
+
+      for layer in module.model.layers:
+          fully_shard(layer, mesh=mesh)
+      fully_shard(module, mesh=mesh)
+
+* Only what a graph calls runs FSDP's hooks. In a flat module (``blocks="flat"``, or a file that says
+  no modules) that is the root and the nn modules (nn.Linear, ...). The plain containers between
+  them, such as ``layers.0``, are never called: ``fully_shard`` on one takes its parameters and never
+  gathers them ("got mixed torch.Tensor and DTensor"). There, shard a block as one group of the
+  modules that are called::
 
       calls = [n.target for n in module.graph.nodes if n.op == "call_module"]
       fully_shard([module.get_submodule(path) for path in calls[1:8]], mesh=mesh)

@@ -1,0 +1,60 @@
+"""The author's modules: at their paths, of their classes, called with what they were called with."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx, nn
+from torch.utils._pytree import tree_leaves
+
+from ..compare import Wrong, listed
+from ..subject import Converted
+from . import column
+
+
+class _Calls:
+    """Of every module but the root: its class, and how many tensors its first call took and returned."""
+
+    def __init__(self, module: nn.Module, args: tuple) -> None:
+        self.seen: dict[str, tuple[str, int, int]] = {}
+        hooks = [
+            m.register_forward_hook(lambda m, a, k, y, path=path: self._see(path, m, (a, k), y), with_kwargs=True)
+            for path, m in module.named_modules()
+            if path
+        ]
+        with torch.no_grad():
+            module(*args)
+        for hook in hooks:
+            hook.remove()
+
+    def _see(self, path: str, module: nn.Module, given, returned) -> None:
+        inputs, outputs = _tensors(given), _tensors(returned)
+        if outputs <= inputs:  # it did nothing: no file tells of it
+            return
+        self.seen.setdefault(path, (type(module).__name__, len(inputs), len(outputs)))
+
+
+def _tensors(values) -> set[int]:
+    return {id(t) for t in tree_leaves(values) if isinstance(t, torch.Tensor)}
+
+
+def _says_classes(s: Converted) -> bool:
+    return s.form in ("dynamo", "unoptimized")
+
+
+@column("modules", "borders", own=True, quick=True)
+def modules(s: Converted):
+    """Every module that the original calls is called, at its path and (where the file says it) of its class;
+    and each that is a program of its own takes and returns no more tensors than the original's."""
+    module = s.module()
+    ours, theirs = _Calls(module, s.args()).seen, _Calls(s.original, s.model_args()).seen
+    lost = [p for p in theirs if p not in ours]
+    other = [f"{p} is a {ours[p][0]}" for p in theirs if p in ours and ours[p][0] != theirs[p][0] and _says_classes(s)]
+    if lost or other:
+        what = f"{len(lost)} of {len(theirs)} not called, {len(other)} of another class"
+        raise Wrong("other modules than the original's", f"{what}: {listed(lost + other)}")
+    yield f"{len(theirs)} modules"
+    blocks = [p for p in theirs if isinstance(module.get_submodule(p), fx.GraphModule)]
+    wider = [f"{p} has {ours[p][1:]}, not {theirs[p][1:]}" for p in blocks if any(map(int.__gt__, ours[p][1:], theirs[p][1:]))]
+    if wider:
+        raise Wrong("more tensors cross a block's border", f"{len(wider)} of {len(blocks)}: {listed(wider)}")
+    yield f"{len(blocks)} blocks"
