@@ -5,6 +5,9 @@ namespace {
 
 bool always(const Options&) { return true; }
 bool nn_dialect(const Options& options) { return options.dialect == Dialect::kNn; }
+bool nested(const Options& options) {
+  return nn_dialect(options) && options.blocks == Blocks::kNested;
+}
 
 struct Pass {
   const char* name;
@@ -17,6 +20,7 @@ constexpr Pass kPasses[] = {
     {"drop_dead_nodes", drop_dead_nodes, always},  // what nothing reads takes no path, owns nothing
     {"assign_paths", assign_paths, always},        // of tensors
     {"raise_modules", raise_modules, nn_dialect},  // under the paths of their tensors
+    {"raise_plain_modules", raise_plain_modules, nested},
     {"write_interpolations", write_interpolations, nn_dialect},
     {"write_subscripts", write_subscripts, nn_dialect},  // x[:, 1:], as a person writes it
     {"use_nn_names", use_nn_names, nn_dialect},          // of the calls that are left

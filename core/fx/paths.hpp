@@ -23,11 +23,12 @@ class PathTree {
   /// Takes `wanted`, or what comes nearest by putting "_1", "_2"... after the component that is in
   /// the way. `wanted` is a result of path_of, not empty.
   std::string claim(const std::string& wanted);
+  /// Whether nothing has the path, and nothing lies below it.
+  bool is_free(const std::string& path) const;
   /// Whether some leaf is in the way of what would hold `path`.
   bool lies_below_leaf(const std::string& path) const;
 
  private:
-  bool is_free(const std::string& path) const;
   std::string with_free_parents(const std::string& wanted) const;
 
   std::unordered_set<std::string> leaves_;

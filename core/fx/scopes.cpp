@@ -42,7 +42,9 @@ std::vector<Frame> stated_frames(const std::vector<std::string_view>& scopes,
   std::vector<Frame> all;
   for (size_t i = 0; i + 1 < scopes.size(); i++) {
     std::string path = path_of(without_call(scopes[i]));
-    if (!path.empty()) all.push_back({std::move(path), class_name(classes[i])});
+    if (path.empty()) continue;
+    const bool of_torch = classes[i].starts_with("torch.nn.modules.");
+    all.push_back({std::move(path), class_name(classes[i]), of_torch});
   }
   return all;
 }

@@ -18,7 +18,8 @@ std::string stated_scope(const Provenance& node, std::string_view type);
 /// A module of the author's that was running: "encoder.layer.0", "BertLayer".
 struct Frame {
   std::string path;
-  std::string type;  ///< an identifier; "Block" where the exporter does not say the class
+  std::string type;       ///< an identifier; "Block" where the exporter does not say the class
+  bool of_torch = false;  ///< the class is one of torch.nn
 };
 
 /// The modules that were running when the node was computed, the outermost first, without the model

@@ -103,7 +103,8 @@ void set_scope(onnx::NodeProto& node, const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     const size_t equals = word.find('=');
     scopes += "'" + word.substr(0, equals) + "', ";
-    classes += "'test." + word.substr(equals + 1) + "', ";
+    const std::string type = word.substr(equals + 1);
+    classes += (type.find('.') == std::string::npos ? "'test." : "'") + type + "', ";
   }
   const auto say = [&](const char* key, const std::string& value) {
     auto* entry = node.add_metadata_props();

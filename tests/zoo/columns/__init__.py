@@ -38,5 +38,5 @@ class Skip(Exception):
 
 def load() -> list[Group]:
     if not GROUPS:
-        from . import ecosystem, storage, tracing, training, transforms, values  # noqa: F401
+        from . import ecosystem, modules, storage, tracing, training, transforms, values  # noqa: F401
     return GROUPS

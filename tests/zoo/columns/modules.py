@@ -41,13 +41,20 @@ def _says_classes(s: Converted) -> bool:
     return s.form in ("dynamo", "unoptimized")
 
 
+def _is_folded(s: Converted, path: str) -> bool:
+    """Weights of the module, or of one that it lies in, were made one with others."""
+    parts = path.split(".")
+    holders = (".".join(parts[:i]) for i in range(1, len(parts) + 1))
+    return any(not s.holds(f"{h}.{n}") for h in holders for n, _ in s.original.get_submodule(h).named_parameters(recurse=False))
+
+
 @column("modules", "borders", own=True, quick=True)
 def modules(s: Converted):
     """Every module that the original calls is called, at its path and (where the file says it) of its class;
     and each that is a program of its own takes and returns no more tensors than the original's."""
     module = s.module()
     ours, theirs = _Calls(module, s.args()).seen, _Calls(s.original, s.model_args()).seen
-    lost = [p for p in theirs if p not in ours]
+    lost = [p for p in theirs if p not in ours and not _is_folded(s, p)]
     other = [f"{p} is a {ours[p][0]}" for p in theirs if p in ours and ours[p][0] != theirs[p][0] and _says_classes(s)]
     if lost or other:
         what = f"{len(lost)} of {len(theirs)} not called, {len(other)} of another class"
