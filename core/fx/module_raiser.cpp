@@ -217,10 +217,12 @@ bool keeps_its_weights(NnClass type) { return !name_of(type).starts_with("Conv")
 }  // namespace
 
 /// That of the ONNX node, where its module was running: one of `type` is what the node stands for.
-static std::string path_in_scope(const Provenance& onnx, std::string_view type) {
-  const std::optional<std::vector<Frame>> running = frames(onnx);
-  if (!running) return path_of(onnx.name);
-  std::string path = path_of(onnx.name.substr(onnx.name.rfind('/') + 1));
+static std::string path_in_scope(const Node& n, std::string_view type) {
+  if (!n.onnx) return "";
+  const std::optional<std::vector<Frame>> running = frames(*n.onnx);
+  if (!running) return path_of(n.onnx->name);
+  std::string path = path_of(n.onnx->name.substr(n.onnx->name.rfind('/') + 1));
+  if (path.empty()) path = path_of(n.name);
   for (size_t i = running->size(); i-- > 0;)
     if ((*running)[i].type != type) return (*running)[i].path + "." + path;
   return path;
@@ -258,7 +260,7 @@ std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bo
   if (scope != scopes_.end() && scope->second.stated) return scope->second.path;
   if (std::string path = tensors_path(raised, placed); !path.empty()) return path;
   if (scope != scopes_.end() && scope->second.its_own) return scope->second.path;
-  const std::string path = n.onnx ? path_in_scope(*n.onnx, name_of(raised.type)) : "";
+  const std::string path = path_in_scope(n, name_of(raised.type));
   return path.empty() ? path_of(n.name) : path;
 }
 

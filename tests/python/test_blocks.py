@@ -133,6 +133,30 @@ def test_outputs_are_the_originals(original, files, form, size):
     assert torch.equal(module(*args), convert_onnx_to_fx(files[form], blocks="flat")(*args))
 
 
+PLAIN = [
+    nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.SiLU(), nn.Mish(), nn.GELU(), nn.GELU(approximate="tanh"), nn.Hardswish(),
+    nn.Hardsigmoid(), nn.LeakyReLU(0.2), nn.ELU(0.7), nn.CELU(0.7), nn.SELU(), nn.Softplus(), nn.Softmax(dim=1),
+    nn.LogSoftmax(dim=-1), nn.MaxPool2d(2, ceil_mode=True), nn.AvgPool2d((2, 4), stride=2, padding=(0, 1)),
+    nn.AdaptiveAvgPool2d(1), nn.PixelShuffle(2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plain", PLAIN, ids=repr)
+def test_modules_of_torch_without_weights(plain):
+    class Around(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inside = plain
+
+        def forward(self, x):
+            return self.inside(x)
+
+    x = torch.randn(2, 4, 9, 8, generator=torch.Generator().manual_seed(2))
+    module = convert_onnx_to_fx(exported(Around(), (x,), "unoptimized"))
+    assert type(module.inside) is type(plain) or type(module.inside).__name__ == type(plain).__name__
+    torch.testing.assert_close(module.inside(x), plain(x), rtol=1e-6, atol=1e-6)
+
+
 def test_a_block_takes_and_returns_what_the_authors_did(net):
     layer = net.encoder.layers[1]
     assert [n.op for n in layer.graph.nodes].count("placeholder") == 2
@@ -289,7 +313,7 @@ def package(files, tmp_path):
     done = subprocess.run(
         ["onnx2fx", tmp_path / "net.onnx", "--weights", "copy", "-o", out], capture_output=True, text=True, check=True
     )
-    assert "  program  11 layers in 9 blocks, " in done.stderr
+    assert "  program  15 layers in 5 blocks, " in done.stderr
     return out
 
 

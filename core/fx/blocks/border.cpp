@@ -295,7 +295,8 @@ namespace {
 /// What is there for what it does, not for its result.
 std::vector<bool> unread(const Flat& flat) {
   std::vector<bool> all(flat.nodes.size(), true);
-  for (const Node& n : flat.nodes) for_each_ref(n, [&](NodeRef r) { all[r.index] = false; });
+  for (const Node& n : flat.nodes)
+    for_each_ref(n, [&](NodeRef r) { all[r.index] = flat.nodes[r.index].op == Op::kPlaceholder; });
   return all;
 }
 

@@ -38,7 +38,8 @@ class DocumentBuilder:
         self.tensors: dict[int, torch.Tensor] = {}
         self.modules: dict[int, nn.Module] = {}
         self.blocks: dict[int, ConvertedModule] = {}  # each in its place from the start
-        self.begun: set[int] = set()  # of the blocks
+        self.filled: dict[int, ProgramBuilder] = {}  # of the blocks, each before those in it
+        self.filling: set[int] = set()
         self.targets: dict[str, Callable[..., Any]] = {}
         self.transposed = transposed_tensors(document)
         paths = [split_path(e["path"]) for e in (*document["tensors"], *document["modules"])]
@@ -65,7 +66,11 @@ class DocumentBuilder:
         program = self.document["programs"][0]
         root = empty_module(program["name"], cls)
         numbered = place_blocks(root, self.document, self.blocks)
-        module = ProgramBuilder(self, program, root).build(single=len(self.document["outputs"]) == 1)
+        graph = ProgramBuilder(self, program, root)
+        graph.fill(single=len(self.document["outputs"]) == 1)
+        module = graph.compile()
+        for block in self.filled.values():
+            order_children(block.compile())
         if self.blocks:
             order_children(root)
         sort_children(numbered)
@@ -155,12 +160,14 @@ class DocumentBuilder:
         path, block = entry["path"], self.blocks[index]
         if owner.get_submodule(path) is not block:
             raise PackageError(f"block {path!r}: expected a call from the root or another block")
-        if index not in self.begun:
-            self.begun.add(index)
-            ProgramBuilder(self, self.programs[entry["program"]], block, owner, path).build(single=False)
-            order_children(block)
-        elif not len(block.graph.nodes):
+        if index in self.filling:
             raise PackageError(f"block {path!r}: it calls itself")
+        if index not in self.filled:
+            program = self.programs[entry["program"]]
+            graph = self.filled[index] = ProgramBuilder(self, program, block, owner, path)
+            self.filling.add(index)
+            graph.fill(single=False)
+            self.filling.remove(index)
         return path
 
 

@@ -43,7 +43,7 @@ def _uninitialised(cls: type[nn.Module]) -> type[nn.Module]:
 def _plain(a: Any) -> Any:
     """An argument without nodes."""
     if isinstance(a, list):
-        return [_plain(x) for x in a]
+        return tuple(_plain(x) for x in a)
     if isinstance(a, dict):
         ((kind, value),) = a.items()
         make: dict[str, Callable[[Any], Any]] = {"float": float, "dtype": dtype_of}

@@ -69,7 +69,12 @@ class ProgramBuilder:
         self.module = module if module is not None else empty_module(program["name"])
         self.owner, self.path = owner if owner is not None else self.module, path
 
-    def build(self, single: bool) -> fx.GraphModule:
+    def build(self, single: bool) -> ConvertedModule:
+        """Fills the graph, and makes code of it."""
+        self.fill(single)
+        return self.compile()
+
+    def fill(self, single: bool) -> None:
         make = {
             "placeholder": self._placeholder,
             "get_attr": self._get_attr,
@@ -88,8 +93,11 @@ class ProgramBuilder:
                 what = f"no {e} is known" if isinstance(e, KeyError) else str(e)
                 raise PackageError(f"{where}: {what}") from e
             self.env[n["name"]] = node
+
+    def compile(self) -> ConvertedModule:
+        """torch compiles all modules in it again: those come after it."""
         try:
-            self.module.graph = self.graph  # its code is written and compiled here
+            self.module.graph = self.graph
         except Exception as e:
             raise PackageError(f"program {self.program['name']!r}: {e}") from e
         return self.module
