@@ -24,6 +24,9 @@ except ImportError:
 import onnx.parser
 import torch
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "python"))
+import scoped_models  # noqa: E402
+
 if atheris:
     with atheris.instrument_imports(include=["onnx_to_fx"]):
         import onnx_to_fx
@@ -57,9 +60,10 @@ def documents() -> list[tuple[dict[str, Any], Any]]:
     """Documents of small models, with what gives their tensors."""
     made = []
     build = onnx_to_fx._loader.build
-    for graph in MODELS:
+    models = [onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}') for graph in MODELS]
+    models += [scoped_models.Model(seed, older=False).proto() for seed in range(4)]
+    for model in models:
         for dialect in ("nn", "aten"):
-            model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}')
             captured: dict[str, Any] = {}
 
             def keep(document: Any, tensors: Any, captured: Any = captured, **options: Any) -> Any:

@@ -4,8 +4,11 @@ import json
 import pathlib
 import random
 import subprocess
+import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "python"))
+import scoped_models  # noqa: E402
 from onnx.backend.test.case.node import collect_testcases
 
 HERE = pathlib.Path(__file__).parent
@@ -29,6 +32,12 @@ def models():
     chosen = sorted((len(data), op, data) for op, (_, data) in smallest.items())
     for _, op, data in chosen[:120]:
         write("convert", op, bytes([len(op) % 8]) + data)
+
+
+def modules():
+    for seed in range(12):
+        model = scoped_models.Model(seed, older=seed % 2 == 1).proto()
+        write("convert", f"modules-{seed:02}", b"\0" + model.SerializeToString())
 
 
 def documents(target, key):
@@ -57,6 +66,7 @@ def choices():
 
 if __name__ == "__main__":
     models()
+    modules()
     documents("descriptor", "document")
     documents("manifest", "document")
     library()
