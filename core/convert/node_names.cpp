@@ -29,8 +29,8 @@ std::string_view original_name(const Node& n) {
   const std::string_view text = std::string_view(*said).substr(1);
   const auto end = std::ranges::find_if_not(text, is_word);
   const std::string_view name = text.substr(0, static_cast<size_t>(end - text.begin()));
-  const bool is_name =
-      !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) && !fx::is_reserved_identifier(name);
+  const bool is_name = !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+                       !fx::is_reserved_identifier(name);
   return is_name ? name : std::string_view();
 }
 

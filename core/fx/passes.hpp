@@ -40,14 +40,14 @@ void assign_paths(Module& module);
 /// own a tensor.
 void raise_modules(Module& module);
 
-/// Calls that are all that a module of torch.nn without weights computes become that module, where the
-/// exporter says so: nn.ReLU, nn.MaxPool2d.
+/// Calls that are all that a module of torch.nn without weights computes become that module, where
+/// the exporter says so: nn.ReLU, nn.MaxPool2d.
 void raise_plain_modules(Module& module);
 
-/// Makes blocks of the author's modules, as the exporter says where each node was computed: programs
-/// that their parents call, at the author's paths, with the author's classes. The last pass: needs
-/// the bytes of constants, of which each block takes its own. A module without such metadata stays
-/// as it is.
+/// Makes blocks of the author's modules, as the exporter says where each node was computed:
+/// programs that their parents call, at the author's paths, with the author's classes. The last
+/// pass: needs the bytes of constants, of which each block takes its own. A module without such
+/// metadata stays as it is.
 void nest_blocks(Module& module);
 
 /// Spells aten::slice, select and index as subscripts: operator::getitem of slices, numbers,

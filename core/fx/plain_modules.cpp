@@ -1,5 +1,5 @@
-// Modules of torch.nn without weights that are one call: nn.ReLU, nn.MaxPool2d. What they are does not
-// follow from the call, which may be the author's own: the exporter says it.
+// Modules of torch.nn without weights that are one call: nn.ReLU, nn.MaxPool2d. What they are does
+// not follow from the call, which may be the author's own: the exporter says it.
 #include <algorithm>
 #include <map>
 #include <string>

@@ -144,7 +144,8 @@ class Printer {
   }
 
   std::string submodule(const Submodule& m) const {
-    if (m.program) return m.path + " = " + m.type + ": @" + module_.programs.at(m.program->index).name;
+    if (m.program)
+      return m.path + " = " + m.type + ": @" + module_.programs.at(m.program->index).name;
     const std::string uses = joined(m.tensors, [&](const Submodule::TensorUse& u) {
       return u.attribute + "=" + module_.tensors.at(u.tensor).path + (u.transposed ? "^T" : "");
     });

@@ -40,10 +40,10 @@ Json report(const Conversion& c) {
   for (const fx::Program& p : c.module.programs) calls += p.nodes.size();
   for (const fx::Tensor& t : c.module.tensors) parameters += t.requires_grad;
   for (const fx::Submodule& m : c.module.modules) blocks += m.program.has_value();
-  j["summary"] = {
-      {"onnx_nodes", c.report.nodes.size()}, {"fx_nodes", calls},
-      {"tensors", c.module.tensors.size()},  {"trainable", parameters},
-      {"modules", c.module.modules.size() - blocks}, {"blocks", blocks}, {"unsupported", c.report.unsupported.size()}};
+  j["summary"] = {{"onnx_nodes", c.report.nodes.size()},         {"fx_nodes", calls},
+                  {"tensors", c.module.tensors.size()},          {"trainable", parameters},
+                  {"modules", c.module.modules.size() - blocks}, {"blocks", blocks},
+                  {"unsupported", c.report.unsupported.size()}};
   j["recovered"] = c.module.recovered;
   j["open_blocks"] = Json::object();
   for (const auto& [path, why] : c.module.open_blocks) j["open_blocks"][path] = why;

@@ -70,9 +70,9 @@ std::string text(const Summary& s) {
       "wrote {} in {:.2f} s\n"
       "  program  {}, {}, dialect {}\n"
       "  weights  {}, {}, {} ({})\n",
-      printable(s.package.string()), s.seconds, layers,
-      counted(s.fx_nodes, "node"), s.dialect, counted(s.tensors, "tensor"),
-      counted(s.parameters, "trainable element"), sized(s.weight_bytes), s.weights);
+      printable(s.package.string()), s.seconds, layers, counted(s.fx_nodes, "node"), s.dialect,
+      counted(s.tensors, "tensor"), counted(s.parameters, "trainable element"),
+      sized(s.weight_bytes), s.weights);
   std::string recovered;
   for (const auto& [name, count] : s.recovered)
     recovered += fmt::format("{}{} {}", recovered.empty() ? "" : ", ", count, name);

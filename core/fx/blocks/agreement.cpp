@@ -7,35 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/fx/blocks/readers.hpp"
+
 namespace onnx2fx::fx::blocks {
 namespace {
-
-/// Who reads what, and where.
-class Readers {
- public:
-  Readers(const Flat& flat, const Cut& root) : homes_(flat.nodes.size()), users_(flat.nodes.size()) {
-    settle(root);
-    for (uint32_t i = 0; i < flat.nodes.size(); i++)
-      for_each_ref(flat.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
-  }
-
-  bool outside(const Cut& call, uint32_t node) const {
-    return std::ranges::any_of(users_[node], [&](uint32_t u) { return !call.holds(homes_[u]); });
-  }
-
- private:
-  void settle(const Cut& cut) {
-    for (const Cut::Part& part : cut.parts) {
-      if (part.block)
-        settle(*part.block);
-      else
-        homes_[part.node] = cut.number;
-    }
-  }
-
-  std::vector<uint32_t> homes_;  ///< the number of the cut that holds each node
-  std::vector<std::vector<uint32_t>> users_;
-};
 
 /// Two calls, node by node: what stands for what.
 class Comparison {

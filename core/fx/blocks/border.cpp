@@ -8,6 +8,10 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "core/fx/blocks/readers.hpp"
 
 namespace onnx2fx::fx::blocks {
 namespace {
@@ -21,13 +25,13 @@ const std::set<std::string_view> kViewsAndFactories = {
     "torch::where",      "torch::zeros"};
 /// Of indices and masks: not of floats.
 const std::set<std::string_view> kIndexArithmetic = {
-    "operator::add",      "operator::and_",     "operator::eq",      "operator::floordiv",
-    "operator::ge",       "operator::gt",       "operator::invert",  "operator::le",
-    "operator::lt",       "operator::mul",      "operator::ne",      "operator::neg",
-    "operator::or_",      "operator::sub",      "torch::bitwise_and", "torch::bitwise_not",
-    "torch::bitwise_or",  "torch::eq",          "torch::ge",         "torch::gt",
-    "torch::le",          "torch::logical_and", "torch::logical_not", "torch::logical_or",
-    "torch::lt",          "torch::ne"};
+    "operator::add",     "operator::and_",     "operator::eq",       "operator::floordiv",
+    "operator::ge",      "operator::gt",       "operator::invert",   "operator::le",
+    "operator::lt",      "operator::mul",      "operator::ne",       "operator::neg",
+    "operator::or_",     "operator::sub",      "torch::bitwise_and", "torch::bitwise_not",
+    "torch::bitwise_or", "torch::eq",          "torch::ge",          "torch::gt",
+    "torch::le",         "torch::logical_and", "torch::logical_not", "torch::logical_or",
+    "torch::lt",         "torch::ne"};
 
 bool is_cheap(const Node& n) {
   if (n.op != Op::kCallFunction) return false;
@@ -47,14 +51,8 @@ constexpr int kDeepest = 64;
 class Drawer {
  public:
   Drawer(Flat& flat, const Module& module, Cut& root)
-      : flat_(flat),
-        tensors_(module.tensors),
-        homes_(flat.nodes.size()),
-        users_(flat.nodes.size()) {
-    settle(root);
+      : flat_(flat), tensors_(module.tensors), readers_(flat, root) {
     name_extents(module.inputs);
-    for (uint32_t i = 0; i < flat.nodes.size(); i++)
-      for_each_ref(flat.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
   }
 
   void draw(Cut& parent) {
@@ -82,15 +80,6 @@ class Drawer {
     return at == stated_.end() ? extent : at->second;
   }
 
-  void settle(const Cut& cut) {
-    for (const Cut::Part& part : cut.parts) {
-      if (part.block)
-        settle(*part.block);
-      else
-        homes_[part.node] = cut.number;
-    }
-  }
-
   void draw_one(Cut& block) {
     block_ = &block;
     inputs_.clear();
@@ -102,7 +91,7 @@ class Drawer {
     std::unordered_set<uint32_t> seen;
     for_each_node(block, [&](uint32_t n) {
       for_each_ref(flat_.nodes[n], [&](NodeRef r) {
-        if (block.holds(homes_[r.index])) return;
+        if (readers_.inside(block, r.index)) return;
         if (is_size_of_tensor(flat_.nodes[n]))
           sizes.push_back(n);
         else if (seen.insert(r.index).second)
@@ -135,14 +124,15 @@ class Drawer {
 
   /// The other block of the parent's that computes it; null: none does.
   const Cut* sibling(uint32_t v) const {
-    const auto at = siblings_.lower_bound(homes_[v]);
-    return at != siblings_.end() && at->second->holds(homes_[v]) ? at->second : nullptr;
+    const auto at = siblings_.lower_bound(readers_.home(v));
+    return at != siblings_.end() && readers_.inside(*at->second, v) ? at->second : nullptr;
   }
 
   /// The exporter computes once what several blocks compute: the block uses it itself. What it
   /// does not use is a result of its.
   bool is_shared(uint32_t v) const {
-    return std::ranges::any_of(users_[v], [&](uint32_t u) { return homes_[u] == homes_[v]; });
+    return std::ranges::any_of(readers_.of(v),
+                               [&](uint32_t r) { return readers_.home(r) == readers_.home(v); });
   }
 
   /// Whether it is cheap to compute what the sibling does, from what that is handed.
@@ -268,8 +258,7 @@ class Drawer {
     const auto index = static_cast<uint32_t>(flat_.nodes.size());
     flat_.nodes.push_back(std::move(n));
     flat_.scopes.emplace_back();
-    homes_.push_back(block_->number);
-    users_.emplace_back();
+    readers_.add(block_->number);
     copies_.push_back(index);
     return index;
   }
@@ -277,11 +266,10 @@ class Drawer {
   Flat& flat_;
   const std::vector<Tensor>& tensors_;
   std::unordered_map<std::string, std::string> stated_;  ///< by what we call an extent
-  std::vector<uint32_t> homes_;               ///< the number of the cut that holds each node
-  std::vector<std::vector<uint32_t>> users_;  ///< before anything was copied
+  Readers readers_;                          ///< as they were before anything was copied
   std::map<uint32_t, const Cut*> siblings_;  ///< of one parent, by the last number
   Cut* block_ = nullptr;                     ///< that is being drawn; what follows is of it
-  std::vector<uint32_t> inputs_;  ///< tensors, in order of use
+  std::vector<uint32_t> inputs_;             ///< tensors, in order of use
   std::unordered_map<uint32_t, bool> can_copy_;
   std::unordered_set<uint32_t> looked_at_;
   std::unordered_map<uint32_t, std::optional<uint32_t>> copied_;

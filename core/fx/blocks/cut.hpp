@@ -24,7 +24,9 @@ struct Cut {
   std::vector<Part> parts;
   uint32_t number = 0, last = 0;  ///< its own, and the greatest of the calls inside
 
-  bool holds(uint32_t number_of_cut) const { return number <= number_of_cut && number_of_cut <= last; }
+  bool holds(uint32_t number_of_cut) const {
+    return number <= number_of_cut && number_of_cut <= last;
+  }
 };
 
 /// Calls `f(uint32_t node)` for each node inside, at any depth, in order.

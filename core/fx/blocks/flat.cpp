@@ -77,8 +77,7 @@ class Reader {
   }
 
   uint32_t intern(const Frame& frame) {
-    const auto [at, is_new] =
-        ids_.try_emplace(frame.path, static_cast<uint32_t>(frames_.size()));
+    const auto [at, is_new] = ids_.try_emplace(frame.path, static_cast<uint32_t>(frames_.size()));
     if (is_new) frames_.push_back(frame);
     return at->second;
   }

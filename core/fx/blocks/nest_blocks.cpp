@@ -12,6 +12,7 @@
 #include "core/fx/blocks/border.hpp"
 #include "core/fx/blocks/cut.hpp"
 #include "core/fx/blocks/flat.hpp"
+#include "core/fx/blocks/readers.hpp"
 #include "core/fx/identifier.hpp"
 #include "core/fx/name_set.hpp"
 #include "core/fx/passes.hpp"
@@ -28,16 +29,14 @@ using blocks::Open;
 class Writer {
  public:
   Writer(Module& module, const Flat& flat, const Cut& root)
-      : module_(module), flat_(flat), homes_(flat.nodes.size()), users_(flat.nodes.size()) {
-    settle(root);
-    for (uint32_t i = 0; i < flat.nodes.size(); i++)
-      for_each_ref(flat.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
+      : module_(module), flat_(flat), readers_(flat, root) {
     for (const Program& p : module.programs) program_names_.claim(p.name);
     for (const Submodule& m : module.modules) paths_.claim(m.path);
     for (const Tensor& t : module.tensors) paths_.claim(t.path);
     for (const Frame& f : flat.frames) paths_.claim(f.path + ".block");  // they hold others
     for (const Cut::Part& part : root.parts)
-      if (!part.block && flat.nodes[part.node].tensor) placed_.insert(*flat.nodes[part.node].tensor);
+      if (!part.block && flat.nodes[part.node].tensor)
+        placed_.insert(*flat.nodes[part.node].tensor);
     for (size_t i = 1; i < module.programs.size(); i++)
       for (const Node& n : module.programs[i].nodes)
         if (n.tensor) placed_.insert(*n.tensor);
@@ -50,25 +49,15 @@ class Writer {
     std::vector<uint32_t> inputs, outputs;
   };
 
-  void settle(const Cut& cut) {
-    for (const Cut::Part& part : cut.parts) {
-      if (part.block)
-        settle(*part.block);
-      else
-        homes_[part.node] = cut.number;
-    }
-  }
-
   Border border_of(const Cut& cut) const {
     Border border;
     std::unordered_set<uint32_t> seen;
     blocks::for_each_node(cut, [&](uint32_t n) {
       for_each_ref(flat_.nodes[n], [&](NodeRef r) {
-        if (!cut.holds(homes_[r.index]) && seen.insert(r.index).second)
+        if (!readers_.inside(cut, r.index) && seen.insert(r.index).second)
           border.inputs.push_back(r.index);
       });
-      if (std::ranges::any_of(users_[n], [&](uint32_t u) { return !cut.holds(homes_[u]); }))
-        border.outputs.push_back(n);
+      if (readers_.outside(cut, n)) border.outputs.push_back(n);
     });
     return border;
   }
@@ -183,12 +172,11 @@ class Writer {
 
   Module& module_;
   const Flat& flat_;
-  std::vector<uint32_t> homes_;  ///< the number of the cut that holds each node
-  std::vector<std::vector<uint32_t>> users_;
+  blocks::Readers readers_;
   NameSet program_names_;
   PathTree paths_;
-  std::unordered_map<uint32_t, uint32_t> modules_;  ///< of each frame
-  std::set<uint32_t> placed_;                       ///< constants that somebody holds
+  std::unordered_map<uint32_t, uint32_t> modules_;               ///< of each frame
+  std::set<uint32_t> placed_;                                    ///< constants that somebody holds
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> constants_;  ///< of frame and tensor
 };
 

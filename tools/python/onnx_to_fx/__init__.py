@@ -30,7 +30,13 @@ from .loader.errors import (
     UnsupportedOperatorError,
 )
 from .loader.strings import Strings
-from .loader.vocabulary import BLOCKS_CHOICES, DIALECTS, RECOVER_CHOICES, WEIGHT_MODES, WEIGHTS_LAYOUTS
+from .loader.vocabulary import (
+    BLOCKS_CHOICES,
+    DIALECTS,
+    RECOVER_CHOICES,
+    WEIGHT_MODES,
+    WEIGHTS_LAYOUTS,
+)
 from .loader.weightless import (
     chosen_weights,
     dynamic_shapes,
