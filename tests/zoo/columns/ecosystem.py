@@ -316,11 +316,13 @@ _PATTERNS = {
 
 @column("replace_pattern", own=True, ecosystem=True)
 def replace_pattern(s: Subject):
-    """gelu(x) by silu(x), relu(x) by elu(x): as many places, or modules, as the original calls."""
+    """gelu(x) by silu(x), relu(x) by elu(x): as many places, or modules, as the original calls; in one graph."""
+    from onnx_to_fx import flatten
+
     found: dict[str, int] = {}
     want: dict[str, int] = {}
     for function, (old, new, kind) in _PATTERNS.items():
-        name, module = function.__name__, s.module()
+        name, module = function.__name__, flatten(s.module())
         with counted(function) as calls, torch.no_grad():
             s.module_of_original()(*s.model_args())
         want[name] = want.get(name, 0) + len(calls)
