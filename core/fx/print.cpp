@@ -138,7 +138,7 @@ class Printer {
 
   static std::string type(const TypeText& t) {
     if (t.dtype.empty() && !t.shape) return "";
-    const std::string dtype = " : " + (t.dtype.empty() ? "?" : t.dtype);
+    std::string dtype = " : " + (t.dtype.empty() ? "?" : t.dtype);
     if (!t.shape) return dtype;
     return dtype + "[" + joined(*t.shape, [](const std::string& d) { return d; }) + "]";
   }
