@@ -91,6 +91,11 @@ class DocumentBuilder:
         )
         summary = {k: self.document[k] for k in keys}
         summary["weights_layout"] = getattr(self.load, "layout", WEIGHTS_LAYOUTS[0])
+        summary["modules"] = {
+            m["path"]: {k: modules.plain(v) for k, v in m["args"].items()}
+            for m in self.document["modules"]
+            if "program" not in m
+        }
         summary["tensors"] = [
             {"name": t["name"], "path": t["path"], "transposed": i in self.transposed}
             for i, t in enumerate(self.document["tensors"])

@@ -16,7 +16,7 @@ from .vocabulary import MODULES
 def nn_module(entry: Mapping[str, Any], tensor: Callable[[int], torch.Tensor]) -> nn.Module:
     """The module of an entry of document["modules"]; `tensor` gives a tensor by its index."""
     cls = named("module type", entry["type"], MODULES, nn)
-    arguments = {identifier(k): _plain(v) for k, v in entry["args"].items()}
+    arguments = {identifier(k): plain(v) for k, v in entry["args"].items()}
     if not entry["tensors"]:
         return cls(**arguments)
     module = _uninitialised(cls)(**arguments, device="meta")
@@ -40,10 +40,10 @@ def _uninitialised(cls: type[nn.Module]) -> type[nn.Module]:
     return type(cls.__name__, (cls,), {"reset_parameters": lambda self: None})
 
 
-def _plain(a: Any) -> Any:
+def plain(a: Any) -> Any:
     """An argument without nodes."""
     if isinstance(a, list):
-        return tuple(_plain(x) for x in a)
+        return tuple(plain(x) for x in a)
     if isinstance(a, dict):
         ((kind, value),) = a.items()
         make: dict[str, Callable[[Any], Any]] = {"float": float, "dtype": dtype_of}

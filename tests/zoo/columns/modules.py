@@ -60,7 +60,7 @@ def modules(s: Converted):
         what = f"{len(lost)} of {len(theirs)} not called, {len(other)} of another class"
         raise Wrong("other modules than the original's", f"{what}: {listed(lost + other)}")
     yield f"{len(theirs)} modules"
-    blocks = [p for p in theirs if isinstance(module.get_submodule(p), fx.GraphModule)]
+    blocks = [p for p in theirs if p in ours and isinstance(module.get_submodule(p), fx.GraphModule)]
     wider = [f"{p} has {ours[p][1:]}, not {theirs[p][1:]}" for p in blocks if any(map(int.__gt__, ours[p][1:], theirs[p][1:]))]
     if wider:
         raise Wrong("more tensors cross a block's border", f"{len(wider)} of {len(blocks)}: {listed(wider)}")

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from .lifted import lift
     from .mlir import to_mlir
+    from .source import to_source, write_source
     from .values import fill_values
 
 __all__ = [
@@ -82,18 +83,26 @@ __all__ = [
     "report",
     "shard_placement",
     "to_mlir",
+    "to_source",
     "unregister_op",
     "weightless_onnx_loader",
+    "write_source",
 ]
 
-# Imported when asked for: they import torch.export, which takes a second.
-_FOR_COMPILERS = {"fill_values": ".values", "lift": ".lifted", "to_mlir": ".mlir"}
+# Imported when asked for: some import torch.export, which takes a second.
+_LATE = {
+    "fill_values": ".values",
+    "lift": ".lifted",
+    "to_mlir": ".mlir",
+    "to_source": ".source",
+    "write_source": ".source",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FOR_COMPILERS:
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_FOR_COMPILERS[name], __name__), name)
+    return getattr(importlib.import_module(_LATE[name], __name__), name)
 
 
 def convert_onnx_to_fx(
