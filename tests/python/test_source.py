@@ -101,7 +101,7 @@ def test_numbers_that_differ_are_arguments(tmp_path):
             self.conv, self.norm = nn.Conv2d(width, out, 3, padding=1), nn.BatchNorm2d(out)
 
         def forward(self, x):
-            return torch.relu(self.norm(self.conv(x)))
+            return torch.relu(self.norm(self.conv(x))) * self.norm.num_features
 
     class Stages(nn.Module):
         def __init__(self):
@@ -114,8 +114,9 @@ def test_numbers_that_differ_are_arguments(tmp_path):
     module = convert_onnx_to_fx(exported(Stages().eval(), (torch.randn(1, 3, 8, 8),), "unoptimized"))
     text = to_source(module)
     assert text.count("class Stage(") == 1
-    assert "    def __init__(self, in_channels, out_channels) -> None:\n" in text
-    assert "self.first = Stage(3, 4)\n        self.second = Stage(4, 8)\n" in text
+    assert "    def __init__(self, in_channels, out_channels, n) -> None:\n" in text
+    assert "return torch.relu(self.norm(self.conv(x))) * self.n\n" in text
+    assert "self.first = Stage(3, 4, 4.0)\n        self.second = Stage(4, 8, 8.0)\n" in text
     model, x = written(module, tmp_path), torch.randn(1, 3, 8, 8)
     assert torch.equal(model(x), module(x))
 

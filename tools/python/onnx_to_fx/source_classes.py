@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import inspect
 import itertools
+import re
 from typing import Any, Iterator
 
 import torch
@@ -29,10 +30,18 @@ class _Class:
     columns: list[int | str]  # of each number in the lines: the index of its parameter, or the number
 
     def text(self) -> str:
-        head = ", ".join(["self", *self.parameters])
-        give = lambda i, _: self.parameters[c] if isinstance(c := self.columns[i], int) else c  # noqa: E731
-        body = filled("\n".join(self.lines), give).replace("def __init__(self)", f"def __init__({head})")
-        return f"\n\nclass {self.name}(nn.Module):\n{body}\n"
+        init, _, forward = "\n".join(self.lines).partition("\n\n")
+        count = len(slots(init))
+        body = filled(forward, lambda i, _: self._number(count + i, "self."))
+        kept = [p for p in self.parameters if f"self.{p}" in body]
+        init = filled(init, lambda i, _: self._number(i, ""))
+        init = init.replace("(self)", f"({', '.join(['self', *self.parameters])})", 1)
+        init += "".join(f"\n        self.{p} = {p}" for p in kept)
+        return f"\n\nclass {self.name}(nn.Module):\n{init}\n\n{body}\n"
+
+    def _number(self, index: int, owner: str) -> str:
+        column = self.columns[index]
+        return owner + self.parameters[column] if isinstance(column, int) else column
 
 
 class Classes:
@@ -64,6 +73,7 @@ class Classes:
 
     def _make(self, name: str, members: list[tuple[int, list[str]]]) -> None:
         rows = [slots("\n".join(lines)) for _, lines in members]
+        attributes = re.findall(r"self\.(\w+)", "\n".join(members[0][1]))
         parameters: dict[tuple[str, ...], str] = {}
         columns: list[int | str] = []
         for column in zip(*rows):
@@ -72,7 +82,7 @@ class Classes:
                 columns.append(numbers[0])
                 continue
             if numbers not in parameters:
-                parameters[numbers] = _unused(column[0][0], set(parameters.values()))
+                parameters[numbers] = _unused(column[0][0], {*attributes, *parameters.values()})
             columns.append(list(parameters).index(numbers))
         name = name if name == "Model" else _unused(name, self.names)
         self.names.add(name)
