@@ -121,6 +121,18 @@ def test_numbers_that_differ_are_arguments(tmp_path):
     assert torch.equal(model(x), module(x))
 
 
+class Signs(nn.Module):
+    def forward(self, x):
+        y = (-2.0) ** x.round() - (x - (x - 1)) - (-x) ** 2
+        return y / (x * 2 / 3) * (1 - (x > 0).float()) + torch.where((x > 0) == (x < 1), -x, 2 * (x + 1))
+
+
+def test_operators_bind_as_they_do_in_python(tmp_path):
+    x = torch.randn(3, 4)
+    module = convert_onnx_to_fx(exported(Signs(), (x,), "unoptimized"))
+    assert torch.equal(written(module, tmp_path)(x), module(x))
+
+
 class Tied(nn.Module):
     def __init__(self):
         super().__init__()

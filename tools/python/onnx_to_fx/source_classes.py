@@ -16,7 +16,7 @@ from .loader.converted import ConvertedModule
 from .loader.modules import Holder
 from .loader.program import Mode
 from .source_expressions import filled, literal, slot, slots
-from .source_forward import Forward, SourceError, is_device, wrapped
+from .source_forward import Forward, SourceError, is_device, is_tensor, wrapped
 
 SMALL = 4
 """Elements of a constant that stands in the text."""
@@ -187,7 +187,7 @@ def _is_unread(block: ConvertedModule, name: str, child: nn.Module) -> bool:
     """Constants of which nothing but their device is asked."""
     if not isinstance(child, Holder) or not child._buffers or child._modules or child._parameters:
         return False
-    if not any(n.op == "placeholder" for n in block.graph.nodes):
+    if not any(n.op == "placeholder" and is_tensor(n) for n in block.graph.nodes):
         return False
     read = [n for n in block.graph.nodes if n.op == "get_attr" and str(n.target).startswith(f"{name}.")]
     return all(is_device(user) for n in read for user in n.users)

@@ -110,10 +110,15 @@ def _index(index: Any, argument: Callable[[Any], str]) -> str:
     return argument(index)
 
 
-def literal(value: Any, hint: str = "n") -> str:
+def literal(value: Any, hint: str = "n") -> Text:
     """What is no node."""
+    negative = isinstance(value, (int, float)) and str(value).startswith("-")
+    return _text(_literal(value, hint), _UNARY if negative else _CALL)
+
+
+def _literal(value: Any, hint: str) -> str:
     if isinstance(value, (list, tuple)):
-        items = ", ".join(literal(v, hint) for v in value)
+        items = ", ".join(_literal(v, hint) for v in value)
         return f"[{items}]" if isinstance(value, list) else f"({items}{',' if len(value) == 1 else ''})"
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'

@@ -14,7 +14,7 @@ from .loader.program import Mode
 from .source_expressions import Text, call, filled, literal
 
 WIDTH = 100
-_TAKEN = {*dir(builtins), *keyword.kwlist, "self", "torch", "nn", "math", "operator", "pathlib"}
+_TAKEN = {*dir(builtins), *keyword.kwlist, "self", "torch", "F", "nn", "math", "operator", "pathlib"}
 
 
 class SourceError(ValueError):
@@ -34,6 +34,7 @@ class Forward:
         for node, wanted in zip(placeholders, inputs):
             self.names[node] = self._claim(wanted)
         self.inputs = [str(self.names[n]) for n in placeholders]
+        self.tensors = [self.names[n] for n in placeholders if is_tensor(n)]
 
     def lines(self) -> list[str]:
         for node in self.module.graph.nodes:
@@ -76,7 +77,7 @@ class Forward:
         elif node.target is operator.getitem and self._is_mode(node.args[0]):
             self.names[node] = Text("self.training")
         elif self._is_device_of_constant(node):
-            self.names[node] = Text(f"{self.inputs[0]}.device")
+            self.names[node] = Text(f"{self.tensors[0]}.device")
         elif self._is_size(node):
             self.names[node] = self._text(node)
         elif any(node in calls[:-1] for calls, _ in self.loops.values()):
@@ -97,7 +98,7 @@ class Forward:
 
     def _is_device_of_constant(self, node: fx.Node) -> bool:
         owner = node.args[0] if is_device(node) else None
-        return bool(self.inputs) and isinstance(owner, fx.Node) and owner.op == "get_attr"
+        return bool(self.tensors) and isinstance(owner, fx.Node) and owner.op == "get_attr"
 
     def _is_size(self, node: fx.Node) -> bool:
         """Cheap, and short: written wherever it is used."""
@@ -151,7 +152,7 @@ class Forward:
         if isinstance(a, (list, tuple)) and any(isinstance(x, (fx.Node, list, tuple)) for x in a):
             items = ", ".join(map(self._argument, a))
             return Text(f"[{items}]" if isinstance(a, list) else f"({items}{',' if len(a) == 1 else ''})")
-        return Text(literal(a))
+        return literal(a)
 
 
 def _mentions(node: fx.Node, operand: fx.Node) -> int:
@@ -164,6 +165,10 @@ def _mentions(node: fx.Node, operand: fx.Node) -> int:
 
     fx.node.map_arg((node.args, node.kwargs), see)
     return count
+
+
+def is_tensor(node: fx.Node) -> bool:
+    return (node.meta.get("onnx_type") or {}).get("dtype") is not None
 
 
 def is_device(node: fx.Node) -> bool:
