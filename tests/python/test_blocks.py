@@ -164,6 +164,24 @@ def test_a_block_takes_and_returns_what_the_authors_did(net):
     assert layer(x, mask).shape == x.shape
 
 
+@pytest.mark.parametrize("size, inputs", [(8, 1), (1500, 2)])
+def test_a_large_constant_is_there_once(size, inputs):
+    """The exporter merges equal ones: each block holds a small one itself, and is handed a large one."""
+
+    class Shifted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("table", torch.arange(size), persistent=False)
+
+        def forward(self, x):
+            return torch.sin(x + self.table)
+
+    module = convert_onnx_to_fx(exported(nn.Sequential(Shifted(), Shifted()), (torch.ones(2, size),), "dynamo"))
+    blocks = [m for m in module.children() if isinstance(m, fx.GraphModule)]
+    assert [[n.op for n in b.graph.nodes].count("placeholder") for b in blocks] == [inputs, inputs]
+    assert sum(b.numel() for b in module.buffers()) == size * (2 if inputs == 1 else 1)
+
+
 def test_lists_and_sequences_are_indexed_as_the_authors(net):
     layers = net.encoder.layers
     assert type(layers) is nn.ModuleList and len(layers) == 3

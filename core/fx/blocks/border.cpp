@@ -47,6 +47,8 @@ bool is_size_of_tensor(const Node& n) {
 
 /// What is longer than this is no longer cheap.
 constexpr int kDeepest = 64;
+/// Of a constant of which each block has its own; one that is larger is handed to them.
+constexpr int64_t kMostElements = 1024;
 
 class Drawer {
  public:
@@ -118,8 +120,14 @@ class Drawer {
     });
   }
 
-  bool is_constant(const Node& n) const {
-    return n.op == Op::kGetAttr && n.tensor && tensors_[*n.tensor].role == Role::kConstant;
+  bool is_small_constant(const Node& n) const {
+    if (n.op != Op::kGetAttr || !n.tensor || tensors_[*n.tensor].role != Role::kConstant)
+      return false;
+    int64_t elements = 1;
+    for (const int64_t d : tensors_[*n.tensor].dims) {
+      if (d > kMostElements || (elements *= d) > kMostElements) return false;
+    }
+    return true;
   }
 
   /// The other block of the parent's that computes it; null: none does.
@@ -138,7 +146,7 @@ class Drawer {
   /// Whether it is cheap to compute what the sibling does, from what that is handed.
   bool can_copy(uint32_t v, const Cut* from, int depth = 0) {
     const Node& n = flat_.nodes[v];
-    if (is_number(n) || is_constant(n) || sibling(v) != from) return true;
+    if (is_number(n) || is_small_constant(n) || sibling(v) != from) return true;
     if (!is_cheap(n) || depth == kDeepest) return false;
     const auto known = can_copy_.find(v);
     if (known != can_copy_.end()) return known->second;
@@ -148,7 +156,7 @@ class Drawer {
   }
 
   bool is_copied(uint32_t v) {
-    if (is_constant(flat_.nodes[v])) return true;
+    if (is_small_constant(flat_.nodes[v])) return true;
     const Cut* from = sibling(v);
     return from && is_shared(v) && can_copy(v, from);
   }
@@ -166,7 +174,7 @@ class Drawer {
     if (!looked_at_.insert(v).second) return;
     for_each_ref(flat_.nodes[v], [&](NodeRef r) {
       const Node& n = flat_.nodes[r.index];
-      if (is_number(n) || is_constant(n)) return;
+      if (is_number(n) || is_small_constant(n)) return;
       if (from && sibling(r.index) == from)
         find_inputs_of_copy(r.index, from);
       else if (std::ranges::find(inputs_, r.index) == inputs_.end())
@@ -193,7 +201,7 @@ class Drawer {
     for_each_ref(flat_.nodes[v], [&](NodeRef r) { operands.push_back(r.index); });
     for (const uint32_t o : operands) {
       if (copied_.contains(o)) continue;
-      if (is_number(flat_.nodes[o]) || is_constant(flat_.nodes[o]))
+      if (is_number(flat_.nodes[o]) || is_small_constant(flat_.nodes[o]))
         copy(o);
       else if (from && sibling(o) == from)
         copied_[o] = copy_with_operands(o, from);

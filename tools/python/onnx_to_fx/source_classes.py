@@ -242,7 +242,7 @@ def _construction_of(module: nn.Module, arguments: dict[str, Any]) -> str:
     parameters = inspect.signature(type(module).__init__).parameters
     positional = [n for n, p in itertools.islice(parameters.items(), 1, None) if p.default is p.empty]
     positional = [n for n in positional if n in arguments]
-    texts = [literal(arguments[n], n) for n in positional]
+    texts: list[str] = [literal(arguments[n], n) for n in positional]
     for name, value in arguments.items():
         default = parameters[name].default if name in parameters else inspect.Parameter.empty
         if name not in positional and (default is inspect.Parameter.empty or value != default):
