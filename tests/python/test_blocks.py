@@ -166,20 +166,22 @@ def test_a_block_takes_and_returns_what_the_authors_did(net):
 
 @pytest.mark.parametrize("size, inputs", [(8, 1), (1500, 2)])
 def test_a_large_constant_is_there_once(size, inputs):
-    """The exporter merges equal ones: each block holds a small one itself, and is handed a large one."""
-
-    class Shifted(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer("table", torch.arange(size), persistent=False)
-
-        def forward(self, x):
-            return torch.sin(x + self.table)
-
-    module = convert_onnx_to_fx(exported(nn.Sequential(Shifted(), Shifted()), (torch.ones(2, size),), "dynamo"))
-    blocks = [m for m in module.children() if isinstance(m, fx.GraphModule)]
-    assert [[n.op for n in b.graph.nodes].count("placeholder") for b in blocks] == [inputs, inputs]
+    """One that two modules read: each holds a small one itself, and is handed a large one."""
+    nodes = [onnx.helper.make_node("Gather", ["x", "order"], ["a"], axis=1)]
+    nodes += [onnx.helper.make_node("Gather", ["a", "order"], ["y"], axis=1)]
+    for node, place in zip(nodes, ("first", "second")):
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', '{place}', 'gather']")
+        node.metadata_props.add(key="pkg.torch.onnx.class_hierarchy", value="['Net', 'Shuffle', 'aten']")
+    order = onnx.numpy_helper.from_array(torch.arange(size).flip(0).numpy(), "order")
+    ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["N", size]) for n in "xy"]
+    graph = onnx.helper.make_graph(nodes, "net", ends[:1], ends[1:], [order])
+    module = convert_onnx_to_fx(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10))
+    for block in (module.first, module.second):
+        assert [n.op for n in block.graph.nodes].count("placeholder") == inputs
     assert sum(b.numel() for b in module.buffers()) == size * (2 if inputs == 1 else 1)
+    x = torch.randn(2, size)
+    assert torch.equal(module(x), x)
+    assert torch.equal(module.first(x, *list(module.buffers())[: inputs - 1]), x.flip(1))
 
 
 def test_lists_and_sequences_are_indexed_as_the_authors(net):
