@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import subprocess
+import sys
 import warnings
 
 import onnx
@@ -330,8 +331,9 @@ def test_blocks_are_an_option():
 def package(files, tmp_path):
     onnx.save(files["unoptimized"], tmp_path / "net.onnx")
     out = tmp_path / "out"
+    command = pathlib.Path(sys.executable).with_name("onnx2fx")
     done = subprocess.run(
-        ["onnx2fx", tmp_path / "net.onnx", "--weights", "copy", "-o", out], capture_output=True, text=True, check=True
+        [command, tmp_path / "net.onnx", "--weights", "copy", "-o", out], capture_output=True, text=True, check=True
     )
     assert "  program  15 layers in 5 blocks, " in done.stderr
     return out
