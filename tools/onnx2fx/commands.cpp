@@ -153,14 +153,21 @@ void add_model(CLI::App& app, Arguments& a, const char* what) {
 }
 
 Command inspect_command(CLI::App& app, Arguments& a) {
-  CLI::App* c = add(app, "inspect", "What is in a model, who would lower it, what is missing",
-                    "  onnx2fx inspect model.onnx\n"
-                    "  onnx2fx inspect model.onnx --plugin-dir packs --json");
+  CLI::App* c =
+      add(app, "inspect",
+          "What a model is and what it costs, layer by layer; who would lower it, what is missing",
+          "  onnx2fx inspect model.onnx --size batch=1,time=400\n"
+          "  onnx2fx inspect model.onnx --plugin-dir packs --json");
   add_model(*c, a, "ONNX model; - for standard input");
+  c->add_option("--size", a.sizes,
+                "Sizes of the symbolic dims, for multiply-accumulates and activations; may be "
+                "repeated")
+      ->type_name("NAME=N,...")
+      ->allow_extra_args(false);
   add_json(*c, a);
   add_options(*c, a.options);
-  return with_time_limit(*c, a,
-                         [&a] { return inspect_model(a.model, a.options, a.json, std::cout); });
+  return with_time_limit(
+      *c, a, [&a] { return inspect_model(a.model, a.options, a.sizes, a.json, std::cout); });
 }
 
 Command verify_command(CLI::App& app, Arguments& a) {
