@@ -7,9 +7,11 @@ import weakref
 import onnx_to_fx
 import pytest
 import torch
+import torch.nn.functional as F
 import torchinfo
 from command_line import onnx2fx
 from costed_models import NETWORKS, built, export, value
+from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -57,6 +59,36 @@ def test_macs_are_those_of_the_flop_counter(inspected, name):
     assert (found["cost"]["needed"], found["cost"]["uncounted"]) == ([], [])
     assert sum(layer["macs"] * layer["times"] for layer in found["layers"]) == found["cost"]["macs"]
     assert found["modules"][0]["macs"] == found["cost"]["macs"]
+
+
+@pytest.mark.parametrize("form", [("--dialect", "aten"), ("--blocks", "flat"), ("--recover", "off")], ids=" ".join)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_form_of_a_program_takes_the_same(inspected, name, form):
+    path, found = inspected(name)
+    code, out, errors = onnx2fx("inspect", path, "--json", "--size", sizes(name), *form)
+    assert (code, errors) == (0, "")
+    assert json.loads(out)["cost"]["macs"] == found["cost"]["macs"]
+    assert json.loads(out)["parameters"] == found["parameters"]
+
+
+class Functions(nn.Module):
+    """Products whose operands are no parameters; no two alike, of which the exporter would make one."""
+
+    def forward(self, x, y, image, kernel, up):
+        products = torch.einsum("bij,bkj->bik", x, y), x @ y.transpose(1, 2), torch.bmm(y, x.mT), x * y
+        convolutions = F.conv2d(image, kernel, stride=2), F.conv_transpose2d(image, up, stride=2)
+        return *products, *convolutions, torch.baddbmm(x[..., :3], y, y.mT), F.linear(x, y[0])
+
+
+def test_functions_are_counted_as_modules_are(tmp_path):
+    inputs = [torch.randn(s) for s in ((2, 3, 4), (2, 3, 4), (2, 3, 8, 8), (5, 3, 3, 3), (3, 5, 2, 2))]
+    module = Functions().eval()
+    torch.onnx.export(module, tuple(inputs), tmp_path / "m.onnx", dynamo=True, verbose=False)
+    code, out, errors = onnx2fx("inspect", tmp_path / "m.onnx", "--json")
+    with FlopCounterMode(display=False) as counter:
+        module(*inputs)
+    assert (code, errors, json.loads(out)["cost"]["uncounted"]) == (0, "", [])
+    assert json.loads(out)["cost"]["macs"] * 2 == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if n not in ("audio", "unet")])  # it knows conv2d alone

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from command_line import KEPT, onnx2fx, save
+from command_line import KEPT, ROOT, onnx2fx, save
 
 MODEL = """<ir_version: 10, opset_import: ["": 21], producer_name: "pytorch", producer_version: "2.13.0">
 g (float[batch, 1000] x) => (float[batch, 3] y)
@@ -90,6 +90,12 @@ fc: Linear  float32[4, 3]       3,003  12,000
     assert inspect(MODEL, "--size", "batch=4") == (0, HEAD + layers + FOOT, "")
 
 
+def test_the_guide_shows_what_is_printed(inspect):
+    guide = (ROOT / "docs" / "inspect.md").read_text()
+    shown = guide.partition("$ onnx2fx inspect m.onnx --size batch=4\n")[2].partition("```")[0]
+    assert inspect(MODEL, "--size", "batch=4") == (0, shown, "")
+
+
 def test_json_has_all_that_the_text_has(inspected):
     found = inspected(MODEL, "--size", "batch=4")
     assert (found["format"], found["version"]) == ("onnx2fx.inspection", "1.0")
@@ -151,9 +157,8 @@ input    x  float32[2]
 output   y  float32[2]
 cost     0 multiply-accumulates
          8 bytes of activations, at most 8 bytes at one time
-         'a': what com.acme.Rope computes is not known
-         'b': what com.acme.Rope computes is not known
-         'y': what com.acme.Twist computes is not known
+         2 nodes, first 'a': what com.acme.Rope computes is not known
+         1 node, first 'y': what com.acme.Twist computes is not known
       2 x com.acme.Rope                            opset 1   none
       1 x com.acme.Twist                           opset 1   none
 missing com.acme.Rope opset 1: 2 nodes, first 'a'

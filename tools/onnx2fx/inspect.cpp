@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <map>
 #include <ostream>
 #include <set>
 #include <string_view>
@@ -66,6 +67,13 @@ std::string size_option(const std::set<std::string>& names) {
   return fmt::format("--size {}{}=N{}", quote, fmt::join(names, "=N,"), quote);
 }
 
+std::map<std::string, std::vector<std::string>> by_reason(
+    const std::vector<std::pair<std::string, std::string>>& uncounted) {
+  std::map<std::string, std::vector<std::string>> nodes;
+  for (const auto& [node, why] : uncounted) nodes[why].push_back(node);
+  return nodes;
+}
+
 void print_costs(const Costs& costs, const SymbolicSizes& sizes, std::ostream& out) {
   const char* title = "cost";
   const auto line = [&](const std::string& text) {
@@ -77,7 +85,8 @@ void print_costs(const Costs& costs, const SymbolicSizes& sizes, std::ostream& o
                      sized(*costs.peak_activation_bytes)));
   if (!sizes.needed().empty())
     line((costs.macs ? "activations: give " : "not known: give ") + size_option(sizes.needed()));
-  for (const auto& [node, why] : costs.uncounted) line(fmt::format("'{}': {}", node, why));
+  for (const auto& [why, nodes] : by_reason(costs.uncounted))
+    line(fmt::format("{}, first '{}': {}", grouped(nodes.size(), "node"), nodes[0], why));
 }
 
 using Cells = std::array<std::string, 4>;  // name and class, output, parameters, MACs
