@@ -17,6 +17,7 @@
 #include "tools/onnx2fx/convert_command.hpp"
 #include "tools/onnx2fx/inspect.hpp"
 #include "tools/onnx2fx/installation.hpp"
+#include "tools/onnx2fx/man_page.hpp"
 #include "tools/onnx2fx/manifest_command.hpp"
 #include "tools/onnx2fx/model_argument.hpp"
 #include "tools/onnx2fx/plugin_check.hpp"
@@ -294,6 +295,15 @@ Command completion_command(CLI::App& app, Arguments& a) {
           }};
 }
 
+Command man_command(CLI::App& app) {
+  return {add(app, "man", "Write the manual page, in roff",
+              "  onnx2fx man > ~/.local/share/man/man1/onnx2fx.1"),
+          [&app] {
+            std::cout << man_page(app, kVersion);
+            return 0;
+          }};
+}
+
 Command help_command(CLI::App& app, Arguments& a) {
   CLI::App* c = add(app, "help", "This text, or that of a command", "  onnx2fx help plugin check");
   c->add_option("COMMAND", a.topic, "Command")
@@ -350,6 +360,7 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   manifest->require_subcommand(1);
   all.push_back(manifest_check_command(*manifest, a));
   all.push_back(completion_command(app, a));
+  all.push_back(man_command(app));
   all.push_back(version_command(app));
   all.push_back(help_command(app, a));  // the last: it knows the names of the others
   return all;
