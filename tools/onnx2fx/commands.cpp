@@ -238,10 +238,11 @@ Command plugin_test_command(CLI::App& plugin, Arguments& a) {
                 "Folder of NAME.case: a model in ONNX's text syntax, a line '--- data', its inputs "
                 "and outputs; default: the folder cases beside the library")
       ->type_name("DIR");
+  add_json(*c, a);
   add_options(*c, a.options.plugins);
   return with_time_limit(*c, a, [&a] {
     const auto beside = std::filesystem::path(a.library).parent_path() / "cases";
-    return test_plugin(a.library, a.cases.empty() ? beside.string() : a.cases, a.options);
+    return test_plugin(a.library, a.cases.empty() ? beside.string() : a.cases, a.options, a.json);
   });
 }
 
@@ -267,10 +268,11 @@ Command manifest_check_command(CLI::App& manifest, Arguments& a) {
           "Say every fault of a manifest, or who lowers what by its op sets; loads no plugin",
           "  onnx2fx manifest check manifest.json");
   plugin::Options& o = a.options.plugins;
+  add_json(*c, a);
   add_options(*c, o);
   c->remove_option(c->get_option("--manifest"));
   c->add_option("file", o.manifest, "Manifest")->required()->type_name("");
-  return {c, [&o] { return check_manifest(o); }};
+  return {c, [&a, &o] { return check_manifest(o, a.json); }};
 }
 
 Command version_command(CLI::App& app) {
