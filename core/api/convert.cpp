@@ -51,6 +51,11 @@ void report_names(const fx::Module& module, Report& report) {
       if (p.name != p.onnx_name) report.names.emplace_back(p.name, p.onnx_name);
 }
 
+void report_opsets(const onnx::ModelProto& model, Report& report) {
+  for (const onnx::OperatorSetIdProto& import : model.opset_import())
+    report.opsets.emplace_back(import.domain(), import.version());
+}
+
 Conversion convert(read::ModelFile read, Options options, plugin::Registry* given) {
   Conversion c;
   const auto file = std::make_shared<read::ModelFile>(std::move(read));
@@ -80,6 +85,7 @@ Conversion convert(read::ModelFile read, Options options, plugin::Registry* give
   append(c.report.warnings, c.store->settle());
   c.module.sources = c.store->sources();
 
+  report_opsets(file->model, c.report);
   report_plugins(registry, c.report);
   report_names(c.module, c.report);
   return c;

@@ -102,7 +102,9 @@ class Parser {
   SchemaArgument argument(bool kw_only) {
     SchemaArgument a;
     a.kw_only = kw_only;
-    a.type = type(&a.mutated);
+    std::string_view alias;
+    a.type = type(&alias);
+    a.mutated = alias.find('!') != std::string_view::npos;
     a.name = word("an argument name");
     if (accept("=")) {
       a.has_default = true;
@@ -113,23 +115,25 @@ class Parser {
 
   void returns(Schema& s) {
     if (!accept("(")) {
-      s.returns.push_back(returned());
+      s.returns.push_back(returned(s.views));
       return;
     }
     if (accept(")")) return;
-    do s.returns.push_back(returned());
+    do s.returns.push_back(returned(s.views));
     while (accept(","));
     expect(")");
   }
 
-  SchemaType returned() {
-    SchemaType t = type(nullptr);
+  SchemaType returned(bool& views) {
+    std::string_view alias;
+    SchemaType t = type(&alias);
+    views |= t.kind == Kind::kTensor && !alias.empty() && alias.find('!') == std::string_view::npos;
     skip();
     if (at_ < text_.size() && is_name(text_[at_])) word("a name");
     return t;
   }
 
-  SchemaType type(bool* mutated) {
+  SchemaType type(std::string_view* alias) {
     SchemaType t;
     std::string_view name = word("a type");
     for (auto& [known, kind] : kTypeNames) {
@@ -139,8 +143,7 @@ class Parser {
       if (text_.substr(at_).starts_with("(")) {  // "Dict(Tensor, Tensor)" or an alias "(a!)"
         size_t end = text_.find(')', at_);
         if (end == std::string_view::npos) fail("')'");
-        if (mutated && text_.substr(at_, end - at_).find('!') != std::string_view::npos)
-          *mutated = true;
+        *alias = text_.substr(at_, end - at_);
         at_ = end + 1;
       } else if (text_.substr(at_).starts_with("[")) {
         ++at_;

@@ -59,6 +59,7 @@ struct Schema {
   std::string name;  ///< "aten::add.Tensor"
   std::vector<SchemaArgument> arguments;
   std::vector<SchemaType> returns;
+  bool views = false;  ///< "-> Tensor(a)": what it returns is a view of an argument, or may be one
 
   bool mutates() const;
   /// Index of the argument of that name.

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 from command_line import onnx2fx
 
-COMMANDS = ["convert", "inspect", "verify", "ops", "plugins", "plugin", "completion", "version", "help"]
+COMMANDS = ["convert", "inspect", "verify", "ops", "plugins", "plugin", "completion", "man", "version", "help"]
 
 
 def text(*arguments):

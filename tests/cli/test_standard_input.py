@@ -63,7 +63,7 @@ def test_external_data_lies_in_the_current_folder(tmp_path):
 def test_inspect(tmp_path):
     code, out, errors = onnx2fx("inspect", "-", cwd=tmp_path, input=MODEL)
     assert (code, errors) == (0, "")
-    assert out.startswith("input    x  float32[N, 2]\noutput   y  float32[N, 3]\n")
+    assert out.startswith("model    <stdin>, opset 21, com.acme 1\ninput    x  float32[N, 2]\noutput   y  float32[N, 3]\n")
 
 
 def test_verify_needs_a_file(tmp_path):

@@ -69,6 +69,14 @@ TEST(Schema, KeepsLiteralDefaults) {
   EXPECT_EQ(*find_schema("aten::var")->arguments[1].default_value, Argument(true));
 }
 
+TEST(Schema, KnowsWhatReturnsViews) {
+  for (const char* target :
+       {"aten::permute", "aten::reshape", "aten::chunk", "aten::unbind.int", "aten::squeeze.dim"})
+    EXPECT_TRUE(find_schema(target)->views) << target;
+  for (const char* target : {"aten::relu", "aten::add_.Tensor", "aten::add.out", "aten::cat"})
+    EXPECT_FALSE(find_schema(target)->views) << target;
+}
+
 TEST(Schema, FindsNothingWhereThereIsNothing) {
   EXPECT_EQ(find_schema("aten::add"), nullptr);  // TorchScript's, on strings
   EXPECT_EQ(find_schema("aten::"), nullptr);

@@ -160,6 +160,30 @@ def test_manifest_check_writes_the_op_sets_out(tmp_path, pack):
     )
 
 
+def test_manifest_check_as_json(tmp_path, pack):
+    rival(pack)
+    sets = {"prod": {"domains": {"com.acme": {"max": 3}}, "bind": [{"domain": "com.acme", "op": "Rope", "to": "org.rival"}]}}
+    file = write(tmp_path / "m.json", plugin_dirs=["pack"], op_sets=sets)
+    code, out, errors = said(tmp_path, "manifest", "check", file, "--no-default-plugins", "--json")
+    assert (code, errors) == (0, "warning: " + CONFLICT)
+    found = json.loads(out)
+    (fault,) = found.pop("faults")
+    assert (fault["severity"], fault["where"]) == ("warning", "com.acme::Halve (opset 1)")
+    notes = "".join(f"\n  note: {n}" for n in fault["notes"])
+    assert f"warning: {fault['where']}: {fault['what']}{notes}\n".replace(str(tmp_path), "DIR") == errors
+    domain = {"domain": "com.acme", "min": 1, "max": 3, "operators": {"org.rival": 1}, "conflicts": 1}
+    assert found == {"manifest": "DIR/m.json", "op_sets": [{"name": "prod", "in_force": True, "domains": [domain]}]}
+
+
+def test_manifest_check_as_json_says_faults(tmp_path):
+    file = write(tmp_path / "m.json", on_conflict="frist")
+    code, out, errors = said(tmp_path, "manifest", "check", file, "--no-default-plugins", "--json")
+    what = '/on_conflict: expected one of "error", "first", got "frist"'
+    assert (code, errors) == (3, f"error: DIR/m.json: {what}\n  note: did you mean 'first'?\n")
+    fault = {"severity": "error", "where": "DIR/m.json", "what": what, "notes": ["did you mean 'first'?"]}
+    assert json.loads(out)["faults"] == [fault]
+
+
 DOMAINS = ["ml", "preview", "preview.training"]
 
 

@@ -1,4 +1,5 @@
 """Packs under trial: dry lowerings of `plugin check`, the cases of `plugin test`, and a limit on how long a call may take."""
+import json
 import shutil
 
 import pytest
@@ -131,6 +132,20 @@ def test_cases_that_pass(trial):
         "ok     both\nok     halve\n2 passed, 0 failed\n",
         "",
     )
+
+
+def test_cases_as_json(trial):
+    code, out, errors = trial("--json", good=HALVE + "float[2] y = {0.5, 1.5}\n", shape=HALVE + "float[1] y = {0.5}")
+    difference = "output 'y': shape: expected [1], got [2]"
+    assert (code, errors) == (1, "")
+    assert json.loads(out) == {
+        "passed": 1,
+        "failed": 1,
+        "cases": [
+            {"name": "good", "passed": True, "difference": ""},
+            {"name": "shape", "passed": False, "difference": difference},
+        ],
+    }
 
 
 WRONG = {

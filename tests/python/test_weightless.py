@@ -303,12 +303,18 @@ def test_inspect_needs_no_data(tmp_path):
     code, out, messages = onnx2fx("inspect", "m.onnx", cwd=tmp_path)
     assert (code, messages) == (0, "")
     rows = [" ".join(line.split()) for line in out.splitlines()]
-    assert rows[:3] == [
+    assert 512 * 4 + 512 + 512 * 3 + 3 == 4099
+    assert rows[:8] == [
+        "model m.onnx, opset 21, com.example 1",
         "input x float32[batch, 4]",
         "output y float32[batch, 3]",
-        f"weights 4 tensors, {512 * 4 + 512 + 512 * 3 + 3} trainable elements",
+        "weights 4 parameters: 4,099 elements (4,099 trainable), 16.4 kB, float32",
+        "cost not known: give --size batch=N",
+        "output parameters MACs",
+        "fc1: Linear float32[batch, 512] 2,560 ?",
+        "fc2: Linear float32[batch, 3] 1,539 ?",
     ]
-    assert len(rows) == 3 + 4 and all("onnx2fx.ai-onnx" in row for row in rows[3:])
+    assert len(rows) == 8 + 4 and all("onnx2fx.ai-onnx" in row for row in rows[8:])
 
 
 # ---- what torch.export asks for

@@ -15,6 +15,7 @@ struct Arguments {
   Options options;
   std::string model, out, library, cases, shell;
   NewPlugin pack{{}, {}, "ops", "cpp"};
+  std::vector<std::string> sizes;  ///< of inspect: "batch=1,time=400"
   std::vector<std::string> topic;  ///< of help: "plugin", "check"
   verify::VerifyOptions verification;
   bool json = false, force = false, quiet = false, verbose = false;

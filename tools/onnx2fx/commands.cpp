@@ -17,6 +17,7 @@
 #include "tools/onnx2fx/convert_command.hpp"
 #include "tools/onnx2fx/inspect.hpp"
 #include "tools/onnx2fx/installation.hpp"
+#include "tools/onnx2fx/man_page.hpp"
 #include "tools/onnx2fx/manifest_command.hpp"
 #include "tools/onnx2fx/model_argument.hpp"
 #include "tools/onnx2fx/plugin_check.hpp"
@@ -153,14 +154,21 @@ void add_model(CLI::App& app, Arguments& a, const char* what) {
 }
 
 Command inspect_command(CLI::App& app, Arguments& a) {
-  CLI::App* c = add(app, "inspect", "What is in a model, who would lower it, what is missing",
-                    "  onnx2fx inspect model.onnx\n"
-                    "  onnx2fx inspect model.onnx --plugin-dir packs --json");
+  CLI::App* c =
+      add(app, "inspect",
+          "What a model is and what it costs, layer by layer; who would lower it, what is missing",
+          "  onnx2fx inspect model.onnx --size batch=1,time=400\n"
+          "  onnx2fx inspect model.onnx --plugin-dir packs --json");
   add_model(*c, a, "ONNX model; - for standard input");
+  c->add_option("--size", a.sizes,
+                "Sizes of the symbolic dims, for multiply-accumulates and activations; may be "
+                "repeated")
+      ->type_name("NAME=N,...")
+      ->allow_extra_args(false);
   add_json(*c, a);
   add_options(*c, a.options);
-  return with_time_limit(*c, a,
-                         [&a] { return inspect_model(a.model, a.options, a.json, std::cout); });
+  return with_time_limit(
+      *c, a, [&a] { return inspect_model(a.model, a.options, a.sizes, a.json, std::cout); });
 }
 
 Command verify_command(CLI::App& app, Arguments& a) {
@@ -230,10 +238,11 @@ Command plugin_test_command(CLI::App& plugin, Arguments& a) {
                 "Folder of NAME.case: a model in ONNX's text syntax, a line '--- data', its inputs "
                 "and outputs; default: the folder cases beside the library")
       ->type_name("DIR");
+  add_json(*c, a);
   add_options(*c, a.options.plugins);
   return with_time_limit(*c, a, [&a] {
     const auto beside = std::filesystem::path(a.library).parent_path() / "cases";
-    return test_plugin(a.library, a.cases.empty() ? beside.string() : a.cases, a.options);
+    return test_plugin(a.library, a.cases.empty() ? beside.string() : a.cases, a.options, a.json);
   });
 }
 
@@ -259,10 +268,11 @@ Command manifest_check_command(CLI::App& manifest, Arguments& a) {
           "Say every fault of a manifest, or who lowers what by its op sets; loads no plugin",
           "  onnx2fx manifest check manifest.json");
   plugin::Options& o = a.options.plugins;
+  add_json(*c, a);
   add_options(*c, o);
   c->remove_option(c->get_option("--manifest"));
   c->add_option("file", o.manifest, "Manifest")->required()->type_name("");
-  return {c, [&o] { return check_manifest(o); }};
+  return {c, [&a, &o] { return check_manifest(o, a.json); }};
 }
 
 Command version_command(CLI::App& app) {
@@ -283,6 +293,15 @@ Command completion_command(CLI::App& app, Arguments& a) {
       ->check(word_of(kShells));
   return {c, [&app, &a] {
             std::cout << completion(app, a.shell);
+            return 0;
+          }};
+}
+
+Command man_command(CLI::App& app) {
+  return {add(app, "man", "Write the manual page, in roff",
+              "  onnx2fx man > ~/.local/share/man/man1/onnx2fx.1"),
+          [&app] {
+            std::cout << man_page(app, kVersion);
             return 0;
           }};
 }
@@ -343,6 +362,7 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   manifest->require_subcommand(1);
   all.push_back(manifest_check_command(*manifest, a));
   all.push_back(completion_command(app, a));
+  all.push_back(man_command(app));
   all.push_back(version_command(app));
   all.push_back(help_command(app, a));  // the last: it knows the names of the others
   return all;

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "tools/verify/runtime_library.hpp"
@@ -98,7 +99,7 @@ std::vector<std::string> files_of(const std::string& cases) {
 
 }  // namespace
 
-int test_plugin(const std::string& library, const std::string& cases, Options options) {
+int test_plugin(const std::string& library, const std::string& cases, Options options, bool json) {
   const std::vector<std::string> files = files_of(cases);
   options.dialect = fx::Dialect::kAten;
   options.plugins.descriptors.push_back(
@@ -106,6 +107,7 @@ int test_plugin(const std::string& library, const std::string& cases, Options op
   const std::string runtime = runtime::library_path(options.plugins.builtin_directory);
   runtime::open_library(runtime);
   size_t n_failed = 0;
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const std::string& file : files) {
     std::string why;
     try {
@@ -115,11 +117,21 @@ int test_plugin(const std::string& library, const std::string& cases, Options op
     } catch (const ConversionError& e) {
       why = e.what();
     }
-    fmt::print("{} {}{}\n", why.empty() ? "ok    " : "FAILED", fs::path(file).stem().string(),
-               why.empty() ? "" : ": " + why);
+    const std::string name = fs::path(file).stem().string();
+    if (!json)
+      fmt::print("{} {}{}\n", why.empty() ? "ok    " : "FAILED", name,
+                 why.empty() ? "" : ": " + why);
+    all.push_back({{"name", name}, {"passed", why.empty()}, {"difference", why}});
     n_failed += !why.empty();
   }
-  fmt::print("{} passed, {} failed\n", files.size() - n_failed, n_failed);
+  const size_t n_passed = files.size() - n_failed;
+  if (json) {
+    using Json = nlohmann::ordered_json;
+    const Json j{{"passed", n_passed}, {"failed", n_failed}, {"cases", all}};
+    fmt::print("{}\n", j.dump(1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    fmt::print("{} passed, {} failed\n", n_passed, n_failed);
+  }
   return n_failed ? 1 : 0;
 }
 

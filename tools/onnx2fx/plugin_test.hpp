@@ -18,9 +18,10 @@ namespace onnx2fx::cli {
 ///     float[2] x = {1.0, 3.0}
 ///     float[2] y = {0.5, 1.5}
 ///
-/// `options`: the plugins beside the library's own. Prints a line for each case. The exit code: 0,
-/// or 1 if one differs or cannot be converted. Throws ConversionError: no case, no runtime.
-int test_plugin(const std::string& library, const std::string& cases, Options options);
+/// `options`: the plugins beside the library's own. Prints a line for each case, or one JSON
+/// document. The exit code: 0, or 1 if one differs or cannot be converted. Throws ConversionError:
+/// no case, no runtime.
+int test_plugin(const std::string& library, const std::string& cases, Options options, bool json);
 
 }  // namespace onnx2fx::cli
 

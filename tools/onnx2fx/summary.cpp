@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "tools/onnx2fx/amounts.hpp"
 
 namespace onnx2fx::cli {
 
@@ -21,19 +22,6 @@ uint64_t stored_bytes(const fx::TensorData& data) {
   if (const auto* memory = std::get_if<std::shared_ptr<const std::string>>(&data.where))
     return (*memory)->size();
   return 0;
-}
-
-std::string sized(uint64_t bytes) {
-  static constexpr std::array kUnits = {"kB", "MB", "GB", "TB"};
-  if (bytes < 1000) return fmt::format("{} bytes", bytes);
-  double size = static_cast<double>(bytes) / 1000;
-  size_t unit = 0;
-  for (; size >= 999.95 && unit + 1 < kUnits.size(); ++unit) size /= 1000;
-  return fmt::format("{:.1f} {}", size, kUnits[unit]);
-}
-
-std::string counted(uint64_t n, const char* what) {
-  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }
 
 }  // namespace

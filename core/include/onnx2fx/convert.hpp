@@ -47,6 +47,7 @@ struct Report {
       plugins;  ///< id, version of those that lowered something
   std::vector<std::pair<std::string, std::string>>
       names;  ///< attribute path or identifier -> ONNX name, where they differ
+  std::vector<std::pair<std::string, int64_t>> opsets;  ///< domain, version that the model imports
 };
 
 struct ONNX2FX_API Conversion {
