@@ -208,6 +208,14 @@ def test_every_fault_is_said(inspect):
     assert inspect(MODEL, "--size", "batch,M=3") == (1, "", faults)
 
 
+def test_inputs_that_share_a_size(inspect):
+    """Only with the number is it known that both have the same rows, and that the sum has them."""
+    model = """<ir_version: 10, opset_import: ["": 21]> g (float[N, 4] x, float[N, 4] z) => (float[N, 2] y)
+    <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}> { s = Add (x, z) y = MatMul (s, w) }"""
+    code, text, _ = inspect(model, "--size", "N=3")
+    assert code == 0 and "\ncost     24 multiply-accumulates\n" in text
+
+
 def test_sizes_that_no_run_could_have(inspect):
     model = """<ir_version: 10, opset_import: ["": 21]>
     g (float[1, 2, time] x) => (float[1, 3, t] y)

@@ -151,15 +151,52 @@ void print_missing(const std::vector<UnsupportedOperator>& all, std::ostream& ou
 
 }  // namespace
 
+namespace {
+
+/// Of the inputs that have dims of these sizes, as --input-shape takes them.
+std::vector<std::string> shapes_at(const std::vector<fx::Port>& inputs, SymbolicSizes& at) {
+  std::vector<std::string> shapes;
+  for (const fx::Port& p : inputs) {
+    std::string dims;
+    bool given = false;
+    for (const std::string& dim : p.type.shape.value_or(std::vector<std::string>())) {
+      const auto size = at.given().find(dim);
+      given |= size != at.given().end();
+      dims += dims.empty() ? "" : ",";
+      dims += size != at.given().end() ? std::to_string(size->second) : "?";
+    }
+    if (given) shapes.push_back(p.onnx_name + "=" + dims);
+  }
+  return shapes;
+}
+
+/// With sizes that are known from the start: what two inputs share is one size, and more follows.
+Conversion converted_at(const std::string& model, Options options, const Conversion& symbolic,
+                        SymbolicSizes& at, plugin::Registry& registry) {
+  for (std::string& shape : shapes_at(symbolic.module.inputs, at))
+    options.input_shapes.push_back(std::move(shape));
+  Conversion c = convert_argument(model, options, &registry);
+  c.module.inputs = symbolic.module.inputs;  // as the model declares them
+  c.module.outputs = symbolic.module.outputs;
+  return c;
+}
+
+}  // namespace
+
 int inspect_model(const std::string& model, Options options, const std::vector<std::string>& sizes,
                   bool json, std::ostream& out) {
   options.weights = weights::Mode::kMeta;
   options.keep_going = true;
   plugin::Registry registry(options.plugins, plugin::Registry::Faults::kKept);
   if (!registry.faults().empty()) throw PluginError(registry.faults());
-  const Conversion c = convert_argument(model, options, &registry);
+  Conversion c = convert_argument(model, options, &registry);
   SymbolicSizes at(c.module, sizes);
-  const ModelFacts facts(c, at);
+  ModelFacts facts(c, at);  // refuses sizes that no run could have
+  if (!at.given().empty() && !is_standard_input(model)) {
+    c = converted_at(model, options, c, at, registry);
+    at = SymbolicSizes(c.module, at);
+    facts = ModelFacts(c, at);
+  }
   if (json) {
     out << inspection_json(c, facts, at);
   } else {

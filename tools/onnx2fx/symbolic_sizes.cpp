@@ -168,6 +168,18 @@ std::string joined(const std::set<std::string>& names) {
 
 SymbolicSizes::SymbolicSizes(const fx::Module& module, const std::vector<std::string>& given)
     : input_names_(names_of_inputs(module)), names_(input_names_) {
+  find_names(module);
+  std::vector<Diagnostic> faults;
+  for (const std::string& list : given) give(list, faults);
+  if (!faults.empty()) throw ConversionError(faults);
+}
+
+SymbolicSizes::SymbolicSizes(const fx::Module& module, const SymbolicSizes& checked)
+    : input_names_(names_of_inputs(module)), names_(input_names_), given_(checked.given_) {
+  find_names(module);
+}
+
+void SymbolicSizes::find_names(const fx::Module& module) {
   for (const fx::Program& p : module.programs)
     for (const fx::Node& n : p.nodes)
       for (const std::string& dim : n.type.shape.value_or(std::vector<std::string>())) {
@@ -175,9 +187,6 @@ SymbolicSizes::SymbolicSizes(const fx::Module& module, const std::vector<std::st
         text.value();
         names_.merge(text.names());
       }
-  std::vector<Diagnostic> faults;
-  for (const std::string& list : given) give(list, faults);
-  if (!faults.empty()) throw ConversionError(faults);
 }
 
 void SymbolicSizes::give(std::string_view list, std::vector<Diagnostic>& faults) {

@@ -21,6 +21,8 @@ class SymbolicSizes {
   /// given: "NAME=N,NAME=N". Throws ConversionError with every fault: what is no such list, and
   /// names that no dim of the module has.
   SymbolicSizes(const fx::Module& module, const std::vector<std::string>& given);
+  /// Sizes that were checked already, of the same model converted otherwise.
+  SymbolicSizes(const fx::Module& module, const SymbolicSizes& checked);
 
   /// nullopt: nobody knows it, or it depends on a size that is not given. Throws ConversionError
   /// where the given sizes make it negative.
@@ -36,6 +38,7 @@ class SymbolicSizes {
   const std::map<std::string, int64_t>& given() const { return given_; }
 
  private:
+  void find_names(const fx::Module& module);
   void give(std::string_view list, std::vector<Diagnostic>& faults);
 
   std::set<std::string> input_names_, names_, needed_;
