@@ -56,9 +56,10 @@ bool is_derived(std::string_view name) {
   return false;
 }
 
-/// "encoder.layer.0.weight".
+/// "encoder.layer.0.weight"; "learned_0" may be a name that was given to the exporter.
 bool is_dotted_path(const std::string& name) {
-  return std::all_of(name.begin(), name.end(), [](char c) { return is_word(c) || c == '.'; });
+  return name.find('.') != std::string::npos &&
+         std::all_of(name.begin(), name.end(), [](char c) { return is_word(c) || c == '.'; });
 }
 
 class Judge {

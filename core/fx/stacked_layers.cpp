@@ -46,19 +46,16 @@ class Stacked {
   }
 
   void run() {
-    std::map<uint32_t, std::vector<Link>> links;  // to the layer, of all before it
-    std::set<uint32_t> read;
+    std::map<uint32_t, std::vector<Link>> stacks;  // by the last layer: those before it
     for (uint32_t i = 0; i < nodes_.size(); ++i) {
-      if (!is_layer(i)) continue;
-      links[i];
-      const std::optional<Link> link = link_of(i);
+      const std::optional<Link> link = is_layer(i) ? link_of(i) : std::nullopt;
       if (!link) continue;
-      links[i] = links[link->before];
-      links[i].push_back(*link);
-      read.insert(link->before);
+      auto below = stacks.extract(link->before);
+      std::vector<Link> links = below ? std::move(below.mapped()) : std::vector<Link>();
+      links.push_back(*link);
+      stacks[i] = std::move(links);
     }
-    for (const auto& [last, before] : links)
-      if (!before.empty() && !read.contains(last)) stack(before, last);
+    for (const auto& [last, links] : stacks) stack(links, last);
     insert_joins();
   }
 
@@ -102,7 +99,7 @@ class Stacked {
   static bool in_one_module(const Node& a, const Node& b) {
     if (!a.onnx || !b.onnx) return false;
     const auto x = frames(*a.onnx), y = frames(*b.onnx);
-    return x && y && std::ranges::equal(*x, *y, {}, &Frame::path, &Frame::path);
+    return x && y && !x->empty() && std::ranges::equal(*x, *y, {}, &Frame::path, &Frame::path);
   }
 
   bool may_follow(uint32_t layer, uint32_t before) const {
@@ -250,9 +247,9 @@ class Stacked {
       place[index] = static_cast<uint32_t>(nodes.size());
       nodes.push_back(std::move(n));
     };
+    size_t k = 0;
     for (uint32_t i = 0; i < users_.size(); ++i) {
-      for (size_t k = 0; k < joins_.size(); ++k) {
-        if (joins_[k].first != i) continue;
+      for (; k < joins_.size() && joins_[k].first == i; ++k) {
         joins_[k].second.name = names.claim(joins_[k].second.name);
         put(std::move(joins_[k].second), users_.size() + k);
       }
