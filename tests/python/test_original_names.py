@@ -19,6 +19,8 @@ EXPORTS = {
 }
 FORMS = tuple(EXPORTS)
 LAYERS = {"LSTM": 2, "GRU": 1, "RNN": 1}  # and their states
+STEP_BY_STEP = [("RNN", "dynamo"), ("RNN", "unoptimized")]
+ONE_NODE_A_LAYER = [(k, f) for k in LAYERS for f in FORMS if (k, f) not in STEP_BY_STEP]
 
 
 def exported(module, args, form, **options):
@@ -139,7 +141,6 @@ def test_parameters_of_a_module_of_ones_own(form):
     assert type(converted.net.out) is nn.Linear
 
 
-@pytest.mark.parametrize("form", ["dynamo", "legacy"])
 @pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize(
     "options",
@@ -149,10 +150,8 @@ def test_parameters_of_a_module_of_ones_own(form):
         {"num_layers": 2, "bidirectional": True, "batch_first": True},
     ],
 )
-@pytest.mark.parametrize("kind", LAYERS)
-def test_layers(kind, options, given, form):
-    if kind == "RNN" and form == "dynamo":
-        pytest.skip("exported step by step")
+@pytest.mark.parametrize(("kind", "form"), ONE_NODE_A_LAYER)
+def test_layers(kind, form, options, given):
     torch.manual_seed(0)
     original, x = Layers(kind, **options), torch.randn(3, 3, 5)
     rows = options["num_layers"] * (2 if options.get("bidirectional") else 1)
@@ -161,6 +160,12 @@ def test_layers(kind, options, given, form):
     require_same(original, converted, args)
     assert type(converted.encoder) is getattr(nn, kind)
     assert converted.encoder.num_layers == options["num_layers"]
+
+
+def test_layers_step_by_step():
+    torch.manual_seed(0)
+    original, x = Layers("RNN", num_layers=2), torch.randn(3, 2, 5)
+    require_same(original, convert_onnx_to_fx(exported(original, (x,), "unoptimized")), (x,))
 
 
 def test_layers_at_another_size():
