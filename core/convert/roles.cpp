@@ -42,6 +42,26 @@ bool is_generated(const std::string& name) {
          name.find("Constant") != std::string::npos || name.find("const_fold_opt") == 0;
 }
 
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+/// "fc.weight_quantized", "fc.bias_fused": what a tool made of a parameter. The cells of torch.nn
+/// have a "weight_ih" and a "bias_hh_l0" themselves.
+bool is_derived(std::string_view name) {
+  const std::string_view word = name.substr(name.rfind('.') + 1);
+  for (const std::string_view base : {"weight_", "bias_"}) {
+    if (!word.starts_with(base)) continue;
+    const std::string_view rest = word.substr(base.size());
+    return !rest.starts_with("ih") && !rest.starts_with("hh");
+  }
+  return false;
+}
+
+/// "encoder.layer.0.weight"; "learned_0" may be a name that was given to the exporter.
+bool is_dotted_path(const std::string& name) {
+  return name.find('.') != std::string::npos &&
+         std::all_of(name.begin(), name.end(), [](char c) { return is_word(c) || c == '.'; });
+}
+
 class Judge {
  public:
   Judge(const fx::Module& module, const std::vector<TensorEntry*>& entries,
@@ -62,6 +82,16 @@ class Judge {
       return {Role::kConstant, "evidence: " + why};
     return e.count() > 1 ? Verdict{Role::kParameter, "default: floats"}
                          : Verdict{Role::kConstant, "default: a single float"};
+  }
+
+  bool is_authors_name(uint32_t i) const {
+    const TensorEntry& e = *entries_[i];
+    if (!e.proto || e.in_node || !by_torch_) return false;
+    if (signature_.known()) {
+      const Signature::Entry* said = signature_.find(e.name);
+      return said && said->target == e.name;
+    }
+    return is_dotted_path(e.name) && !is_generated(e.name) && !is_derived(e.name);
   }
 
  private:
@@ -182,6 +212,7 @@ void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
       verdict.because = "option: frozen";
     t.role = verdict.role;
     t.role_because = verdict.because;
+    t.named_by_author = judge.is_authors_name(i);
     t.requires_grad = t.role == Role::kParameter && verdict.because != "option: frozen";
   }
 }

@@ -12,7 +12,8 @@
 
 namespace onnx2fx::conversion {
 
-/// Sets role, requires_grad and role_because of the module's tensors; entries[i] made tensors[i].
+/// Sets role, requires_grad, role_because and named_by_author of the module's tensors; entries[i]
+/// made tensors[i].
 /// In this order: the user's globs; the exporter's graph signature and the way in which PyTorch's
 /// older exporter stores constants; what lowerings claimed; evidence in the program; a default.
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,

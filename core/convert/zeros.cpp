@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <vector>
 
 #include "core/fx/schema.hpp"
 
@@ -17,8 +19,8 @@ constexpr auto kBiased = std::to_array<std::string_view>(
      "convolution", "linear"});
 constexpr auto kRecurrent = std::to_array<std::string_view>({"GRU", "LSTM", "RNN"});
 constexpr auto kMovements = std::to_array<std::string_view>(
-    {"broadcast_to", "expand", "getitem", "permute", "repeat", "reshape", "slice", "squeeze", "to",
-     "transpose", "unsqueeze", "view"});
+    {"broadcast_to", "cat", "expand", "getitem", "permute", "repeat", "reshape", "slice", "squeeze",
+     "to", "transpose", "unsqueeze", "view"});
 constexpr auto kZeros = std::to_array<std::string_view>({"new_zeros", "zeros", "zeros_like"});
 
 template <size_t N>
@@ -41,18 +43,27 @@ class Zeros {
 
   /// A tensor, or a list of them, of zeros alone.
   bool are(const Argument& a) {
-    if (const fx::List* list = a.as<fx::List>())
-      return !list->empty() &&
-             std::all_of(list->begin(), list->end(), [&](const Argument& x) { return are(x); });
-    const NodeRef* r = a.as<NodeRef>();
-    while (r) {
+    std::vector<const Argument*> open{&a};
+    std::set<uint32_t> seen;
+    while (!open.empty()) {
+      const Argument& next = *open.back();
+      open.pop_back();
+      if (const fx::List* list = next.as<fx::List>()) {
+        if (list->empty()) return false;
+        for (const Argument& x : *list) open.push_back(&x);
+        continue;
+      }
+      const NodeRef* r = next.as<NodeRef>();
+      if (!r) return false;
+      if (!seen.insert(r->index).second) continue;
       const Node& n = nodes_[r->index];
-      if (n.op == fx::Op::kGetAttr) return n.tensor && is_zero(*n.tensor);
+      if (n.op == fx::Op::kGetAttr && n.tensor && is_zero(*n.tensor)) continue;
       if (n.op != fx::Op::kCallFunction || n.args.empty()) return false;
-      if (among(kZeros, name_of(n))) return true;
-      r = among(kMovements, name_of(n)) ? n.args[0].as<NodeRef>() : nullptr;
+      if (among(kZeros, name_of(n))) continue;
+      if (!among(kMovements, name_of(n))) return false;
+      open.push_back(&n.args[0]);
     }
-    return false;
+    return true;
   }
 
  private:

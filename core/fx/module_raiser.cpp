@@ -169,6 +169,18 @@ std::optional<std::vector<std::string>> ModuleRaiser::shape(const Argument& a) c
   return ref ? node(ref->index).type.shape : std::nullopt;
 }
 
+/// Whether the module would hold a tensor that the author holds under another name: the
+/// in_proj_weight of nn.MultiheadAttention, the weight_ih of a cell. Where the weight's own name is
+/// lost, the bias keeps its name for nobody.
+bool ModuleRaiser::renames(const Raised& raised) const {
+  if (raised.tensors.empty() || !module_.tensors[raised.tensors[0].tensor].named_by_author)
+    return false;
+  return std::ranges::any_of(raised.tensors, [&](const Submodule::TensorUse& u) {
+    const Tensor& t = module_.tensors[u.tensor];
+    return t.named_by_author && t.name.substr(t.name.rfind('.') + 1) != u.attribute;
+  });
+}
+
 // A module can hold .t() of a tensor, or a tensor with other dims, only where nobody reads it as it
 // is stored.
 void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
@@ -328,6 +340,23 @@ void ModuleRaiser::place(const std::vector<Raised>& all) {
   }
 }
 
+/// The get_attr of a tensor that the root reads.
+NodeRef ModuleRaiser::reader_of(uint32_t tensor) const {
+  const auto at =
+      std::ranges::find_if(root_.nodes, [&](const Node& n) { return n.tensor == tensor; });
+  return {static_cast<uint32_t>(at - root_.nodes.begin())};
+}
+
+/// What the module would compute, as a call on the tensors as they are stored.
+void ModuleRaiser::write_linear(const Raised& raised) {
+  if (raised.type != NnClass::kLinear || raised.tensors[0].transposed || raised.promoted) return;
+  Node& n = root_.nodes[raised.result];
+  n.target = "aten::linear";
+  n.args = raised.inputs;
+  for (const Submodule::TensorUse& u : raised.tensors) n.args.push_back(reader_of(u.tensor));
+  n.kwargs.clear();
+}
+
 void ModuleRaiser::rewrite(const std::vector<Raised>& all) {
   for (size_t i = 0; i < all.size(); ++i) {
     Node& n = root_.nodes[all[i].result];
@@ -373,14 +402,16 @@ void ModuleRaiser::nest_states(const std::vector<Raised>& all) {
 }
 
 void ModuleRaiser::run() {
-  std::vector<Raised> all;
+  std::vector<Raised> all, open;
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
     auto rule = rules_.find(node(i).target);
     if (rule == rules_.end()) continue;
     std::optional<Call> call = call_of(i);
     if (!call) continue;
-    if (std::optional<Raised> r = rule->second(*this, *call)) all.push_back(std::move(*r));
+    if (std::optional<Raised> r = rule->second(*this, *call))
+      (renames(*r) ? open : all).push_back(std::move(*r));
   }
+  for (const Raised& r : open) write_linear(r);
   drop_conflicts(all);
   place(all);
   rewrite(all);

@@ -82,6 +82,9 @@ class ModuleRaiser {
   /// Mentions of a node in calls, views of it followed.
   size_t readers(uint32_t node) const;
   void drop_conflicts(std::vector<Raised>& all) const;
+  bool renames(const Raised& raised) const;
+  NodeRef reader_of(uint32_t tensor) const;
+  void write_linear(const Raised& raised);
   void place(const std::vector<Raised>& all);
   uint32_t submodule(const Raised& raised, std::vector<bool>& placed, PathTree& tree);
   /// The lowering made the tensor's name of the node's: it says nothing.

@@ -24,6 +24,10 @@ void shrink_index_operands(Module& module);
 /// was done to it is left dead.
 void restore_rows(Module& module);
 
+/// Recurrent calls one upon the other become one call of several layers, as nn.LSTM has them. What
+/// moved the outputs from one to the next is left dead.
+void stack_layers(Module& module);
+
 /// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
 /// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so
 /// do calls that write to a tensor (batch_norm in training among them).

@@ -179,6 +179,7 @@ struct Tensor {
   bool requires_grad = false;
   TensorData data;           ///< C order, little-endian, dtype as above
   std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
+  bool named_by_author = false;  ///< the name is the tensor's path in the original torch module
 };
 
 /// Gives the stored bytes of a tensor of a module: C order, little-endian, in the tensor's own

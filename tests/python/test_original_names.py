@@ -1,0 +1,182 @@
+"""Weights under the names that the author gave them, where those are not nn.Linear's or one layer's."""
+
+import io
+import logging
+import warnings
+
+import onnx
+import pytest
+import torch
+from onnx_to_fx import convert_onnx_to_fx
+from torch import nn
+from torch.nn import functional as F
+
+EXPORTS = {
+    "dynamo": {"dynamo": True, "verbose": False},
+    "unoptimized": {"dynamo": True, "optimize": False, "verbose": False},
+    "legacy": {"dynamo": False},
+    "unfolded": {"dynamo": False, "do_constant_folding": False},
+}
+FORMS = tuple(EXPORTS)
+LAYERS = {"LSTM": 2, "GRU": 1, "RNN": 1}  # and their states
+STEP_BY_STEP = [("RNN", "dynamo"), ("RNN", "unoptimized")]
+ONE_NODE_A_LAYER = [(k, f) for k in LAYERS for f in FORMS if (k, f) not in STEP_BY_STEP]
+
+
+def exported(module, args, form, **options):
+    file = io.BytesIO()
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, args, file, **EXPORTS[form], **options)
+    return onnx.load_from_string(file.getvalue())
+
+
+def as_list(outputs):
+    return [*outputs] if isinstance(outputs, (tuple, list)) else [outputs]
+
+
+def require_same(original, converted, args):
+    """Outputs, the gradient of every parameter by its name, and the original's state dict, strictly."""
+    got, want = as_list(converted(*args)), as_list(original(*args))
+    assert len(got) == len(want)
+    for g, w in zip(got, want):
+        torch.testing.assert_close(g, w)
+    for outputs in (got, want):
+        sum((y * y).sum() for y in outputs).backward()
+    ours = dict(converted.named_parameters())
+    assert ours.keys() == dict(original.named_parameters()).keys()
+    for name, p in original.named_parameters():
+        torch.testing.assert_close(ours[name].grad, p.grad, msg=lambda m, name=name: f"{name}: {m}")
+    with torch.no_grad():
+        for p in original.parameters():
+            p.mul_(1.5)
+    converted.load_state_dict(original.state_dict())
+    for g, w in zip(as_list(converted(*args)), as_list(original(*args))):
+        torch.testing.assert_close(g, w)
+
+
+class Cells(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.out = nn.GRUCell(3, 4), nn.LSTMCell(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x, h, c):
+        h = self.first(x, h)
+        return self.out(self.second(h, (h, c))[0])
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.out = nn.MultiheadAttention(8, 2), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.out(self.attention(x, x, x)[0])
+
+
+class Rows(nn.Module):
+    """Parameters of the module's own: [out, in], [in, out], and a table."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.offset = nn.Parameter(torch.randn(4, 3)), nn.Parameter(torch.randn(4))
+        self.projection, self.table = nn.Parameter(torch.randn(4, 5)), nn.Parameter(torch.randn(7, 5))
+        self.out = nn.Linear(5, 2)
+
+    def forward(self, x, i):
+        return self.out(F.linear(x, self.rows, self.offset) @ self.projection + self.table[i])
+
+
+class Layers(nn.Module):
+    def __init__(self, kind, **options):
+        super().__init__()
+        self.encoder = getattr(nn, kind)(5, 4, **options)
+
+    def forward(self, x, *states):
+        y, last = self.encoder(x, states if len(states) > 1 else states[0]) if states else self.encoder(x)
+        return (y, *last) if isinstance(last, tuple) else (y, last)
+
+
+class TwoModules(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.LSTM(4, 4), nn.LSTM(4, 4)
+
+    def forward(self, x):
+        return self.second(self.first(x)[0])[0]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = Rows()
+
+    def forward(self, x, i):
+        return self.net(x, i)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_cells(form):
+    torch.manual_seed(0)
+    original, args = Cells(), (torch.randn(2, 3), torch.randn(2, 4), torch.randn(2, 4))
+    converted = convert_onnx_to_fx(exported(original, args, form))
+    require_same(original, converted, args)
+    assert type(converted.out) is nn.Linear
+
+
+@pytest.mark.parametrize("form", ["unoptimized", "unfolded"])
+def test_packed_rows_of_attention(form):
+    torch.manual_seed(0)
+    original, x = Attention(), torch.randn(3, 2, 8)
+    require_same(original, convert_onnx_to_fx(exported(original, (x,), form)), (x,))
+
+
+@pytest.mark.parametrize("form", ["unoptimized", "unfolded"])
+def test_parameters_of_a_module_of_ones_own(form):
+    torch.manual_seed(0)
+    original, args = Net(), (torch.randn(2, 3), torch.tensor([1, 6]))
+    converted = convert_onnx_to_fx(exported(original, args, form))
+    require_same(original, converted, args)
+    assert type(converted.net.out) is nn.Linear
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_layers": 3},
+        {"num_layers": 2, "bias": False},
+        {"num_layers": 2, "bidirectional": True, "batch_first": True},
+    ],
+)
+@pytest.mark.parametrize(("kind", "form"), ONE_NODE_A_LAYER)
+def test_layers(kind, form, options, given):
+    torch.manual_seed(0)
+    original, x = Layers(kind, **options), torch.randn(3, 3, 5)
+    rows = options["num_layers"] * (2 if options.get("bidirectional") else 1)
+    args = (x, *(torch.randn(rows, 3, 4) for _ in range(LAYERS[kind] * given)))
+    converted = convert_onnx_to_fx(exported(original, args, form))
+    require_same(original, converted, args)
+    assert type(converted.encoder) is getattr(nn, kind)
+    assert converted.encoder.num_layers == options["num_layers"]
+
+
+def test_layers_step_by_step():
+    torch.manual_seed(0)
+    original, x = Layers("RNN", num_layers=2), torch.randn(3, 2, 5)
+    require_same(original, convert_onnx_to_fx(exported(original, (x,), "unoptimized")), (x,))
+
+
+def test_layers_at_another_size():
+    torch.manual_seed(0)
+    original, sizes = Layers("LSTM", num_layers=2, bidirectional=True), {"x": {0: "length", 1: "batch"}}
+    model = exported(original, (torch.randn(3, 2, 5),), "legacy", input_names=["x"], dynamic_axes=sizes)
+    require_same(original, convert_onnx_to_fx(model), (torch.randn(7, 4, 5),))
+
+
+@pytest.mark.parametrize("form", ["dynamo", "legacy"])
+def test_two_modules_stay_two(form):
+    torch.manual_seed(0)
+    original, x = TwoModules(), torch.randn(3, 2, 4)
+    require_same(original, convert_onnx_to_fx(exported(original, (x,), form)), (x,))
