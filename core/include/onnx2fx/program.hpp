@@ -177,8 +177,8 @@ struct Tensor {
   std::vector<int64_t> dims;
   Role role = Role::kConstant;
   bool requires_grad = false;
-  TensorData data;           ///< C order, little-endian, dtype as above
-  std::string role_because;  ///< "exporter: fc.weight of its graph signature", "plugin", ...
+  TensorData data;               ///< C order, little-endian, dtype as above
+  std::string role_because;      ///< "exporter: fc.weight of its graph signature", "plugin", ...
   bool named_by_author = false;  ///< the name is the tensor's path in the original torch module
 };
 
