@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pathlib
+import runpy
+import tempfile
+
 import torch
 from torch import fx, nn
 from torch.utils._pytree import tree_leaves
@@ -65,3 +69,23 @@ def modules(s: Converted):
     if wider:
         raise Wrong("more tensors cross a block's border", f"{len(wider)} of {len(blocks)}: {listed(wider)}")
     yield f"{len(blocks)} blocks"
+
+
+@column("source", own=True, quick=True)
+def source(s: Converted):
+    """model.py computes what the module does, to the last bit, under the same names."""
+    from onnx_to_fx import write_source
+
+    module = s.module()
+    with tempfile.TemporaryDirectory() as folder:
+        write_source(module, folder)
+        written = runpy.run_path(f"{folder}/model.py")["Model"].load()
+        lines = len(pathlib.Path(folder, "model.py").read_text().splitlines())
+    for size in s.sizes:
+        with torch.no_grad():
+            got, want = (tree_leaves(m(*s.args(size))) for m in (written, module))
+        if not all(map(torch.equal, got, want)):
+            raise Wrong("the source computes other numbers", f"at size {size}")
+    if written.state_dict().keys() != module.state_dict().keys():
+        raise Wrong("the source has other names", listed(written.state_dict().keys() ^ module.state_dict().keys()))
+    return f"{lines} lines"
