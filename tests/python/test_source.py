@@ -8,6 +8,7 @@ import pytest
 import torch
 from onnx_to_fx import convert_onnx_to_fx, to_source, write_source
 from onnx_to_fx.source import SourceError
+from onnx_to_fx.source_expressions import literal
 from scoped_models import Model as Scoped
 from test_blocks import Net, arguments, exported
 from torch import nn
@@ -131,6 +132,11 @@ def test_operators_bind_as_they_do_in_python(tmp_path):
     x = torch.randn(3, 4)
     module = convert_onnx_to_fx(exported(Signs(), (x,), "unoptimized"))
     assert torch.equal(written(module, tmp_path)(x), module(x))
+
+
+@pytest.mark.parametrize("text", ["a", "'", '"', "\"'); import os #", "\\", "\n", "é\u2028"])
+def test_no_text_of_a_model_ends_its_quotation(text):
+    assert eval(literal(text)) == text
 
 
 class Tied(nn.Module):

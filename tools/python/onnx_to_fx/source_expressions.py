@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import math
 import operator
 import re
@@ -126,8 +127,10 @@ def _literal(value: Any, hint: str) -> str:
         return slot(value, hint)
     if isinstance(value, torch.device):
         return f'torch.device("{value}")'
-    if value is None or isinstance(value, (bool, str)):
-        return repr(value).replace("'", '"') if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return json.dumps(value)  # which Python reads as well; no text of a model ends it
+    if value is None or isinstance(value, bool):
+        return repr(value)
     if isinstance(value, (torch.dtype, torch.layout, torch.memory_format)):
         return str(value)
     raise KeyError(type(value).__name__)
