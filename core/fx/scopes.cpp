@@ -10,6 +10,8 @@ namespace onnx2fx::fx {
 namespace {
 
 constexpr size_t kMostText = size_t{1} << 16;
+/// Of a node's name, and of modules in each other: nobody's are longer, and Python calls no deeper.
+constexpr size_t kMostName = 4096, kDeepest = 64;
 
 /// The items of a property like "['', 'encoder', \"it's\"]"; what stands between them is not looked
 /// at.
@@ -53,7 +55,8 @@ std::vector<Frame> stated_frames(const std::vector<std::string_view>& scopes,
 /// "layer1.0.fc". nullopt: the name is of another form.
 std::optional<std::vector<std::string>> traced_scopes(const Provenance& node) {
   std::string_view name = node.name;
-  if (!name.starts_with('/')) return std::nullopt;
+  if (!name.starts_with('/') || name.size() > kMostName) return std::nullopt;
+  if (static_cast<size_t>(std::ranges::count(name, '/')) > kDeepest) return std::nullopt;
   const size_t last = name.rfind('/');
   if (!name.substr(last + 1).starts_with(node.op_type)) return std::nullopt;
   std::vector<std::string> scopes;
@@ -80,7 +83,8 @@ std::optional<std::vector<std::string>> traced_scopes(const Provenance& node) {
 std::optional<std::vector<Frame>> frames(const Provenance& node) {
   const auto scopes = quoted_items(node, "pkg.torch.onnx.name_scopes");
   const auto classes = quoted_items(node, "pkg.torch.onnx.class_hierarchy");
-  if (!scopes.empty() && scopes.size() == classes.size()) return stated_frames(scopes, classes);
+  if (!scopes.empty() && scopes.size() == classes.size() && scopes.size() <= kDeepest)
+    return stated_frames(scopes, classes);
   const auto traced = traced_scopes(node);
   if (!traced) return std::nullopt;
   std::vector<Frame> all;

@@ -185,6 +185,17 @@ def test_a_large_constant_is_there_once(size, inputs):
     assert torch.equal(module.first(x, *list(module.buffers())[: inputs - 1]), x.flip(1))
 
 
+@pytest.mark.parametrize("deep", [60, 200, 500_000])
+def test_modules_in_each_other_without_end_are_no_modules(deep):
+    node = onnx.helper.make_node("Relu", ["x"], ["y"], name="/m" * deep + "/Relu")
+    ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [2]) for n in "xy"]
+    graph = onnx.helper.make_graph([node], "net", ends[:1], ends[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    module = convert_onnx_to_fx(model)
+    assert report(module)["summary"]["blocks"] == (deep if deep < 64 else 0)
+    assert torch.equal(module(torch.tensor([-1.0, 1.0])), torch.tensor([0.0, 1.0]))
+
+
 def test_lists_and_sequences_are_indexed_as_the_authors(net):
     layers = net.encoder.layers
     assert type(layers) is nn.ModuleList and len(layers) == 3
