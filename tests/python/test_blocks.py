@@ -196,6 +196,22 @@ def test_modules_in_each_other_without_end_are_no_modules(deep):
     assert torch.equal(module(torch.tensor([-1.0, 1.0])), torch.tensor([0.0, 1.0]))
 
 
+def test_modules_that_lie_in_each_others_way_stay_open():
+    """Two nodes each, far apart: to gather them all would take the square of their number."""
+    count, nodes = 4000, []
+    for i in range(2 * count):
+        node = onnx.helper.make_node("Relu", [f"v{i - count}" if i >= count else "x"], [f"v{i}"])
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', 'm{i % count}', 'n']")
+        node.metadata_props.add(key="pkg.torch.onnx.class_hierarchy", value="['N', 'm.M', 'aten']")
+        nodes.append(node)
+    nodes.append(onnx.helper.make_node("Sum", [f"v{i}" for i in range(count, 2 * count)], ["y"]))
+    ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [2]) for n in "xy"]
+    graph = onnx.helper.make_graph(nodes, "net", ends[:1], ends[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    said = report(convert_onnx_to_fx(model, weights="meta"))
+    assert said["summary"]["blocks"] == 0 and set(said["open_blocks"].values()) == {"its nodes lie too far apart"}
+
+
 def test_lists_and_sequences_are_indexed_as_the_authors(net):
     layers = net.encoder.layers
     assert type(layers) is nn.ModuleList and len(layers) == 3

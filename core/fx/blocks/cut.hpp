@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/fx/blocks/flat.hpp"
@@ -41,8 +42,9 @@ void for_each_node(const Cut& cut, F&& f) {
 }
 
 /// Nodes of one frame become one call, or several where something else comes between them. Nodes
-/// that do not depend on each other may change places; the order stays one of execution.
-Cut cut_into_blocks(const Flat& flat);
+/// that do not depend on each other may change places; the order stays one of execution. nullopt:
+/// the modules lie so far apart in each other that this would take forever.
+std::optional<Cut> cut_into_blocks(const Flat& flat);
 
 }  // namespace onnx2fx::fx::blocks
 

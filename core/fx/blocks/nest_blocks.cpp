@@ -1,6 +1,7 @@
 // The author's modules: calls of programs of their own.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -182,18 +183,33 @@ class Writer {
 
 }  // namespace
 
+namespace {
+
+/// Those that show only when others are left open are found round by round.
+constexpr int kMostRounds = 64;
+
+/// Whether all that is not in `open` is a block now; else there is more in it.
+bool nest(Module& module, Open& open) {
+  const size_t known = open.size();
+  Flat flat = blocks::flat_program(module, open);
+  if (flat.frames.empty()) return true;
+  std::optional<Cut> root = blocks::cut_into_blocks(flat);
+  if (root) {
+    blocks::draw_borders(flat, module, *root);
+    blocks::find_disagreements(flat, *root, open);
+  } else {
+    for (const Frame& f : flat.frames) open[f.path] = "its nodes lie too far apart";
+  }
+  if (open.size() != known) return false;
+  Writer(module, flat, *root).write(*root);
+  return true;
+}
+
+}  // namespace
+
 void nest_blocks(Module& module) {
   Open open;
-  while (true) {
-    const size_t known = open.size();
-    Flat flat = blocks::flat_program(module, open);
-    if (flat.frames.empty()) break;
-    Cut root = blocks::cut_into_blocks(flat);
-    blocks::draw_borders(flat, module, root);
-    blocks::find_disagreements(flat, root, open);
-    if (open.size() != known) continue;
-    Writer(module, flat, root).write(root);
-    break;
+  for (int round = 0; round < kMostRounds && !nest(module, open); round++) {
   }
   module.open_blocks.assign(open.begin(), open.end());
 }
