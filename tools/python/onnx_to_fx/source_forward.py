@@ -139,12 +139,12 @@ class Forward:
             return Text(f"{self.path(str(node.target))}({arguments})")
         try:
             return call(node, self._argument)
-        except KeyError as e:
+        except KeyError:
             onnx = node.meta.get("onnx", {})
             what = getattr(node.target, "__name__", str(node.target))
             raise SourceError(
                 f"node {onnx.get('name') or node.name!r} ({onnx.get('op_type', 'FX')}): expected a call of torch, got {what}"
-            ) from e
+            ) from None
 
     def _argument(self, a: Any) -> Text:
         if isinstance(a, fx.Node):
