@@ -19,15 +19,13 @@ namespace {
 using fx::Node;
 using fx::Program;
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
-
 /// Of the exporter's node; empty: not known.
 std::string_view original_name(const Node& n) {
   if (n.op != fx::Op::kCallFunction && n.op != fx::Op::kCallModule) return {};
   const std::string* said = fx::exported_from(n);
   if (!said || !said->starts_with('%')) return {};
   const std::string_view text = std::string_view(*said).substr(1);
-  const auto end = std::ranges::find_if_not(text, is_word);
+  const auto end = std::ranges::find_if_not(text, fx::is_word);
   const std::string_view name = text.substr(0, static_cast<size_t>(end - text.begin()));
   const bool is_name = !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
                        !fx::is_reserved_identifier(name);

@@ -10,6 +10,7 @@
 
 #include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
+#include "core/fx/identifier.hpp"
 #include "core/fx/provenance.hpp"
 #include "core/include/onnx2fx/glob.hpp"
 
@@ -42,8 +43,6 @@ bool is_generated(const std::string& name) {
          name.find("Constant") != std::string::npos || name.find("const_fold_opt") == 0;
 }
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
-
 /// "fc.weight_quantized", "fc.bias_fused": what a tool made of a parameter. The cells of torch.nn
 /// have a "weight_ih" and a "bias_hh_l0" themselves.
 bool is_derived(std::string_view name) {
@@ -59,7 +58,7 @@ bool is_derived(std::string_view name) {
 /// "encoder.layer.0.weight"; "learned_0" may be a name that was given to the exporter.
 bool is_dotted_path(const std::string& name) {
   return name.find('.') != std::string::npos &&
-         std::all_of(name.begin(), name.end(), [](char c) { return is_word(c) || c == '.'; });
+         std::all_of(name.begin(), name.end(), [](char c) { return fx::is_word(c) || c == '.'; });
 }
 
 class Judge {

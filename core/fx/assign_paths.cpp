@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/fx/identifier.hpp"
 #include "core/fx/passes.hpp"
 #include "core/fx/paths.hpp"
 
@@ -13,9 +14,6 @@ constexpr std::string_view kReserved[] = {
 static_assert(std::ranges::is_sorted(kReserved));
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_word(char c) {
-  return is_digit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 std::string component_of(std::string_view text) {
   std::string s(text);
@@ -41,6 +39,10 @@ std::string path_of(std::string_view name) {
     name.remove_prefix(std::min(end + 1, name.size()));
   }
   return path;
+}
+
+bool is_below(std::string_view path, std::string_view parent) {
+  return path.size() > parent.size() && path.starts_with(parent) && path[parent.size()] == '.';
 }
 
 bool PathTree::is_free(const std::string& path) const {

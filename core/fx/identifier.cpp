@@ -17,6 +17,8 @@ const std::unordered_set<std::string_view>& reserved() {
 
 }  // namespace
 
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
 bool is_reserved_identifier(std::string_view name) { return reserved().contains(name); }
 
 std::string identifier(const std::string& text) {

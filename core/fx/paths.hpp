@@ -17,6 +17,9 @@ std::string path_of(std::string_view name);
 /// keyword.
 bool is_reserved(std::string_view component);
 
+/// "a.b" and "a.b.c" lie below "a"; "ab" does not.
+bool is_below(std::string_view path, std::string_view parent);
+
 /// The paths given out so far. Each is a leaf: nothing lies below it.
 class PathTree {
  public:

@@ -23,19 +23,19 @@ struct PlainClass {
 };
 
 const std::vector<PlainClass>& plain_classes() {
+  using Keywords = std::vector<std::string_view>;
+  static const Keywords kMax = {"kernel_size", "stride", "padding", "dilation", "ceil_mode"};
+  static const Keywords kAverage1d = {"kernel_size", "stride", "padding", "ceil_mode",
+                                      "count_include_pad"};
+  static const Keywords kAverage = {"kernel_size",       "stride",          "padding", "ceil_mode",
+                                    "count_include_pad", "divisor_override"};
   static const std::vector<PlainClass> kAll = {
       {"aten::adaptive_avg_pool1d", NnClass::kAdaptiveAvgPool1d, {"output_size"}},
       {"aten::adaptive_avg_pool2d", NnClass::kAdaptiveAvgPool2d, {"output_size"}},
       {"aten::adaptive_avg_pool3d", NnClass::kAdaptiveAvgPool3d, {"output_size"}},
-      {"aten::avg_pool1d",
-       NnClass::kAvgPool1d,
-       {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"}},
-      {"aten::avg_pool2d",
-       NnClass::kAvgPool2d,
-       {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"}},
-      {"aten::avg_pool3d",
-       NnClass::kAvgPool3d,
-       {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"}},
+      {"aten::avg_pool1d", NnClass::kAvgPool1d, kAverage1d},
+      {"aten::avg_pool2d", NnClass::kAvgPool2d, kAverage},
+      {"aten::avg_pool3d", NnClass::kAvgPool3d, kAverage},
       {"aten::celu", NnClass::kCELU, {"alpha"}},
       {"aten::channel_shuffle", NnClass::kChannelShuffle, {"groups"}},
       {"aten::elu", NnClass::kELU, {"alpha"}},
@@ -48,15 +48,9 @@ const std::vector<PlainClass>& plain_classes() {
       {"aten::leaky_relu", NnClass::kLeakyReLU, {"negative_slope"}},
       {"aten::log_sigmoid", NnClass::kLogSigmoid},
       {"aten::log_softmax.int", NnClass::kLogSoftmax, {"dim"}},
-      {"aten::max_pool1d",
-       NnClass::kMaxPool1d,
-       {"kernel_size", "stride", "padding", "dilation", "ceil_mode"}},
-      {"aten::max_pool2d",
-       NnClass::kMaxPool2d,
-       {"kernel_size", "stride", "padding", "dilation", "ceil_mode"}},
-      {"aten::max_pool3d",
-       NnClass::kMaxPool3d,
-       {"kernel_size", "stride", "padding", "dilation", "ceil_mode"}},
+      {"aten::max_pool1d", NnClass::kMaxPool1d, kMax},
+      {"aten::max_pool2d", NnClass::kMaxPool2d, kMax},
+      {"aten::max_pool3d", NnClass::kMaxPool3d, kMax},
       {"aten::mish", NnClass::kMish},
       {"aten::pixel_shuffle", NnClass::kPixelShuffle, {"upscale_factor"}},
       {"aten::pixel_unshuffle", NnClass::kPixelUnshuffle, {"downscale_factor"}},

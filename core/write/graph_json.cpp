@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "core/write/type_json.hpp"
 #include "onnx2fx/diagnostic.hpp"
 #include "onnx2fx/version.hpp"
 
@@ -35,21 +36,6 @@ Json number(double f) {
   if (std::isnan(f)) return {{"float", "nan"}};
   if (std::isinf(f)) return {{"float", f > 0 ? "inf" : "-inf"}};
   return f;
-}
-
-Json dim(const std::string& text) {
-  bool literal = !text.empty() && text.size() < 19 &&
-                 text.find_first_not_of("0123456789") == std::string::npos;
-  return literal ? Json(std::stoll(text)) : Json(text);
-}
-
-Json dtype(const fx::TypeText& type) { return type.dtype.empty() ? Json() : Json(type.dtype); }
-
-Json shape(const fx::TypeText& type) {
-  if (!type.shape) return nullptr;
-  Json dims = Json::array();
-  for (const std::string& d : *type.shape) dims.push_back(dim(d));
-  return dims;
 }
 
 const char* name_of(fx::Op op) {
@@ -114,10 +100,9 @@ class GraphWriter {
   }
 
   Json port(const fx::Port& p) {
-    return {{"name", p.name},
-            {"onnx_name", p.onnx_name},
-            {"dtype", dtype(p.type)},
-            {"shape", shape(p.type)}};
+    Json j = {{"name", p.name}, {"onnx_name", p.onnx_name}};
+    j.update(type_json(p.type));
+    return j;
   }
 
   std::string program(const fx::Program& p) {
@@ -135,8 +120,7 @@ class GraphWriter {
     if (!n.kwargs.empty()) j["kwargs"] = arguments(p, n.kwargs);
     if (n.onnx) j["onnx"] = index_of(n.onnx.get());
     if (!n.meta.empty()) j["meta"] = arguments(p, n.meta);
-    if (!n.type.dtype.empty() || n.type.shape)
-      j["type"] = {{"dtype", dtype(n.type)}, {"shape", shape(n.type)}};
+    if (!n.type.dtype.empty() || n.type.shape) j["type"] = type_json(n.type);
     return j;
   }
 

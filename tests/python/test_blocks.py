@@ -11,15 +11,10 @@ import warnings
 import onnx
 import pytest
 import torch
+from exporting import FORMS, exported
 from onnx_to_fx import PackageError, convert_onnx_to_fx, flatten, load, report
 from torch import fx, nn
 from torch.utils.checkpoint import checkpoint
-
-EXPORTS = {
-    "dynamo": dict(dynamo=True, verbose=False),
-    "unoptimized": dict(dynamo=True, optimize=False, verbose=False),
-    "legacy": dict(dynamo=False),
-}
 
 
 class Layer(nn.Module):
@@ -64,14 +59,6 @@ def arguments(batch=2, length=4):
     return torch.randn(batch, length, 6, generator=generator), mask
 
 
-def exported(module, args, form, **more):
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(module, args, file, **EXPORTS[form], **more)
-    return onnx.load_from_string(file.getvalue())
-
-
 @pytest.fixture(scope="module")
 def original():
     return Net().eval()
@@ -83,7 +70,7 @@ def files(original):
     legacy = dict(input_names=["x", "mask"], dynamic_axes=dict(zip(("x", "mask"), sizes)))
     return {
         form: exported(original, arguments(), form, **(legacy if form == "legacy" else dict(dynamic_shapes=sizes)))
-        for form in EXPORTS
+        for form in FORMS
     }
 
 
@@ -125,7 +112,7 @@ def test_the_older_exporter_says_paths_and_no_classes(original, files):
     assert ours["encoder.layers.0"] == "Block"
 
 
-@pytest.mark.parametrize("form", EXPORTS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("size", [(2, 4), (5, 3)])
 def test_outputs_are_the_originals(original, files, form, size):
     args = arguments(*size)

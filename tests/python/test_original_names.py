@@ -1,35 +1,16 @@
 """Weights under the names that the author gave them, where those are not nn.Linear's or one layer's."""
 
-import io
-import logging
-import warnings
-
-import onnx
 import pytest
 import torch
+from exporting import EXPORTS, exported
 from onnx_to_fx import convert_onnx_to_fx
 from torch import nn
 from torch.nn import functional as F
 
-EXPORTS = {
-    "dynamo": {"dynamo": True, "verbose": False},
-    "unoptimized": {"dynamo": True, "optimize": False, "verbose": False},
-    "legacy": {"dynamo": False},
-    "unfolded": {"dynamo": False, "do_constant_folding": False},
-}
 FORMS = tuple(EXPORTS)
 LAYERS = {"LSTM": 2, "GRU": 1, "RNN": 1}  # and their states
 STEP_BY_STEP = [("RNN", "dynamo"), ("RNN", "unoptimized")]
 ONE_NODE_A_LAYER = [(k, f) for k in LAYERS for f in FORMS if (k, f) not in STEP_BY_STEP]
-
-
-def exported(module, args, form, **options):
-    file = io.BytesIO()
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(module, args, file, **EXPORTS[form], **options)
-    return onnx.load_from_string(file.getvalue())
 
 
 def as_list(outputs):

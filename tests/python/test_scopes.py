@@ -1,27 +1,11 @@
 """Modules stand where the author's stood, so the author's state dict loads; a module called twice is one."""
 
-import io
-import warnings
 
-import onnx
 import pytest
 import torch
+from exporting import FORMS, exported
 from onnx_to_fx import convert_onnx_to_fx
 from torch import nn
-
-EXPORTS = {
-    "dynamo": dict(dynamo=True, verbose=False),
-    "unoptimized": dict(dynamo=True, optimize=False, verbose=False),
-    "legacy": dict(dynamo=False),
-}
-
-
-def exported(module, args, form):
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(module, args, file, **EXPORTS[form])
-    return onnx.load_from_string(file.getvalue())
 
 
 def drawn(module):
@@ -81,7 +65,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("form", EXPORTS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", MODELS)
 def test_the_authors_state_loads(name, form):
     torch.manual_seed(0)
@@ -132,7 +116,7 @@ class Block(nn.Module):
         return self.child(x @ self.mixing)
 
 
-@pytest.mark.parametrize("form", EXPORTS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_block_with_a_weight_of_its_own_stays_a_block(form):
     torch.manual_seed(0)
     original = nn.Sequential(Block(), nn.Linear(4, 2, bias=False)).eval()

@@ -6,11 +6,12 @@ import sys
 
 import pytest
 import torch
+from exporting import exported
 from onnx_to_fx import convert_onnx_to_fx, to_source, write_source
 from onnx_to_fx.source import SourceError
 from onnx_to_fx.source_expressions import literal
 from scoped_models import Model as Scoped
-from test_blocks import Net, arguments, exported
+from test_blocks import Net, arguments
 from torch import nn
 
 SIZES = ({0: "batch", 1: "length"}, {0: "batch", 1: "length"})

@@ -149,10 +149,6 @@ void print_missing(const std::vector<UnsupportedOperator>& all, std::ostream& ou
   }
 }
 
-}  // namespace
-
-namespace {
-
 /// Of the inputs that have dims of these sizes, as --input-shape takes them.
 std::vector<std::string> shapes_at(const std::vector<fx::Port>& inputs, SymbolicSizes& at) {
   std::vector<std::string> shapes;

@@ -1,9 +1,9 @@
 #include "tools/onnx2fx/inspection_json.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/write/report_json.hpp"
+#include "core/write/type_json.hpp"
 
 namespace onnx2fx::cli {
 namespace {
@@ -12,27 +12,11 @@ using Json = nlohmann::ordered_json;
 
 Json amount(const Amount& a) { return a ? Json(*a) : Json(nullptr); }
 
-/// Literal dims are numbers, as in graph.json.
-Json dim(const std::string& text) {
-  const bool literal = !text.empty() && text.size() < 19 &&
-                       std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  return literal ? Json(std::stoll(text)) : Json(text);
-}
-
-Json type(const fx::TypeText& t) {
-  Json j{{"dtype", t.dtype.empty() ? Json(nullptr) : Json(t.dtype)}, {"shape", nullptr}};
-  if (t.shape) {
-    j["shape"] = Json::array();
-    for (const std::string& d : *t.shape) j["shape"].push_back(dim(d));
-  }
-  return j;
-}
-
 Json ports(const std::vector<fx::Port>& all) {
   Json j = Json::array();
   for (const fx::Port& p : all) {
     j.push_back({{"name", p.onnx_name}});
-    j.back().update(type(p.type));
+    j.back().update(write::type_json(p.type));
   }
   return j;
 }
@@ -72,7 +56,7 @@ Json layers(const ModelFacts& facts) {
   for (const Layer& l : facts.layers)
     all.push_back({{"path", l.path},
                    {"class", l.type},
-                   {"output", type(l.output)},
+                   {"output", write::type_json(l.output)},
                    {"parameters", l.parameters},
                    {"macs", amount(l.macs)},
                    {"times", l.times}});

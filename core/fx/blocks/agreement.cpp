@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/fx/blocks/readers.hpp"
-
 namespace onnx2fx::fx::blocks {
 namespace {
 
@@ -65,10 +63,9 @@ void collect(const Cut& cut, std::map<uint32_t, std::vector<const Cut*>>& calls)
 
 }  // namespace
 
-void find_disagreements(const Flat& flat, const Cut& root, Open& open) {
+void find_disagreements(const Flat& flat, const Cut& root, const Readers& readers, Open& open) {
   std::map<uint32_t, std::vector<const Cut*>> all;
   collect(root, all);
-  const Readers readers(flat, root);
   for (const auto& [frame, calls] : all)
     for (size_t i = 1; i < calls.size(); i++) {
       if (Comparison(flat, readers, *calls[0], *calls[i]).holds()) continue;

@@ -284,10 +284,6 @@ class Drawer {
   std::vector<uint32_t> copies_;  ///< operands first
 };
 
-}  // namespace
-
-namespace {
-
 /// What is there for what it does, not for its result.
 std::vector<bool> unread(const Flat& flat) {
   std::vector<bool> all(flat.nodes.size(), true);

@@ -1,6 +1,7 @@
 #include "core/fx/blocks/cut.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 namespace onnx2fx::fx::blocks {

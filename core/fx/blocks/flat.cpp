@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <utility>
+
+#include "core/fx/paths.hpp"
 
 namespace onnx2fx::fx::blocks {
 namespace {
-
-bool is_below(const std::string& path, const std::string& parent) {
-  return path.size() > parent.size() && path.starts_with(parent) && path[parent.size()] == '.';
-}
 
 /// Paths of nn modules and tensors: nothing can stand there or below.
 class Leaves {

@@ -29,8 +29,8 @@ using blocks::Open;
 /// Writes what was cut as programs of the module.
 class Writer {
  public:
-  Writer(Module& module, const Flat& flat, const Cut& root)
-      : module_(module), flat_(flat), readers_(flat, root) {
+  Writer(Module& module, const Flat& flat, const Cut& root, const blocks::Readers& readers)
+      : module_(module), flat_(flat), readers_(readers) {
     for (const Program& p : module.programs) program_names_.claim(p.name);
     for (const Submodule& m : module.modules) paths_.claim(m.path);
     for (const Tensor& t : module.tensors) paths_.claim(t.path);
@@ -115,7 +115,7 @@ class Writer {
     const std::string& path = flat_.frames[cut.frame].path;
     if (module_.tensors[tensor].role == Role::kConstant) return constant(tensor, path, cut.frame);
     Tensor& t = module_.tensors[tensor];
-    if (!t.path.starts_with(path + ".")) t.path = paths_.claim(path + "." + t.path);
+    if (!is_below(t.path, path)) t.path = paths_.claim(path + "." + t.path);
     return tensor;
   }
 
@@ -128,7 +128,7 @@ class Writer {
       module_.tensors.push_back(module_.tensors[tensor]);
     }
     Tensor& t = module_.tensors[at->second];
-    if (at->second != tensor || !t.path.starts_with(path + "."))
+    if (at->second != tensor || !is_below(t.path, path))
       t.path = paths_.claim(path + ".constants." + t.path.substr(t.path.rfind('.') + 1));
     return at->second;
   }
@@ -173,17 +173,13 @@ class Writer {
 
   Module& module_;
   const Flat& flat_;
-  blocks::Readers readers_;
+  const blocks::Readers& readers_;
   NameSet program_names_;
   PathTree paths_;
   std::unordered_map<uint32_t, uint32_t> modules_;               ///< of each frame
   std::set<uint32_t> placed_;                                    ///< constants that somebody holds
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> constants_;  ///< of frame and tensor
 };
-
-}  // namespace
-
-namespace {
 
 /// Those that show only when others are left open are found round by round.
 constexpr int kMostRounds = 64;
@@ -194,14 +190,15 @@ bool nest(Module& module, Open& open) {
   Flat flat = blocks::flat_program(module, open);
   if (flat.frames.empty()) return true;
   std::optional<Cut> root = blocks::cut_into_blocks(flat);
-  if (root) {
-    blocks::draw_borders(flat, module, *root);
-    blocks::find_disagreements(flat, *root, open);
-  } else {
+  if (!root) {
     for (const Frame& f : flat.frames) open[f.path] = "its nodes lie too far apart";
+    return false;
   }
+  blocks::draw_borders(flat, module, *root);
+  const blocks::Readers readers(flat, *root);
+  blocks::find_disagreements(flat, *root, readers, open);
   if (open.size() != known) return false;
-  Writer(module, flat, *root).write(*root);
+  Writer(module, flat, *root, readers).write(*root);
   return true;
 }
 

@@ -173,14 +173,14 @@ class Classes:
 
     def _ties(self) -> Iterator[str]:
         first: dict[int, str] = {}
+        write = _path_writer(self.module)
         for name, parameter in self.module.named_parameters(remove_duplicate=False):
-            write = _path_writer(self.module)
             if id(parameter) in first:
                 yield f"{write(name)} = {write(first[id(parameter)])}"
             first.setdefault(id(parameter), name)
         for name, parameter in self.module.named_parameters():
             if not parameter.requires_grad:
-                yield f"{_path_writer(self.module)(name)}.requires_grad_(False)"
+                yield f"{write(name)}.requires_grad_(False)"
 
 
 def _is_unread(block: ConvertedModule, name: str, child: nn.Module) -> bool:
