@@ -200,6 +200,7 @@ class Judge {
 
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
                   const onnx::ModelProto& model, const Options& options) {
+  if (module.tensors.empty()) return;
   const Judge judge(module, entries, model);
   for (uint32_t i = 0; i < module.tensors.size(); i++) {
     fx::Tensor& t = module.tensors[i];

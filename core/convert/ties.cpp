@@ -146,6 +146,7 @@ void read_transposed(fx::Module& module, uint32_t copy, uint32_t original) {
 
 void tie_transposed(fx::Module& module, const std::vector<TensorEntry*>& entries,
                     const onnx::GraphProto& graph, Tensors& tensors) {
+  if (module.tensors.size() < 2) return;
   std::vector<std::pair<uint32_t, uint32_t>> found;
   {
     Ties ties(module, entries, graph, tensors);

@@ -1,9 +1,12 @@
 #include "core/plugin/descriptor_cache.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -15,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostKept = size_t{1} << 14;
+constexpr size_t kFewFiles = 32;  // for which no thread is worth its start
+constexpr size_t kMostReaders = 4;
 
 /// What was made of a file or folder, as long as that stays as it was. What had only just changed
 /// is not trusted: a second change would not show.
@@ -68,6 +73,14 @@ std::shared_ptr<const DescriptorFile> read_file(const std::string& path,
   return file;
 }
 
+std::shared_ptr<const DescriptorFile> kept_file(const std::string& path) {
+  const std::lock_guard lock(cache().mutex);
+  struct stat now {};
+  if (!cache().files.knows(path) || stat(path.c_str(), &now) != 0) return nullptr;
+  const auto* kept = cache().files.find(path, now);
+  return kept ? *kept : nullptr;
+}
+
 std::vector<std::string> list(const std::string& folder, std::error_code& error) {
   constexpr std::string_view kSuffix = ".onnx2fx.json";
   std::vector<std::string> paths;
@@ -86,14 +99,31 @@ std::vector<std::string> list(const std::string& folder, std::error_code& error)
 
 std::shared_ptr<const DescriptorFile> descriptor_file(const std::string& path,
                                                       const std::string& folder) {
+  return descriptor_files({path}, folder)[0];
+}
+
+std::vector<std::shared_ptr<const DescriptorFile>> descriptor_files(
+    const std::vector<std::string>& paths, const std::string& folder) {
+  std::vector<std::shared_ptr<const DescriptorFile>> all(paths.size());
+  std::vector<size_t> unread;
+  for (size_t i = 0; i < paths.size(); i++)
+    if (!(all[i] = kept_file(paths[i]))) unread.push_back(i);
+  std::atomic<size_t> next = 0;
+  const auto read = [&] {
+    for (size_t i; (i = next++) < unread.size();)
+      all[unread[i]] = read_file(paths[unread[i]], folder);
+  };
+  {  // where no thread is to be had, or needed, the reading is done by this one
+    const size_t cores = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMostReaders);
+    std::vector<std::future<void>> others(std::min(cores - 1, unread.size() / kFewFiles));
+    for (std::future<void>& other : others) other = std::async(read);
+    read();
+  }
   const std::lock_guard lock(cache().mutex);
-  auto& files = cache().files;
-  struct stat now {};
-  if (files.knows(path) && stat(path.c_str(), &now) == 0)
-    if (const auto* kept = files.find(path, now)) return *kept;
-  std::shared_ptr<const DescriptorFile> file = read_file(path, folder);
-  if (file->opened.status.st_nlink) files.put(path, file->opened.status, file);
-  return file;
+  for (const size_t i : unread)
+    if (const struct stat& status = all[i]->opened.status; status.st_nlink)
+      cache().files.put(paths[i], status, all[i]);
+  return all;
 }
 
 std::vector<std::string> descriptors_in(const std::string& folder, std::error_code& error) {

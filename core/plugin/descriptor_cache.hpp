@@ -24,6 +24,9 @@ struct DescriptorFile {
 /// path of the file's.
 std::shared_ptr<const DescriptorFile> descriptor_file(const std::string& path,
                                                       const std::string& folder);
+/// Those of one folder, on several cores where they are many.
+std::vector<std::shared_ptr<const DescriptorFile>> descriptor_files(
+    const std::vector<std::string>& paths, const std::string& folder);
 
 /// Paths of the folder's descriptors, by byte order of the name: whatever is called
 /// NAME.onnx2fx.json and is no folder; what is no file either is told when it is read. `folder` is

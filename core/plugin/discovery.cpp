@@ -57,12 +57,12 @@ class Search {
                          {}});
     if (paths.empty()) return;
     const std::optional<std::string> above = folder_insecurity(absolute, place);
-    const std::string real = real_folder(paths[0]);
-    for (const std::string& p : paths) {
-      Found f{p, place, descriptor_file(p, real), {}};
+    const auto files = descriptor_files(paths, real_folder(paths[0]));
+    for (size_t i = 0; i < paths.size(); i++) {
+      Found f{paths[i], place, files[i], {}};
       const read::Opened& opened = f.file->opened;
-      f.insecurity =
-          opened.is_link ? file_insecurity(p, place) : insecurity(p, opened.status, place);
+      f.insecurity = opened.is_link ? file_insecurity(paths[i], place)
+                                    : insecurity(paths[i], opened.status, place);
       if (!f.insecurity) f.insecurity = above;
       found.push_back(std::move(f));
     }

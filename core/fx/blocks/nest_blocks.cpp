@@ -202,9 +202,19 @@ bool nest(Module& module, Open& open) {
   return true;
 }
 
+bool tells_scopes(const Module& module) {
+  const Provenance* last = nullptr;
+  return std::ranges::any_of(module.programs[0].nodes, [&](const Node& n) {
+    const bool is_other = n.onnx && n.onnx.get() != last;
+    last = n.onnx.get();
+    return is_other && frames(*n.onnx);
+  });
+}
+
 }  // namespace
 
 void nest_blocks(Module& module) {
+  if (!tells_scopes(module)) return;
   Open open;
   for (int round = 0; round < kMostRounds && !nest(module, open); round++) {
   }
