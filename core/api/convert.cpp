@@ -76,7 +76,8 @@ Conversion convert(read::ModelFile read, Options options, plugin::Registry* give
   conversion::Tensors tensors(builder, *c.store);
   conversion::Converter driver(*file, builder, tensors, registry, options, c.report);
   const auto outputs = driver.lower_model(prepared);
-  c.module = conversion::make_module(file->model, outputs, builder, tensors, options);
+  c.module =
+      conversion::make_module(file->model, outputs, builder, tensors, options, c.report.warnings);
   fx::run_passes(c.module, options);
   conversion::simplify(c.module, builder, tensors);
   conversion::find_bytes(c.module, builder, tensors, options.weights);

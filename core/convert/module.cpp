@@ -1,8 +1,12 @@
 #include "core/convert/module.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/build/names.hpp"
 #include "core/convert/converter.hpp"
 #include "core/convert/fake_quantize.hpp"
+#include "core/convert/folded_views.hpp"
 #include "core/convert/index_signs.hpp"
 #include "core/convert/node_names.hpp"
 #include "core/convert/numbers.hpp"
@@ -113,7 +117,8 @@ fx::TensorData data_of(Tensors& tensors, TensorEntry& e, fx::Role role, weights:
 }  // namespace
 
 fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
-                       Builder& builder, Tensors& tensors, const Options& options) {
+                       Builder& builder, Tensors& tensors, const Options& options,
+                       std::vector<Diagnostic>& warnings) {
   fx::Module m;
   m.inputs = inputs_of(model.graph(), builder);
   m.outputs = outputs_of(model.graph(), outputs, builder);
@@ -126,6 +131,8 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   fx::drop_dead_nodes(m);
   const std::vector<TensorEntry*> entries = entries_of(builder, m);
   assign_roles(m, entries, model, options);
+  restore_shapes(m, entries, model.graph());
+  std::ranges::move(untrained_parameters(m, entries, model), std::back_inserter(warnings));
   tie_transposed(m, entries, model.graph(), tensors);
   drop_zero_biases(m, entries, tensors);
   if (options.recover == Recover::kOn)

@@ -16,7 +16,8 @@ namespace onnx2fx::conversion {
 /// The module of a lowered model, its tensors with their roles, tied, and still without bytes.
 /// `outputs`: the values of its outputs. Ends the builder.
 fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>& outputs,
-                       Builder& builder, Tensors& tensors, const Options& options);
+                       Builder& builder, Tensors& tensors, const Options& options,
+                       std::vector<Diagnostic>& warnings);
 
 /// Of the nn dialect, after the passes (a constant may turn out to be a bias): constants that a
 /// person would not write as tensors.

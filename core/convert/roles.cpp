@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <map>
 #include <optional>
@@ -12,12 +13,21 @@
 #include "core/convert/signature.hpp"
 #include "core/fx/identifier.hpp"
 #include "core/fx/provenance.hpp"
+#include "core/fx/schema.hpp"
 #include "core/include/onnx2fx/glob.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
 
 using fx::Role;
+
+constexpr auto kProducts = std::to_array<std::string_view>(
+    {"aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::conv_transpose1d",
+     "aten::conv_transpose2d", "aten::conv_transpose3d", "aten::linear", "aten::matmul", "aten::mm",
+     "aten::addmm", "aten::bmm", "aten::baddbmm"});
+constexpr auto kViews = std::to_array<std::string_view>(
+    {"view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "t", "transpose", "permute",
+     "numpy_t", "alias", "detach", "clone"});
 
 struct Verdict {
   Role role;
@@ -118,6 +128,8 @@ class Judge {
       if (!is_trainable_dtype(e.dtype)) return {};
       if (computed_.count(i))
         return Verdict{Role::kParameter, "exporter: computed of " + computed_.at(i)};
+      if (const auto folded = e.in_node ? std::nullopt : signature_.folded(e.name))
+        return folded_role(*folded, i);
       return Verdict{Role::kConstant, "exporter: not in its graph signature"};
     }
     const std::string because = "exporter: " + said->target + " of its graph signature";
@@ -131,6 +143,19 @@ class Judge {
       default:
         return Verdict{Role::kConstant, because};
     }
+  }
+
+  /// What is a parameter in another shape is that parameter; and a product's weight is one, however
+  /// it was computed. Else training would move what the author's model computes anew in each step:
+  /// the exponential of a scale, the rows of a table that several places share.
+  Verdict folded_role(const Signature::Folded& folded, uint32_t i) const {
+    const auto readers = evidence_.readers(i);
+    const bool is_weight = std::ranges::any_of(readers, [&](const fx::Node* n) {
+      return std::ranges::count(kProducts, fx::without_overload(n->target));
+    });
+    const bool is_view = folded.at_once && std::ranges::count(kViews, folded.call);
+    return {is_view || is_weight ? Role::kParameter : Role::kConstant,
+            "exporter: " + folded.call + " of " + folded.names()};
   }
 
   /// Tensors that the exporter's optimiser made of parameters: read by a node whose FX text

@@ -1,7 +1,7 @@
 #include "core/convert/signature.hpp"
 
+#include <algorithm>
 #include <cctype>
-#include <optional>
 
 namespace onnx2fx::conversion {
 namespace {
@@ -38,6 +38,35 @@ std::optional<Signature::Kind> kind_of(std::string_view kind, std::string_view r
   return {};
 }
 
+/// Of Python's repr of a list of names, "['fc.weight', 'val_1']". Names with quotes of their own
+/// are no one's: they are left out.
+std::vector<std::string> words_of_list(std::string_view text) {
+  std::vector<std::string> words;
+  for (size_t at = 0; (at = text.find('\'', at)) != std::string_view::npos;) {
+    const size_t end = text.find('\'', at + 1);
+    if (end == std::string_view::npos) break;
+    words.emplace_back(text.substr(at + 1, end - at - 1));
+    at = end + 1;
+  }
+  return words;
+}
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return '0' <= c && c <= '9'; });
+}
+
+/// "val_12": a step on the way to the value of an FX node, which has the node's name.
+bool is_step(std::string_view value) {
+  return value.starts_with("val_") && is_digits(value.substr(4));
+}
+
+/// "view" of "view_3".
+std::string call_of(std::string_view fx_name) {
+  const size_t last = fx_name.rfind('_');
+  const bool counted = last != std::string_view::npos && is_digits(fx_name.substr(last + 1));
+  return std::string(counted ? fx_name.substr(0, last) : fx_name);
+}
+
 }  // namespace
 
 // Lines "p_fc_weight: PARAMETER target='fc.weight'", inputs first.
@@ -62,9 +91,11 @@ Signature::Signature(const onnx::GraphProto& graph) {
       property(graph.metadata_props(), "pkg.torch.export.ExportedProgram.graph_signature");
   if (!text || text->size() > kMaxText) return;
   read(*text);
-  std::unordered_map<std::string, std::string> by_target;
-  for (const auto& [placeholder, entry] : entries_) by_target.emplace(entry.target, placeholder);
+  for (const auto& [placeholder, entry] : entries_) by_target_.emplace(entry.target, placeholder);
   std::unordered_map<std::string, const std::string*> original;
+  for (const auto& v : graph.value_info())
+    if (const auto* from = property(v.metadata_props(), "pkg.onnxscript.optimizer.folded_from"))
+      folded_from_.emplace(v.name(), words_of_list(*from));
   for (const auto* values : {&graph.value_info(), &graph.input()})
     for (const auto& v : *values)
       if (const auto* name = property(v.metadata_props(), "pkg.torch.onnx.original_node_name"))
@@ -73,7 +104,8 @@ Signature::Signature(const onnx::GraphProto& graph) {
     std::string placeholder;
     if (const auto it = original.find(t.name()); it != original.end())
       placeholder = *it->second;
-    else if (const auto named = by_target.find(t.name()); named != by_target.end())
+    else if (const auto named = by_target_.find(t.name());
+             named != by_target_.end() && !folded_from_.count(t.name()))
       placeholder = named->second;
     if (!entries_.count(placeholder)) continue;
     held_.insert(placeholder);
@@ -108,6 +140,27 @@ std::vector<const Signature::Entry*> Signature::computed(std::string_view fx_nod
       found.push_back(&entry->second);
   });
   return found;
+}
+
+std::optional<Signature::Folded> Signature::folded(const std::string& initializer) const {
+  const auto from = folded_from_.find(initializer);
+  if (from == folded_from_.end()) return {};
+  Folded f{.parameters = {}, .call = call_of(initializer)};
+  size_t values = 0;
+  for (const std::string& name : from->second) {
+    values += !is_step(name);
+    const auto at = by_target_.find(name);
+    const Entry* entry = at == by_target_.end() ? nullptr : &entries_.at(at->second);
+    if (entry && entry->kind == Kind::kParameter) f.parameters.push_back(entry);
+  }
+  f.at_once = values == 1 && f.parameters.size() == 1 && !is_step(initializer);
+  return f.parameters.empty() ? std::nullopt : std::optional(std::move(f));
+}
+
+std::string Signature::Folded::names() const {
+  std::string all;
+  for (const Entry* e : parameters) all += (all.empty() ? "" : ", ") + e->target;
+  return all;
 }
 
 bool Signature::mentions(std::string_view fx_node, const std::string& initializer) const {

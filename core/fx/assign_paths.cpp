@@ -82,7 +82,8 @@ void assign_paths(Module& module) {
   PathTree tree;
   for (size_t i = 1; i < module.programs.size(); ++i) tree.claim(module.programs[i].name);
   for (Tensor& tensor : module.tensors) {
-    std::string wanted = path_of(tensor.name);
+    // A stage before this one may have said where it lay in the author's model.
+    std::string wanted = path_of(tensor.path.empty() ? tensor.name : tensor.path);
     if (wanted.empty()) wanted = "tensor";
     // A buffer of the root itself becomes persistent when torch.fx copies a GraphModule.
     if (tensor.role == Role::kConstant && wanted.find('.') == std::string::npos)

@@ -1,0 +1,109 @@
+#include "core/convert/folded_views.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/convert/signature.hpp"
+#include "core/fx/identifier.hpp"
+#include "core/fx/name_set.hpp"
+
+namespace onnx2fx::conversion {
+namespace {
+
+using fx::Node;
+using fx::NodeRef;
+using Extents = std::vector<int64_t>;
+
+/// The dims of what `call` made these of. nullopt: they might have been others.
+std::optional<Extents> dims_before(const std::string& call, Extents dims) {
+  const auto ones = std::ranges::count(dims, 1);
+  const auto rank = static_cast<ptrdiff_t>(dims.size());
+  if (call == "unsqueeze" && ones == 1) {
+    dims.erase(std::ranges::find(dims, 1));
+    return dims;
+  }
+  const bool adds_axes = call == "view" || call == "reshape" || call == "unsqueeze";
+  if (!adds_axes || rank < 2 || ones + 1 != rank) return {};
+  return Extents{*std::ranges::find_if(dims, [](int64_t d) { return d != 1; })};
+}
+
+std::vector<std::string> as_text(const Extents& dims) {
+  std::vector<std::string> text;
+  for (const int64_t d : dims) text.push_back(std::to_string(d));
+  return text;
+}
+
+/// Each get_attr of these tensors is the parameter, and followed by its view.
+void write_views(const fx::Module& module, fx::Program& program,
+                 const std::map<uint32_t, std::pair<Extents, Extents>>& dims) {
+  fx::NameSet names;
+  for (const Node& n : program.nodes) names.claim(n.name);
+  std::vector<uint32_t> places;
+  std::vector<Node> nodes;
+  for (Node& n : program.nodes) {
+    fx::for_each_ref(n, [&](NodeRef& r) { r.index = places[r.index]; });
+    const auto at = n.op == fx::Op::kGetAttr && n.tensor ? dims.find(*n.tensor) : dims.end();
+    if (at != dims.end()) {
+      const auto& [before, after] = at->second;
+      Node parameter = n;
+      parameter.name = names.claim(fx::identifier(module.tensors[*n.tensor].path));
+      parameter.type.shape = as_text(before);
+      const NodeRef ref{static_cast<uint32_t>(nodes.size())};
+      nodes.push_back(std::move(parameter));
+      n.op = fx::Op::kCallFunction;
+      n.target = "aten::reshape";
+      n.tensor.reset();
+      n.args = {ref, fx::List(after.begin(), after.end())};
+    }
+    places.push_back(static_cast<uint32_t>(nodes.size()));
+    nodes.push_back(std::move(n));
+  }
+  program.nodes = std::move(nodes);
+}
+
+}  // namespace
+
+void restore_shapes(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                    const onnx::GraphProto& graph) {
+  const Signature signature(graph);
+  std::map<uint32_t, std::pair<Extents, Extents>> dims;
+  for (uint32_t i = 0; i < module.tensors.size(); i++) {
+    fx::Tensor& t = module.tensors[i];
+    const auto folded = t.role == fx::Role::kParameter && entries[i]->proto && !entries[i]->in_node
+                            ? signature.folded(t.name)
+                            : std::nullopt;
+    auto before = folded && folded->at_once ? dims_before(folded->call, t.dims) : std::nullopt;
+    if (!before) continue;
+    t.path = folded->parameters[0]->target;
+    t.named_by_author = true;
+    dims[i] = {*before, std::exchange(t.dims, *before)};
+    entries[i]->dims = *before;
+  }
+  if (dims.empty()) return;
+  for (fx::Program& program : module.programs) write_views(module, program, dims);
+}
+
+std::vector<Diagnostic> untrained_parameters(const fx::Module& module,
+                                             const std::vector<TensorEntry*>& entries,
+                                             const onnx::ModelProto& model) {
+  const Signature signature(model.graph());
+  std::string text;
+  for (uint32_t i = 0; i < module.tensors.size(); i++) {
+    const fx::Tensor& t = module.tensors[i];
+    if (t.role != fx::Role::kConstant || !entries[i]->proto || entries[i]->in_node) continue;
+    const auto folded = signature.folded(t.name);
+    if (folded) text += (text.empty() ? "'" : "; '") + t.name + "' of " + folded->names();
+  }
+  if (text.empty()) return {};
+  return {
+      {Severity::kWarning,
+       "weights",
+       "constants that the exporter computed of parameters do not train: " + text,
+       {"torch.onnx.export(optimize=False) leaves the parameters in the file; --trainable makes "
+        "one of what was computed"}}};
+}
+
+}  // namespace onnx2fx::conversion
