@@ -13,6 +13,7 @@
 #include "core/convert/roles.hpp"
 #include "core/convert/ties.hpp"
 #include "core/convert/zeros.hpp"
+#include "core/fx/decimal.hpp"
 #include "core/fx/passes.hpp"
 #include "core/fx/recover.hpp"
 
@@ -135,12 +136,15 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   std::ranges::move(untrained_parameters(m, entries, model), std::back_inserter(warnings));
   tie_transposed(m, entries, model.graph(), tensors);
   drop_zero_biases(m, entries, tensors);
-  if (options.recover == Recover::kOn)
+  fx::write_decimals(m);
+  if (options.recover == Recover::kOn) {
+    fx::recover_topk(m);
     fx::recover_composites(m, [&](uint32_t i) -> std::optional<double> {
       const fx::Argument n = number_of(m.tensors[i], *entries[i], tensors);
       if (const int64_t* whole = n.as<int64_t>()) return static_cast<double>(*whole);
       return n.as<double>() ? std::optional(*n.as<double>()) : std::nullopt;
     });
+  }
   return m;
 }
 

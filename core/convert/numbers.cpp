@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "core/fx/decimal.hpp"
+
 namespace onnx2fx::conversion {
 namespace {
 
@@ -60,7 +62,7 @@ T element(std::span<const uint8_t> bytes) {
 Argument number_in(int32_t dtype, std::span<const uint8_t> bytes) {
   switch (dtype) {
     case onnx::TensorProto::FLOAT:
-      return static_cast<double>(element<float>(bytes));
+      return fx::decimal(element<float>(bytes));
     case onnx::TensorProto::DOUBLE:
       return element<double>(bytes);
     case onnx::TensorProto::INT64:

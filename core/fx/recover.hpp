@@ -19,6 +19,11 @@ using ConstantNumbers = std::function<std::optional<double>(uint32_t tensor)>;
 /// Module::recovered.
 void recover_composites(Module& module, const ConstantNumbers& numbers);
 
+/// ONNX's TopK (since 11) gives equal values in the order of their indices, which torch.topk does
+/// not promise: it is lowered as a stable sort and its first k. Where the exporter says that it was
+/// the author's own torch.topk, it is that again.
+void recover_topk(Module& module);
+
 }  // namespace onnx2fx::fx
 
 #endif

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOptions = "# options:";
 constexpr const char* kScope = "# scope:";
+constexpr const char* kCall = "# call:";
 
 std::string content(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -89,7 +90,7 @@ Case read(const fs::path& file) {
 onnx::NodeProto& node_of(onnx::GraphProto& graph, const std::string& output) {
   for (onnx::NodeProto& node : *graph.mutable_node())
     if (std::ranges::find(node.output(), output) != node.output().end()) return node;
-  throw std::runtime_error(kScope + (" expected the output of a node, got " + output));
+  throw std::runtime_error("expected the output of a node, got " + output);
 }
 
 /// As PyTorch's exporters say it: "encoder=Encoder encoder.fc=Linear" in the metadata, or, of one
@@ -115,15 +116,24 @@ void set_scope(onnx::NodeProto& node, const std::vector<std::string>& words) {
   say("class_hierarchy", classes + "'aten']");
 }
 
+/// The FX node that PyTorch's exporter made the node of: a call of "aten.topk.default".
+void set_call(onnx::NodeProto& node, const std::vector<std::string>& words) {
+  auto& p = *node.add_metadata_props();
+  p.set_key("pkg.torch.onnx.fx_node");
+  p.set_value("%" + node.output(0) + " : [num_users=1] = call_function[target=torch.ops." +
+              words.at(0) + "](args = (), kwargs = {})");
+}
+
 void set_scopes(onnx::GraphProto& graph, const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(kScope)) continue;
-    std::istringstream rest(line.substr(std::string(kScope).size()));
+    const bool scope = line.starts_with(kScope);
+    if (!scope && !line.starts_with(kCall)) continue;
+    std::istringstream rest(line.substr(std::string(scope ? kScope : kCall).size()));
     std::string output;
     rest >> output;
     const std::istream_iterator<std::string> begin(rest), end;
-    set_scope(node_of(graph, output), {begin, end});
+    (scope ? set_scope : set_call)(node_of(graph, output), {begin, end});
   }
 }
 

@@ -99,6 +99,7 @@ class Sides {
 
   at::Tensor run(const Module& module) const {
     onnx2fx::Module runner(module, [](const Tensor&) { return std::span<const uint8_t>(); });
+    runner.eval();
     return runner.forward({leaves_.begin(), leaves_.end()})[0].toTensor();
   }
 
@@ -166,6 +167,7 @@ class Sides {
       case Kind::kScalar:
         return variables_[t->index];
       case Kind::kLiteral:
+        if (t->literal.as<Training>()) return {t->literal, false};
         return {t->literal,
                 t->literal.as<bool>() ? c10::IValue(*t->literal.as<bool>()) : c10::IValue()};
       case Kind::kOneOf:

@@ -135,7 +135,7 @@ std::vector<Node> Head::call() const {
   for (const auto& [name, t] : pattern_.keywords) {
     auto a = argument(t, nodes);
     if (!a) return {};
-    call.kwargs.emplace_back(name, std::move(*a));
+    if (!a->is_none()) call.kwargs.emplace_back(name, std::move(*a));
   }
   while (!call.args.empty() && call.args.back().is_none()) call.args.pop_back();
   nodes.push_back(std::move(call));
@@ -177,6 +177,8 @@ std::optional<Argument> Head::call_argument(const Term& call, std::vector<Node>&
     if (call.name == "flat") return flat(ref, before);
     return swapped(*x, ref, before);
   }
+  if (call.name == "in_training") return in_training(call.children[0], before);
+  if (call.name == "unless_usual") return unless_usual(call.children[0], call.children[1]);
   const Value v = fact(call);
   if (const std::string* dim = std::get_if<std::string>(&v)) {
     const auto n = integer(*dim);
@@ -189,6 +191,21 @@ std::optional<Argument> Head::call_argument(const Term& call, std::vector<Node>&
     return all.size() == dims->size() ? std::optional<Argument>(std::move(all)) : std::nullopt;
   }
   return {};
+}
+
+Argument Head::unless_usual(TermRef scale, TermRef query) const {
+  const Argument& s = bindings_[scale->index]->argument;
+  const Node* q = node(query);
+  const auto size = q && q->type.shape ? integer(q->type.shape->back()) : std::nullopt;
+  const Value number = value(scale);
+  const double* given = std::get_if<double>(&number);
+  const bool usual = size && given && close(*given, 1 / std::sqrt(static_cast<double>(*size)));
+  return usual ? Argument() : s;
+}
+
+Argument Head::in_training(TermRef number, std::vector<Node>& before) const {
+  const auto p = argument(number, before);
+  return put({.target = "operator::mul", .args = {p.value_or(Argument()), Training{}}}, before);
 }
 
 NodeRef Head::put(Node node, std::vector<Node>& before) const {

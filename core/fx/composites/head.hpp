@@ -9,7 +9,8 @@
 //   per_channel(w, x)                   w broadcasts along axis 1 of x alone
 //   stated()                            the exporter says that all parts are one call (recover.cpp)
 // Arguments of the call may say swapped(x) as well, x with its last two axes exchanged, and
-// flat(x), x as one axis.
+// flat(x), x as one axis; in_training(p), the number p in train() and 0 in eval();
+// unless_usual(s, q), the scale s of an attention where it is not 1 / sqrt(size(q, -1)).
 #ifndef ONNX2FX_CORE_FX_COMPOSITES_HEAD_HPP_
 #define ONNX2FX_CORE_FX_COMPOSITES_HEAD_HPP_
 
@@ -45,6 +46,8 @@ class Head {
   std::optional<Argument> argument(TermRef term, std::vector<Node>& before) const;
   std::optional<Argument> call_argument(const Term& call, std::vector<Node>& before) const;
   std::optional<Argument> flat(NodeRef ref, std::vector<Node>& before) const;
+  Argument unless_usual(TermRef scale, TermRef query) const;
+  Argument in_training(TermRef number, std::vector<Node>& before) const;
   NodeRef put(Node node, std::vector<Node>& before) const;
   Argument swapped(const Node& x, NodeRef ref, std::vector<Node>& before) const;
 

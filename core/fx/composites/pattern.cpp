@@ -179,6 +179,7 @@ class Formulas {
   TermRef word(const std::string& name, Line& line) {
     if (name == "_") return terms_.make({.kind = Kind::kAnything});
     if (name == "none") return literal({});
+    if (name == "training") return literal(Training{});
     if (name == "true" || name == "false") return literal(name == "true");
     for (uint32_t i = 0; i < pattern_.lets.size(); i++)
       if (pattern_.lets[i].first == name) return terms_.make({.kind = Kind::kLet, .index = i});

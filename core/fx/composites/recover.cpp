@@ -15,6 +15,7 @@
 #include "core/fx/composites/program_terms.hpp"
 #include "core/fx/name_set.hpp"
 #include "core/fx/provenance.hpp"
+#include "core/fx/scopes.hpp"
 
 namespace onnx2fx::fx {
 namespace composites {
@@ -25,7 +26,8 @@ using NodesByName = std::unordered_map<std::string_view, std::vector<uint32_t>>;
 
 constexpr size_t kMostAbove = 48;  // nodes tried for one anchor
 constexpr uint32_t kMostInside = 256;
-constexpr std::string_view kHeavy[] = {"matmul", "softmax", "conv1d", "conv2d", "conv3d", "linear"};
+constexpr std::string_view kHeavy[] = {"matmul", "softmax", "dropout", "conv1d",
+                                       "conv2d", "conv3d",  "linear"};
 
 /// A call that every reading of a body has, and how many calls may lie between it and the last.
 struct Needed {
@@ -171,11 +173,17 @@ class Recovery {
 
   bool stands_alone(uint32_t root, const std::unordered_set<uint32_t>& all) const {
     const std::string* call = nullptr;  // of the author's model
+    std::optional<std::string> scope;   // the module that made it
     for (uint32_t i : all) {
-      const std::string* said = exported_from(terms_.node(i));
+      const Node& n = terms_.node(i);
+      const std::string* said = exported_from(n);
       if (call && said && *said != *call) return false;
       if (said) call = said;
-      if (i == root || !std::ranges::count(kHeavy, call_name(terms_.node(i)))) continue;
+      const auto stack = n.onnx ? frames(*n.onnx) : std::nullopt;
+      const std::string path = stack && !stack->empty() ? stack->back().path : "";
+      if (stack && scope.value_or(path) != path) return false;
+      if (stack) scope = path;
+      if (i == root || !std::ranges::count(kHeavy, call_name(n))) continue;
       if (!std::ranges::all_of(terms_.users(i), [&](uint32_t u) { return all.contains(u); }))
         return false;
     }

@@ -37,7 +37,7 @@ struct Term {
     kLet,      ///< the pattern's own name for a term
     kOneOf,    ///< of its children
     kList,     ///< children
-    kLiteral,  ///< true, false, none, "text"
+    kLiteral,  ///< true, false, none, training, "text"
     kAnything
   };
   Kind kind = Kind::kNumber;
