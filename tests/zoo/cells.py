@@ -21,7 +21,7 @@ MEMORY = 6 << 30
 PATIENCE = 5  # how much longer than its time of the processor a cell may take
 FORK = multiprocessing.get_context("fork")
 
-Cell = dict[str, Any]  # status: ok, fail, crash, time, skip; what, kind, seconds, where
+Cell = dict[str, Any]  # status: ok, fail, crash, time, skip; what, kind, seconds, where, shares
 
 
 def run(group: Group, subject: Any, seconds: float | None = None) -> dict[str, Cell]:
@@ -72,7 +72,7 @@ def _work(pipe: Any, group: Group, subject: Any, seconds: float) -> None:
     gc.freeze()
     start = time.monotonic()
     for cell in _stages(group.function, subject):
-        pipe.send({**cell, "seconds": round(time.monotonic() - start, 1)})
+        pipe.send({**cell, "seconds": round(time.monotonic() - start, 1), "shares": dict(subject.shares)})
         start = time.monotonic()
     pipe.close()
     os._exit(0)

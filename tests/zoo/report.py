@@ -17,17 +17,36 @@ def mark(outcome: str) -> str:
     return MARKS[outcome.split(":")[0]] if outcome else " "
 
 
-def table(recorded: dict) -> str:
+def table(recorded: dict, shares: dict) -> str:
     groups = columns.load()
     names = [c for g in groups for c in g.columns]
     parts = [HEAD + ", ".join(exports.FORMS) + ".\n"]
     parts.append(
         "`+` passes, `o` fails as the original module does, **x** fails, `-` does not apply, `n` PyTorch's exporter refuses.\n"
     )
+    parts.append(measured(shares))
     parts.append(totals(recorded, names))
     parts.append(grid(recorded, names))
     parts.append(kinds(recorded))
     return "\n".join(parts)
+
+
+def measured(shares: dict) -> str:
+    """Over all models: how much is as the original has it, less what the file does not hold."""
+    same: collections.Counter = collections.Counter()
+    of: collections.Counter = collections.Counter()
+    for forms in shares.values():
+        for form, found in forms.items():
+            for name, (some, all_) in found.items():
+                same[name, form] += some
+                of[name, form] += all_
+    names = list(dict.fromkeys(name for name, _ in of))
+    lines = ["## As the original has it\n", "Over all models, less what the file does not hold.\n"]
+    lines += ["| | " + " | ".join(exports.FORMS) + " |", "|---|" + "---:|" * len(exports.FORMS)]
+    for name in names:
+        cells = [f"{same[name, f]} of {of[name, f]}, {100 * same[name, f] / of[name, f]:.1f} %" if of[name, f] else "" for f in exports.FORMS]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def totals(recorded: dict, names: list[str]) -> str:

@@ -16,6 +16,7 @@ from .models import MODELS, Model
 HERE = pathlib.Path(__file__).resolve().parent
 FOLDER = exports.ROOT / "build/zoo/results"
 RECORDED = HERE / "results.json"
+SHARES = HERE / "shares.json"
 TABLE = HERE / "RESULTS.md"
 
 
@@ -123,8 +124,26 @@ def changes(model: Model, form: str, groups: list[columns.Group]) -> list[str]:
     return lines
 
 
+def shares(model: Model, form: str) -> dict[str, list[int]]:
+    """What was counted -> as in the original, of how many."""
+    return {n: v for c in Store(model, form).cells.values() for n, v in c.get("shares", {}).items()}
+
+
+def record_shares() -> dict[str, dict[str, dict[str, list[int]]]]:
+    """Model -> form -> shares, of those that ran here and of what was recorded."""
+    kept = json.loads(SHARES.read_text()) if SHARES.exists() else {}
+    kept = {m.name: kept.get(m.name, {}) for m in MODELS}
+    for m in MODELS:
+        for form in exports.FORMS:
+            if now := shares(m, form):
+                kept[m.name][form] = {**kept[m.name].get(form, {}), **now}
+    lines = [f' "{m}": ' + json.dumps(forms) for m, forms in kept.items()]
+    SHARES.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    return kept
+
+
 def record() -> None:
-    """Writes results.json, keeping what has not run here, and RESULTS.md of it."""
+    """Writes results.json and shares.json, keeping what has not run here, and RESULTS.md of both."""
     recorded = recorded_outcomes()
     kept = {m.name: recorded.get(m.name, {}) for m in MODELS}
     for m in MODELS:
@@ -139,4 +158,4 @@ def record() -> None:
     RECORDED.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     from .report import table
 
-    TABLE.write_text(table(kept))
+    TABLE.write_text(table(kept, record_shares()))

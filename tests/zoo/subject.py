@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import functools
+import re
 
 import numpy as np
 import onnx
@@ -26,6 +28,7 @@ class Subject:
         self.model = model
         self.original = model.build()
         self.inputs = model.parsed()
+        self.shares: dict[str, tuple[int, int]] = {}  # what was counted -> as in the original, of how many
 
     def module(self, weights: str = "copy") -> nn.Module:
         """`weights`: "copy", "random" or "meta"; the two others keep what a state dict does not hold."""
@@ -98,6 +101,7 @@ class Converted(Subject):
         self.inputs = tuple(i for i in model.parsed() if i.name in given)
         self._dropout = any(n.op_type == "Dropout" for n in _nodes_of(proto))
         self._tensors = [np.sort(t.ravel()) for t in _tensors_of(graph) if t.size]
+        self.calls_left_out = _left_out(graph)
         _take_statistics(self.original, graph)
 
     def module(self, weights: str = "copy") -> nn.Module:
@@ -149,6 +153,22 @@ def _within(values: np.ndarray, ordered: np.ndarray) -> bool:
         return False
     at = np.minimum(np.searchsorted(ordered, values), ordered.size - 1)
     return bool((ordered[at] == values).all())
+
+
+def _left_out(graph: onnx.GraphProto) -> collections.Counter[str]:
+    """Calls that the exporter's optimiser computed, or made one with an equal one, by the names of their FX nodes."""
+    text = lambda node: "".join(p.value for p in node.metadata_props if p.key == "pkg.torch.onnx.fx_node")  # noqa: E731
+    texts = [text(n) for n in graph.node]
+    there = {o for n in graph.node for o in n.output} | {t.split(" ")[0][1:] for t in texts}
+    read = {name for t in texts for name in re.findall(r"%(\w+)", t)}
+    given = {i.name for i in graph.input}
+    gone = {name for name in read - there - given if not name.startswith(("p_", "b_", "c_"))}
+    numbers = collections.defaultdict(set)  # the exporter counts the calls of one name: "linear", "linear_1"
+    for name in read | there:
+        base, number = re.fullmatch(r"(.*?)(?:_(\d+))?", name).groups()
+        numbers[base].add(int(number or 0))
+    gone |= {f"{b}_{i}" for b, all_ in numbers.items() if 0 in all_ for i in range(1, max(all_)) if i not in all_}
+    return collections.Counter(re.sub(r"_\d+$", "", name) for name in gone)
 
 
 def _take_statistics(original: nn.Module, graph: onnx.GraphProto) -> None:

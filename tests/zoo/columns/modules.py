@@ -59,12 +59,18 @@ def modules(s: Converted):
     module = s.module()
     ours, theirs = _Calls(module, s.args()).seen, _Calls(s.original, s.model_args()).seen
     lost = [p for p in theirs if p not in ours and not _is_folded(s, p)]
-    other = [f"{p} is a {ours[p][0]}" for p in theirs if p in ours and ours[p][0] != theirs[p][0] and _says_classes(s)]
+    held = [p for p in theirs if p in ours and not _is_folded(s, p)]
+    other = [f"{p} is a {ours[p][0]}" for p in held if ours[p][0] != theirs[p][0] and _says_classes(s)]
+    s.shares["modules at their paths"] = len(held), len(held) + len(lost)
+    if _says_classes(s):
+        s.shares["modules of their classes"] = len(held) - len(other), len(held) + len(lost)
     if lost or other:
         what = f"{len(lost)} of {len(theirs)} not called, {len(other)} of another class"
         raise Wrong("other modules than the original's", f"{what}: {listed(lost + other)}")
     yield f"{len(theirs)} modules"
     blocks = [p for p in theirs if p in ours and isinstance(module.get_submodule(p), fx.GraphModule)]
+    narrow = lambda p: all(map(int.__le__, ours[p][1:], theirs[p][1:]))  # noqa: E731
+    s.shares["blocks' borders"] = sum(map(narrow, blocks)), len(blocks)
     wider = [f"{p} has {ours[p][1:]}, not {theirs[p][1:]}" for p in blocks if any(map(int.__gt__, ours[p][1:], theirs[p][1:]))]
     if wider:
         raise Wrong("more tensors cross a block's border", f"{len(wider)} of {len(blocks)}: {listed(wider)}")
