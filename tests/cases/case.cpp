@@ -116,12 +116,12 @@ void set_scope(onnx::NodeProto& node, const std::vector<std::string>& words) {
   say("class_hierarchy", classes + "'aten']");
 }
 
-/// The FX node that PyTorch's exporter made the node of: a call of "aten.topk.default".
+/// The FX node that PyTorch's exporter made the node of: "topk_1", a call of "aten.topk.default".
 void set_call(onnx::NodeProto& node, const std::vector<std::string>& words) {
   auto& p = *node.add_metadata_props();
   p.set_key("pkg.torch.onnx.fx_node");
-  p.set_value("%" + node.output(0) + " : [num_users=1] = call_function[target=torch.ops." +
-              words.at(0) + "](args = (), kwargs = {})");
+  p.set_value("%" + words.at(0) + " : [num_users=1] = call_function[target=torch.ops." +
+              words.at(1) + "](args = (), kwargs = {})");
 }
 
 void set_scopes(onnx::GraphProto& graph, const std::string& text) {

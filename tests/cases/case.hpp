@@ -10,7 +10,8 @@
 //
 // "# scope: y encoder=Encoder encoder.fc=Linear" says in which modules of the author's the node of
 // y was computed, as the metadata of PyTorch's exporter does; "# scope: y /encoder/fc" as the names
-// of the older one do. "# call: y aten.topk.default" says of which call of the author's it is.
+// of the older one do. "# call: y topk aten.topk.default" says of which call of the author's it
+// is a part.
 //
 // The program is the text of print_program; a section "--- report" follows where the report has
 // warnings, notes, declined providers or operators that nobody lowers. A file named bad_* has one

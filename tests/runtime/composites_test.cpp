@@ -332,7 +332,7 @@ TEST(Composites, AreFoundInTheirBodies) {
     const auto [module, calls] = sides.recovered();
     ASSERT_FALSE(calls.empty());
     if (needs_statement(p)) {
-      EXPECT_NE(calls.back(), p.target);
+      EXPECT_TRUE(calls.back() != p.target || calls.size() > 1);  // not the call alone
       return;
     }
     EXPECT_EQ(calls.back(), p.target);

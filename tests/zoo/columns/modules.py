@@ -49,7 +49,11 @@ def _is_folded(s: Converted, path: str) -> bool:
     """Weights of the module, or of one that it lies in, were made one with others."""
     parts = path.split(".")
     holders = (".".join(parts[:i]) for i in range(1, len(parts) + 1))
-    return any(not s.holds(f"{h}.{n}") for h in holders for n, _ in s.original.get_submodule(h).named_parameters(recurse=False))
+    return any(not s.holds(f"{h}.{n}") for h in holders for n, _ in s.original.get_submodule(h).named_parameters() if _is_own(n))
+
+
+def _is_own(name: str) -> bool:
+    return "." not in name or name.startswith("parametrizations.")
 
 
 @column("modules", "borders", own=True, quick=True)
