@@ -22,6 +22,7 @@ constexpr Pass kPasses[] = {
     {"assign_paths", assign_paths, always},        // of tensors
     {"raise_modules", raise_modules, nn_dialect},  // under the paths of their tensors
     {"raise_plain_modules", raise_plain_modules, nested},
+    {"follow_dtypes", follow_dtypes, nn_dialect},
     {"write_interpolations", write_interpolations, nn_dialect},
     {"write_subscripts", write_subscripts, nn_dialect},  // x[:, 1:], as a person writes it
     {"use_nn_names", use_nn_names, nn_dialect},          // of the calls that are left

@@ -167,10 +167,13 @@ TermRef ProgramTerms::matmul(uint32_t index, int depth) {
   for (const Argument& a : n.args) {
     TermRef t = operand(n, a, depth);
     if (!t) return nullptr;
-    if (t->kind == Kind::kProduct && t->parts.size() == 1 && t->parts[0].number == 1 &&
-        t->parts[0].term->kind == Kind::kNode) {
-      front *= t->number;
-      t = t->parts[0].term;
+    if (t->kind == Kind::kProduct && t->parts.size() == 1 && t->parts[0].number == 1) {
+      TermRef inner = t->parts[0].term;
+      if (inner->origin) inner = terms_.node(*inner->origin);
+      if (inner->kind == Kind::kNode) {
+        front *= t->number;
+        t = inner;
+      }
     }
     call.children.push_back(t->kind == Kind::kNode ? t : of(n, a));
   }

@@ -29,6 +29,21 @@ constexpr uint32_t kMostInside = 256;
 constexpr std::string_view kHeavy[] = {"matmul", "softmax", "dropout", "conv1d",
                                        "conv2d", "conv3d",  "linear"};
 
+/// "torch.ops.aten.gelu.default" of the text of an FX node.
+std::string_view target_in(std::string_view text) {
+  constexpr std::string_view kTarget = "call_function[target=";
+  const size_t at = text.find(kTarget);
+  if (at == std::string_view::npos) return text;
+  const size_t begin = at + kTarget.size();
+  return text.substr(begin, text.find(']', begin) - begin);
+}
+
+/// A step on the way to the value of an FX node, "val_12": where two calls have it in common, the
+/// exporter's optimiser left that of the first.
+bool is_shared(const Node& n) {
+  return n.onnx && !n.onnx->outputs.empty() && n.onnx->outputs[0].starts_with("val_");
+}
+
 /// A call that every reading of a body has, and how many calls may lie between it and the last.
 struct Needed {
   std::string_view name;
@@ -172,13 +187,10 @@ class Recovery {
   }
 
   bool stands_alone(uint32_t root, const std::unordered_set<uint32_t>& all) const {
-    const std::string* call = nullptr;  // of the author's model
-    std::optional<std::string> scope;   // the module that made it
+    if (!is_one_call(all)) return false;
+    std::optional<std::string> scope;  // the module that made it
     for (uint32_t i : all) {
       const Node& n = terms_.node(i);
-      const std::string* said = exported_from(n);
-      if (call && said && *said != *call) return false;
-      if (said) call = said;
       const auto stack = n.onnx ? frames(*n.onnx) : std::nullopt;
       const std::string path = stack && !stack->empty() ? stack->back().path : "";
       if (stack && scope.value_or(path) != path) return false;
@@ -187,6 +199,20 @@ class Recovery {
       if (!std::ranges::all_of(terms_.users(i), [&](uint32_t u) { return all.contains(u); }))
         return false;
     }
+    return true;
+  }
+
+  /// Of the author's model, as far as the exporter says it.
+  bool is_one_call(const std::unordered_set<uint32_t>& all) const {
+    const std::string* call = nullptr;
+    for (const bool shared : {false, true})
+      for (uint32_t i : all) {
+        const std::string* said = exported_from(terms_.node(i));
+        if (!said || is_shared(terms_.node(i)) != shared) continue;
+        if (call && *said != *call && !(shared && target_in(*said) == target_in(*call)))
+          return false;
+        if (!call) call = said;
+      }
     return true;
   }
 

@@ -1,0 +1,126 @@
+// Values of a fixed dtype that meet those of the model: x * cos, where cos was computed in float32
+// of positions. The author wrote cos.to(x.dtype), which an exporter in float32 leaves out, and
+// without which a model in bfloat16 becomes one of float32 half-way, or fails.
+#include <algorithm>
+#include <array>
+#include <map>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/fx/name_set.hpp"
+#include "core/fx/passes.hpp"
+#include "core/fx/schema.hpp"
+
+namespace onnx2fx::fx {
+namespace {
+
+constexpr auto kPromoting = std::to_array<std::string_view>(
+    {"aten::add", "aten::cat", "aten::div", "aten::matmul", "aten::maximum", "aten::minimum",
+     "aten::mul", "aten::scaled_dot_product_attention", "aten::stack", "aten::sub", "aten::where"});
+constexpr auto kMoving = std::to_array<std::string_view>(
+    {"aten::expand", "aten::permute", "aten::repeat", "aten::reshape", "aten::select",
+     "aten::slice", "aten::squeeze", "aten::transpose", "aten::unsqueeze", "aten::view"});
+constexpr uint32_t kNone = UINT32_MAX;
+
+bool among(std::span<const std::string_view> all, const Node& n) {
+  return std::ranges::count(all, without_overload(n.target)) > 0;
+}
+
+bool is_floating(const Node& n) { return n.type.dtype.find("float") != std::string::npos; }
+
+class Dtypes {
+ public:
+  Dtypes(const Module& module, const Program& program)
+      : module_(module),
+        nodes_(program.nodes),
+        kinds_(nodes_.size()),
+        constants_(nodes_.size(), kNone) {
+    for (uint32_t i = 0; i < nodes_.size(); i++) classify(i);
+  }
+
+  /// The values that are to follow a dtype, each with the constant that has it.
+  const std::map<uint32_t, uint32_t>& casts() const { return casts_; }
+
+ private:
+  enum class Kind : uint8_t { kOther, kConstant, kFixed, kModel };
+
+  void classify(uint32_t i) {
+    const Node& n = nodes_[i];
+    Kind& kind = kinds_[i];
+    if (n.type.dtype != "float32") return;
+    if (n.op == Op::kPlaceholder || n.op == Op::kCallModule) {
+      kind = Kind::kModel;
+    } else if (n.op == Op::kGetAttr && n.tensor) {
+      const bool is_constant = module_.tensors[*n.tensor].role == Role::kConstant;
+      kind = is_constant ? Kind::kConstant : Kind::kModel;
+      if (is_constant && !n.type.shape.value_or(std::vector<std::string>()).empty())
+        constants_[i] = i;
+    } else if (n.target ==
+               "aten::to.dtype") {  // of positions; of floats the author says what he wants
+      if (!is_floating(nodes_[n.args[0].as<NodeRef>()->index])) kind = Kind::kFixed;
+    } else if (n.op == Op::kCallFunction) {
+      computed(i);
+    }
+  }
+
+  void computed(uint32_t i) {
+    const Node& n = nodes_[i];
+    Kind& kind = kinds_[i];
+    for_each_ref(n, [&](NodeRef r) {
+      kind = std::max(kind, kinds_[r.index]);
+      if (constants_[i] == kNone) constants_[i] = constants_[r.index];
+    });
+    if (kind == Kind::kModel && among(kPromoting, n))
+      for_each_ref(n, [&](NodeRef r) {
+        if (kinds_[r.index] == Kind::kFixed) follow(r.index);
+      });
+  }
+
+  void follow(uint32_t i) {
+    while (among(kMoving, nodes_[i]) &&
+           kinds_[nodes_[i].args[0].as<NodeRef>()->index] == Kind::kFixed)
+      i = nodes_[i].args[0].as<NodeRef>()->index;
+    if (constants_[i] != kNone) casts_[i] = constants_[i];
+  }
+
+  const Module& module_;
+  const std::vector<Node>& nodes_;
+  std::vector<Kind> kinds_;
+  std::vector<uint32_t> constants_;  ///< that a value is computed of
+  std::map<uint32_t, uint32_t> casts_;
+};
+
+void write_casts(Program& program, const std::map<uint32_t, uint32_t>& casts) {
+  NameSet names;
+  for (const Node& n : program.nodes) names.claim(n.name);
+  std::vector<uint32_t> places, values;  // of each node; of what its readers read
+  std::vector<Node> nodes;
+  for (uint32_t i = 0; i < program.nodes.size(); i++) {
+    Node& n = program.nodes[i];
+    for_each_ref(n, [&](NodeRef& r) { r.index = values[r.index]; });
+    nodes.push_back(std::move(n));
+    places.push_back(static_cast<uint32_t>(nodes.size() - 1));
+    if (const auto cast = casts.find(i); cast != casts.end()) {
+      Node to{.target = "aten::to.other",
+              .args = {NodeRef{places[i]}, NodeRef{places[cast->second]}}};
+      to.onnx = nodes.back().onnx;
+      to.type = nodes.back().type;
+      to.name = nodes.back().name;
+      nodes.back().name = names.claim(to.name);
+      nodes.push_back(std::move(to));
+    }
+    values.push_back(static_cast<uint32_t>(nodes.size() - 1));
+  }
+  program.nodes = std::move(nodes);
+}
+
+}  // namespace
+
+void follow_dtypes(Module& module) {
+  for (Program& program : module.programs)
+    if (const Dtypes dtypes(module, program); !dtypes.casts().empty())
+      write_casts(program, dtypes.casts());
+}
+
+}  // namespace onnx2fx::fx
