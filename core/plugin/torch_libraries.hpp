@@ -1,0 +1,20 @@
+// The libraries that the torch operators of packs come from. A conversion loads none: it says which
+// one its program needs.
+#ifndef ONNX2FX_CORE_PLUGIN_TORCH_LIBRARIES_HPP_
+#define ONNX2FX_CORE_PLUGIN_TORCH_LIBRARIES_HPP_
+
+#include <vector>
+
+#include "core/plugin/registry.hpp"
+
+namespace onnx2fx::plugin {
+
+/// Those that the module calls operators of. One whose file cannot be read has no hash, which is a
+/// warning.
+std::vector<fx::TorchLibrary> torch_libraries(const fx::Module& module,
+                                              const std::vector<Plugin*>& plugins,
+                                              std::vector<Diagnostic>& warnings);
+
+}  // namespace onnx2fx::plugin
+
+#endif
