@@ -5,6 +5,9 @@
 * The command: whole process of `onnx2fx plugins` over 0, 10, 100 and 1,000 foreign descriptors, and what 100 of them add:
   processor time and wall time, the least of N runs.
 * In process: convert_onnx_to_fx of a model of one node with as many, the first time and once they are known.
+* The operators as a plugin against the same objects linked into the program: processor time of a conversion.
+* Nanoseconds that a call of a slot takes, measured by a pack inside its lowering.
+* The smallest pack: its files, lines, seconds from nothing to a library, and bytes.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
 
-from processes import ONNX2FX, PYTHON
+from bench import models
+from processes import ONNX2FX, PYTHON, ROOT
 
 COUNTS = (0, 10, 100, 1000)
 
@@ -65,6 +70,116 @@ def least(runs: list[tuple[float, float]]) -> tuple[float, float]:
     return min(r[0] for r in runs), min(r[1] for r in runs)
 
 
+SLOTS = r"""
+#include <onnx2fx/plugin.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#define N 2000
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}
+#define TIME(what, call) do { \\
+    double start = now(); \\
+    for (int i = 0; i < N; i++) { call; } \\
+    printf("%-32s %8.0f\\n", what, (now() - start) / N); \\
+  } while (0)
+static o2fx_status lower(const o2fx_host_api *h, o2fx_ctx c, const void *u) {
+  o2fx_node_info node = {sizeof node};
+  o2fx_attr_info a = {sizeof a};
+  o2fx_value_info info = {sizeof info};
+  o2fx_bytes bytes;
+  o2fx_value x = h->input(c, 0), s = h->input(c, 1), w = h->input(c, 2), y;
+  o2fx_arg arg, one = {O2FX_T_VALUE}, conv[7] = {{O2FX_T_VALUE}, {O2FX_T_VALUE}, {O2FX_T_NONE}, {O2FX_T_LIST, 2}, {O2FX_T_LIST, 2}, {O2FX_T_LIST, 2}, {O2FX_T_INT}};
+  o2fx_arg ones[2] = {{O2FX_T_INT, 0, {1}}, {O2FX_T_INT, 0, {1}}};
+  o2fx_emit relu = {sizeof relu, O2FX_STR("aten::relu"), {0}, &one, 0, 1}, conv2d = {sizeof conv2d, O2FX_STR("aten::conv2d"), {0}, conv, 0, 7};
+  (void)u;
+  one.u.v = conv[0].u.v = x; conv[1].u.v = w; conv[3].u.list = conv[4].u.list = conv[5].u.list = ones; conv[6].u.i = 1;
+  TIME("node_info", h->node_info(c, &node));
+  TIME("input", h->input(c, 0));
+  TIME("output_wanted", h->output_wanted(c, 0));
+  TIME("attr", h->attr(c, (o2fx_str)O2FX_STR("alpha"), &a));
+  TIME("attr_arg", h->attr_arg(c, a.id, &arg));
+  TIME("value_info", h->value_info(c, x, &info));
+  TIME("dim", h->dim(c, x, 0, &arg));
+  TIME("int_list", h->int_list(c, s, 0, &arg));
+  TIME("const_data", h->const_data(c, w, &bytes));
+  TIME("set_role", h->set_role(c, w, O2FX_ROLE_PARAMETER));
+  TIME("scratch", h->scratch(c, 64, 8));
+  TIME("emit of aten::relu", if (h->emit(c, &relu, &y)) return O2FX_E_INTERNAL);
+  TIME("emit of aten::conv2d", if (h->emit(c, &conv2d, &y)) return O2FX_E_INTERNAL);
+  return h->set_output(c, 0, y);
+}
+static const o2fx_op kOps[] = {{O2FX_STR("bench"), O2FX_STR("Slots"), 1, 0, 0, 0, lower, NULL}};
+static const o2fx_plugin kPlugin = {sizeof kPlugin, 1, 0, 0, 0, O2FX_STR("com.bench.slots"), O2FX_STR("1.0.0"), kOps, 1, sizeof(o2fx_op)};
+const o2fx_plugin *onnx2fx_plugin_entry_1(void) { return &kPlugin; }
+"""
+SLOTS_MODEL = """
+import onnx, onnx.parser, sys
+onnx.save(onnx.parser.parse_model('''<ir_version: 10, opset_import: ["": 21, "bench": 1]>
+g (float[N, 1, 8, 8] x) => (y) <int64[4] s = {1, 1, 8, 8}, float[1, 1, 3, 3] w = {1, 1, 1, 1, 1, 1, 1, 1, 1}>
+{ y = bench.Slots <alpha = 1.0> (x, s, w) }'''), sys.argv[1])
+"""
+SMALLEST = {
+    "pack.cpp": """#include <onnx2fx/plugin.hpp>
+using namespace onnx2fx;
+static constexpr o2fx_op kOps[] = {direct("Sine", 1, "aten::sin", 0, "com.acme")};
+ONNX2FX_PLUGIN("com.acme.pack", "1.0.0", kOps)
+""",
+    "CMakeLists.txt": """cmake_minimum_required(VERSION 3.21)
+project(pack LANGUAGES C CXX)
+find_package(onnx2fx REQUIRED)
+onnx2fx_add_plugin(pack SOURCES pack.cpp)
+""",
+}
+
+
+def linked(folder: pathlib.Path, repeat: int) -> None:
+    """The border's share of a conversion."""
+    program, plugins = ROOT / "build/release/bin/onnx2fx_border_bench", ROOT / "build/release/lib/onnx2fx/plugins.d"
+    subprocess.run([ROOT / ".venv/bin/cmake", "--build", ROOT / "build/release", "--target", program.name, "ai.onnx"], check=True, stdout=subprocess.DEVNULL)
+    alone = folder / "alone"
+    alone.mkdir()
+    for name in ("ai.onnx.so", "ai.onnx.onnx2fx.json"):
+        shutil.copy(plugins / name, alone)
+    for name, path in models().items():
+        took: dict[str, list[tuple[float, ...]]] = {"shared": [], "linked": []}
+        for _ in range(repeat):
+            for how, times in took.items():
+                line = subprocess.run([program, how, path, alone, "20"], check=True, capture_output=True, text=True).stdout
+                times.append(tuple(map(float, line.split())))
+        (first, least), (first_linked, least_linked) = ([min(t) for t in zip(*took[how])] for how in took)
+        print(f"  {name:10} {least:7.2f} {least_linked:7.2f}   {100 * (least / least_linked - 1):+5.1f} %   the first, with mapping and reading of the "
+              f"descriptor: {first:7.2f} {first_linked:7.2f}")
+
+
+def slots(folder: pathlib.Path) -> None:
+    (folder / "slots.c").write_text(SLOTS)
+    subprocess.run(["gcc", "-std=gnu11", "-O2", "-w", "-shared", "-fPIC", f"-I{ROOT}/sdk/include", "slots.c", "-o", "slots.so"], check=True, cwd=folder)
+    plugin = {"id": "com.bench.slots", "version": "1.0.0", "library": "slots.so", "abi": {"major": 1, "min_minor": 0}}
+    ops = [{"domain": "bench", "op": "Slots", "since": 1}]
+    (folder / "slots.onnx2fx.json").write_text(json.dumps({"manifest_version": "1.0", "plugin": plugin, "provides": {"ops": ops}}))
+    subprocess.run([PYTHON, "-c", SLOTS_MODEL, folder / "slots.onnx"], check=True)
+    command = [ONNX2FX, "slots.onnx", "-o", "slots", "-q", "--budget", "1000", "--plugin", "slots.onnx2fx.json"]
+    print(subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout, end="")
+
+
+def smallest(folder: pathlib.Path) -> None:
+    for name, text in SMALLEST.items():
+        (folder / name).write_text(text)
+    cmake = str(ROOT / ".venv/bin/cmake")
+    config = subprocess.run([ONNX2FX, "--cmake-dir"], check=True, capture_output=True, text=True).stdout.strip()
+    start = time.perf_counter()
+    for command in ([cmake, "-S", ".", "-B", "build", f"-Donnx2fx_DIR={config}", "-DCMAKE_BUILD_TYPE=Release"], [cmake, "--build", "build"]):
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - start
+    lines = sum(text.count("\n") for text in SMALLEST.values())
+    size = (folder / "build" / "pack.so").stat().st_size
+    print(f"  {len(SMALLEST)} files, {lines} lines, {seconds:.1f} s, {size} bytes, no library but those of the compiler")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=20)
@@ -85,6 +200,14 @@ def main() -> None:
         for count in COUNTS:
             line = subprocess.run([PYTHON, "-c", CONVERT, folders[count], str(repeat)], check=True, capture_output=True, text=True).stdout
             print(f"  {count:5}   " + "   ".join(f"{1000 * float(t):7.2f}" for t in line.split()))
+        print("operators as a plugin, linked in: processor ms of a conversion")
+        made = pathlib.Path(work)
+        linked(made, max(repeat // 4, 1))
+        print("a call of a slot: ns")
+        slots(made)
+        print("the smallest pack")
+        (made / "smallest").mkdir()
+        smallest(made / "smallest")
 
 
 if __name__ == "__main__":
