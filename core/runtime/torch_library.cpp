@@ -1,10 +1,13 @@
 // Libraries that register torch operators of packs.
 #include <dlfcn.h>
+#include <torch/headeronly/version.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/module.hpp"
@@ -23,13 +26,27 @@ std::string hash_of(const std::string& path, const std::string& where) {
   }
 }
 
+const std::string kTorch =
+    std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR);
+
+/// Whether this LibTorch is of that version, "2.10", or a later one.
+bool is_at_least(const std::string& version) {
+  int major = 0, minor = 0;
+  return std::sscanf(version.c_str(), "%d.%d", &major, &minor) != 2 ||
+         std::pair(TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR) >= std::pair(major, minor);
+}
+
 void require_needed(const std::string& shown, const std::string& sha256, const fx::Module& module) {
-  for (const fx::TorchLibrary& l : module.torch_libraries)
-    if (std::filesystem::path(shown).filename() == l.file && !l.sha256.empty() &&
-        l.sha256 != sha256)
+  for (const fx::TorchLibrary& l : module.torch_libraries) {
+    if (std::filesystem::path(shown).filename() != l.file) continue;
+    if (!l.sha256.empty() && l.sha256 != sha256)
       throw ConversionError(
           shown, "torch library: expected " + fx::described(l) + ", got one with sha256 " + sha256,
           {"give that one, or convert the model again with this pack"});
+    if (!is_at_least(l.min_torch))
+      throw ConversionError(
+          shown, "torch library: expected torch " + l.min_torch + " or later, got " + kTorch);
+  }
 }
 
 }  // namespace

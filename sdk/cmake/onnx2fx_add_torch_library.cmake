@@ -14,7 +14,7 @@ function(onnx2fx_find_torch)
     execute_process(COMMAND "${Python3_EXECUTABLE}" -c
       "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '', end='')"
       OUTPUT_VARIABLE folder ERROR_QUIET)
-    set(ONNX2FX_TORCH "${folder}" CACHE PATH "Folder of the Python package torch")
+    set(ONNX2FX_TORCH "${folder}" CACHE PATH "Folder of the Python package torch" FORCE)
   endif()
 endfunction()
 

@@ -52,7 +52,7 @@ const std::string kNeeded =
 
 TEST(TorchLibrary, AbsentOneIsNamed) {
   EXPECT_EQ(error_of([] { Module(soft_clip(kHash), one); }),
-            "error: node 'soft_clip' (example::soft_clip): target: expected an operator of this "
+            "error: node 'n3' (example::soft_clip): target: expected an operator of this "
             "LibTorch, got 'example::soft_clip'\n"
             "  note: it is in " +
                 kNeeded + ": load that file first (--torch-library, load_torch_library)");
@@ -66,8 +66,18 @@ TEST(TorchLibrary, OneThatIsNotThere) {
 TEST(TorchLibrary, OtherBytesAreRefused) {
   const std::string error =
       error_of([] { load_torch_library(ONNX2FX_TORCH_LIBRARY, soft_clip(kHash)); });
-  EXPECT_EQ(error.substr(0, error.find(", got one")),
-            std::string("error: ") + ONNX2FX_TORCH_LIBRARY + ": torch library: expected " + kNeeded);
+  EXPECT_EQ(
+      error.substr(0, error.find(", got one")),
+      std::string("error: ") + ONNX2FX_TORCH_LIBRARY + ": torch library: expected " + kNeeded);
+}
+
+TEST(TorchLibrary, TorchThatIsTooOld) {
+  fx::Module module = soft_clip("");
+  module.torch_libraries[0].min_torch = "99.0";
+  const std::string error = error_of([&] { load_torch_library(ONNX2FX_TORCH_LIBRARY, module); });
+  EXPECT_EQ(error.substr(0, error.find(", got 2.")),
+            std::string("error: ") + ONNX2FX_TORCH_LIBRARY +
+                ": torch library: expected torch 99.0 or later");
 }
 
 TEST(TorchLibrary, RunsTrainsAndIsLoadedOnce) {
