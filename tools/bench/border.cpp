@@ -3,8 +3,8 @@
 //
 //     onnx2fx_border_bench shared|linked MODEL PLUGINS N
 //
-// Prints milliseconds of processor time: of the first conversion, and the least of N more, each with
-// a registry of its own.
+// Prints milliseconds of processor time: of the first conversion, and the least of N more, each
+// with a registry of its own.
 #include <time.h>
 
 #include <algorithm>
