@@ -2,12 +2,15 @@
 import json
 import os
 import pathlib
+import platform
 import struct
 import subprocess
 
 import onnx
 import onnx.parser
 import pytest
+
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the packs are libraries for x86_64")
 
 HERE = pathlib.Path(__file__).parent / "frozen"
 BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", HERE.parents[2] / "build" / "release"))
