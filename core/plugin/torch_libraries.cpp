@@ -1,10 +1,15 @@
 #include "core/plugin/torch_libraries.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <set>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "core/plugin/elf_image.hpp"
+#include "core/plugin/library.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/read/mapped_file.hpp"
 
@@ -18,10 +23,23 @@ static std::set<std::string> called_targets(const fx::Module& module) {
   return all;
 }
 
-static std::string hash_of(const Plugin& plugin, std::vector<Diagnostic>& warnings) {
+/// As a plugin's library is judged before it is loaded. Whoever loads this one takes no other
+/// bytes.
+static void judge(std::span<const uint8_t> bytes, const std::string& path) {
+  std::vector<Diagnostic> faults;
   try {
-    const auto file = read::map_file(plugin.torch_library, plugin.torch_library);
-    return sha256({file->data, file->size});
+    for (std::string& what : relative_paths(read_elf(bytes)))
+      faults.push_back({Severity::kError, path, std::move(what), {}});
+  } catch (const std::runtime_error& e) {
+    throw PluginError(path, e.what());
+  }
+  if (!faults.empty()) throw PluginError(std::move(faults));
+}
+
+static std::string hash_of(const Plugin& plugin, std::vector<Diagnostic>& warnings) {
+  std::shared_ptr<read::ByteSource> file;
+  try {
+    file = read::map_file(plugin.torch_library, plugin.torch_library);
   } catch (const ConversionError& e) {
     warnings.push_back(
         {Severity::kWarning,
@@ -30,6 +48,9 @@ static std::string hash_of(const Plugin& plugin, std::vector<Diagnostic>& warnin
          {"the module runs with any library of this name: its sha256 is not known"}});
     return "";
   }
+  const std::span<const uint8_t> bytes(file->data, file->size);
+  judge(bytes, plugin.torch_library);
+  return sha256(bytes);
 }
 
 std::vector<fx::TorchLibrary> torch_libraries(const fx::Module& module,

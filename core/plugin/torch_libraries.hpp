@@ -9,8 +9,9 @@
 
 namespace onnx2fx::plugin {
 
-/// Those that the module calls operators of. One whose file cannot be read has no hash, which is a
-/// warning.
+/// Those that the module calls operators of. One whose file is not there has no hash, which is a
+/// warning. Throws PluginError: one that is no library for this machine, or has a relative run
+/// path.
 std::vector<fx::TorchLibrary> torch_libraries(const fx::Module& module,
                                               const std::vector<Plugin*>& plugins,
                                               std::vector<Diagnostic>& warnings);

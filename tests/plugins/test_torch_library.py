@@ -3,6 +3,7 @@ import hashlib
 import json
 import shutil
 import struct
+import subprocess
 
 import onnx
 import onnx.helper
@@ -78,6 +79,23 @@ def test_library_outside_the_folder_of_the_descriptor(folder):
         "error: DIR/pack/soft_clip.onnx2fx.json: /plugin/torch_library: expected a file inside DIR/pack, "
         f"got DIR/elsewhere/{LIBRARY}\n",
     )
+
+
+JUDGED = {
+    "text": "expected an ELF shared library, got a text file",
+    "run path": "run path 'lib': expected an absolute one, or $ORIGIN",
+}
+
+
+@pytest.mark.parametrize("what", JUDGED)
+def test_library_that_no_plugin_could_be(folder, what):
+    library = folder / "pack" / LIBRARY
+    library.unlink()
+    if what == "text":
+        library.write_text("INPUT(libother.so)\n")
+    else:  # where code would come from the folder that the process stands in
+        subprocess.run(["gcc", "-shared", "-x", "c", "/dev/null", "-Wl,-rpath,lib", "-o", library], check=True)
+    assert convert(folder) == (3, "", f"error: DIR/pack/{LIBRARY}: {JUDGED[what]}\n")
 
 
 def data_set(folder):
