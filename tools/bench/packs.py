@@ -98,6 +98,7 @@ def linked(folder: pathlib.Path, repeat: int) -> None:
     alone.mkdir()
     for name in ("ai.onnx.so", "ai.onnx.onnx2fx.json"):
         shutil.copy(plugins / name, alone)
+    time.sleep(2.1)  # a descriptor that has only just been written is read again
     for name, path in models().items():
         took: dict[str, list[tuple[float, ...]]] = {"shared": [], "linked": []}
         for _ in range(repeat):
