@@ -10,6 +10,7 @@
 #include "core/fx/passes.hpp"
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/registry.hpp"
+#include "core/plugin/torch_libraries.hpp"
 #include "core/prepare/input_shapes.hpp"
 #include "core/prepare/prepare.hpp"
 #include "core/weights/weights.hpp"
@@ -85,6 +86,8 @@ Conversion convert(read::ModelFile read, Options options, plugin::Registry* give
     fx::nest_blocks(c.module);
   append(c.report.warnings, c.store->settle());
   c.module.sources = c.store->sources();
+  c.module.torch_libraries =
+      plugin::torch_libraries(c.module, registry.loaded(), c.report.warnings);
 
   report_opsets(file->model, c.report);
   report_plugins(registry, c.report);

@@ -32,8 +32,9 @@ std::string real_folder(const std::string& file) {
   return fs::canonical(folder.empty() ? "." : folder, error).string();
 }
 
-static std::string outside(const std::string& folder, const std::string& library) {
-  return "/plugin/library: expected a file inside " + folder + ", got " + library;
+static std::string outside(const std::string& folder, const std::string& library,
+                           const char* key = "library") {
+  return std::string("/plugin/") + key + ": expected a file inside " + folder + ", got " + library;
 }
 
 static bool is_inside(const fs::path& library, const fs::path& folder) {
@@ -44,7 +45,8 @@ static bool is_inside(const fs::path& library, const fs::path& folder) {
 
 /// Resolves symlinks on both sides, so that a link cannot lead out of the folder.
 static std::string contained_library(const std::string& file, const std::string& folder,
-                                     const std::string& name, std::vector<Diagnostic>& faults) {
+                                     const std::string& name, const char* key,
+                                     std::vector<Diagnostic>& faults) {
   std::error_code error;
   std::string library = folder + "/" + name;
   struct stat status {};
@@ -53,7 +55,7 @@ static std::string contained_library(const std::string& file, const std::string&
   if (is_plain) return library;
   library = fs::weakly_canonical(library, error).string();
   if (!error && is_inside(library, folder)) return library;
-  faults.push_back({Severity::kError, file, outside(folder, library), {}});
+  faults.push_back({Severity::kError, file, outside(folder, library, key), {}});
   return {};
 }
 
@@ -65,14 +67,16 @@ void require_contained(const Descriptor& d) {
     throw PluginError(d.file, outside(folder.string(), library.string()));
 }
 
-static void read_library(const Json& library, const std::string& folder, Descriptor& d,
-                         std::vector<Diagnostic>& faults) {
-  const Json* name = &library;
-  if (library.is_object()) {
-    if (!library.contains(platform())) return;
-    name = &library[platform()];
+/// What stands under `key` for this platform; empty: nothing does.
+static std::string read_library(const Json& plugin, const char* key, const std::string& folder,
+                                const Descriptor& d, std::vector<Diagnostic>& faults) {
+  if (!plugin.contains(key)) return {};
+  const Json* name = &plugin[key];
+  if (name->is_object()) {
+    if (!name->contains(platform())) return {};
+    name = &(*name)[platform()];
   }
-  d.library = contained_library(d.file, folder, name->get<std::string>(), faults);
+  return contained_library(d.file, folder, name->get<std::string>(), key, faults);
 }
 
 static void read_ops(const Json& ops, Descriptor& d, std::vector<Diagnostic>& faults) {
@@ -131,7 +135,9 @@ static void read_plugin(const Json& p, const std::string& folder, Descriptor& d,
   d.sha256 = p.value("sha256", "");
   d.abi_major = p["abi"]["major"].get<uint32_t>();
   d.abi_min_minor = p["abi"]["min_minor"].get<uint32_t>();
-  read_library(p["library"], folder, d, faults);
+  d.library = read_library(p, "library", folder, d, faults);
+  d.torch_library = read_library(p, "torch_library", folder, d, faults);
+  d.min_torch = p.value("min_torch", "");
   if (p.contains("requires"))
     for (const Json& r : p["requires"])
       d.requirements.push_back({r["plugin"].get<std::string>(), r.value("version", "")});

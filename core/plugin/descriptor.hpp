@@ -37,6 +37,8 @@ struct Descriptor {
   std::string id, version;
   std::string library;  ///< absolute, inside the descriptor's folder; empty: none for this platform
   std::string sha256;   ///< empty: not stated
+  std::string torch_library;  ///< of its torch operators; as `library`
+  std::string min_torch;      ///< oldest torch that runs it, "2.10"; empty: not stated
   uint32_t abi_major = 0, abi_min_minor = 0;
   std::vector<Requirement> requirements;
   std::vector<DescribedOp> ops;

@@ -51,6 +51,9 @@ class Reader {
   void header() {
     if (file_.size() < SELFMAG || std::memcmp(file_.data(), ELFMAG, SELFMAG) != 0)
       throw std::runtime_error("expected an ELF shared library, got " + kind());
+    if (file_.size() < sizeof(Elf32_Ehdr)) throw damaged();
+    if (file_[EI_CLASS] == ELFCLASS32)
+      throw std::runtime_error("expected a 64-bit library, got a 32-bit one");
     if (file_.size() < sizeof header_) throw damaged();
     std::memcpy(&header_, file_.data(), sizeof header_);
     if (header_.e_ident[EI_CLASS] != ELFCLASS64 || header_.e_ident[EI_DATA] != ELFDATA2LSB)
@@ -68,8 +71,10 @@ class Reader {
                                 std::min<size_t>(file_.size(), 64));
     if (head.empty()) return "an empty file";
     if (head.starts_with("MZ")) return "a Windows library";
-    if (head.starts_with("\xCF\xFA\xED\xFE") || head.starts_with("\xCA\xFE\xBA\xBE"))
-      return "a macOS library";
+    // Mach-O of 64 and 32 bits, of either byte order, and what holds several.
+    for (const char* magic : {"\xCF\xFA\xED\xFE", "\xCE\xFA\xED\xFE", "\xFE\xED\xFA\xCF",
+                              "\xFE\xED\xFA\xCE", "\xCA\xFE\xBA\xBE", "\xCA\xFE\xBA\xBF"})
+      if (head.starts_with(magic)) return "a macOS library";
     const bool is_text = std::all_of(head.begin(), head.end(), [](char c) {
       return c == '\n' || c == '\r' || c == '\t' || static_cast<unsigned char>(c) >= ' ';
     });

@@ -340,6 +340,8 @@ struct Registry::Impl {
                     &known.table,
                     accepted_weights(known.table, d.library.empty() ? d.id : d.library),
                     d.torch_targets,
+                    d.torch_library,
+                    d.min_torch,
                     source};
     const auto& configs = configuration_.manifest.configs;
     if (const auto told = configs.find(d.id); told != configs.end())

@@ -29,6 +29,8 @@ struct Plugin {
   const o2fx_plugin* table = nullptr;  ///< a zero-padded copy of the plugin's own
   o2fx_weights_ext weights{};          ///< likewise; struct_size 0: it has no sources
   std::vector<std::string> torch_targets;
+  std::string torch_library;  ///< absolute path of the library of those; empty: none is stated
+  std::string min_torch;      ///< oldest torch that runs it; empty: not stated
   const o2fx_plugin* source = nullptr;  ///< the plugin's own table: one for all registries
   std::string config = "{}";            ///< what the manifest tells it: JSON
   bool initialised = false;             ///< see begin_use

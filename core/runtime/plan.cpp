@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -28,7 +29,16 @@ Callable dispatched(const c10::OperatorHandle& handle) {
   };
 }
 
-Target find_target(const std::string& target) {
+/// The library that the pack of a target says it is in.
+std::string remedy(const std::string& target, const std::vector<fx::TorchLibrary>& libraries) {
+  for (const fx::TorchLibrary& l : libraries)
+    if (std::find(l.targets.begin(), l.targets.end(), target) != l.targets.end())
+      return "it is in " + fx::described(l) +
+             ": load that file first (--torch-library, load_torch_library)";
+  return "load the library that registers the pack's operators";
+}
+
+Target find_target(const std::string& target, const std::vector<fx::TorchLibrary>& libraries) {
   if (Callable call = find_builtin(target)) return {nullptr, std::move(call)};
   if (Callable call = find_control_flow(target)) return {nullptr, std::move(call)};
   if (Leaf leaf = find_leaf(target); leaf.call) return {leaf.schema, std::move(leaf.call)};
@@ -39,15 +49,19 @@ Target find_target(const std::string& target) {
       c10::Dispatcher::singleton().findSchema({name, overload == "default" ? "" : overload});
   if (!handle)
     throw ConversionError("", "target: expected an operator of this LibTorch, got '" + target + "'",
-                          {"load the library that registers the pack's operators"});
+                          {remedy(target, libraries)});
   return {&handle->schema(), dispatched(*handle)};
 }
 
 class PlanBuilder {
  public:
-  PlanBuilder(const fx::Program& program, const std::vector<at::Tensor>& tensors,
-              const std::vector<Plan>& plans, Plan& plan)
-      : program_(program), tensors_(tensors), plans_(plans), plan_(plan) {}
+  PlanBuilder(const fx::Module& module, size_t index, const std::vector<at::Tensor>& tensors,
+              std::vector<Plan>& plans)
+      : program_(module.programs[index]),
+        libraries_(module.torch_libraries),
+        tensors_(tensors),
+        plans_(plans),
+        plan_(plans[index]) {}
 
   void build() {
     plan_.name = program_.name;
@@ -87,7 +101,7 @@ class PlanBuilder {
   }
 
   void add_call(const fx::Node& node, uint32_t index) {
-    Target target = find_target(node.target);
+    Target target = find_target(node.target, libraries_);
     Step step{node.name, node.target, std::move(target.call), {}, index, {}};
     if (target.schema) {
       add_arguments(node, *target.schema, step);
@@ -230,6 +244,7 @@ class PlanBuilder {
   }
 
   const fx::Program& program_;
+  const std::vector<fx::TorchLibrary>& libraries_;
   const std::vector<at::Tensor>& tensors_;
   const std::vector<Plan>& plans_;
   Plan& plan_;
@@ -246,8 +261,7 @@ const Plan& program_of(const c10::IValue& value) {
 
 std::vector<Plan> make_plans(const fx::Module& module, const std::vector<at::Tensor>& tensors) {
   std::vector<Plan> plans(module.programs.size());
-  for (size_t i = 0; i < plans.size(); i++)
-    PlanBuilder(module.programs[i], tensors, plans, plans[i]).build();
+  for (size_t i = 0; i < plans.size(); i++) PlanBuilder(module, i, tensors, plans).build();
   return plans;
 }
 

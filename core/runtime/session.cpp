@@ -59,10 +59,12 @@ class ModuleSession final : public Session {
 
 }  // namespace
 
-extern "C" ONNX2FX_API MakeSession onnx2fx_runtime_make_session_1;
+extern "C" ONNX2FX_API MakeSession onnx2fx_runtime_make_session_2;
 
-std::unique_ptr<Session> onnx2fx_runtime_make_session_1(const fx::Module& module,
-                                                        const fx::TensorBytes& bytes) {
+std::unique_ptr<Session> onnx2fx_runtime_make_session_2(
+    const fx::Module& module, const fx::TensorBytes& bytes,
+    const std::vector<std::string>& torch_libraries) {
+  for (const std::string& library : torch_libraries) load_torch_library(library, module);
   return std::make_unique<ModuleSession>(module, bytes);
 }
 

@@ -65,10 +65,11 @@ class Session {
                                          const Tolerance& tolerance) = 0;
 };
 
-/// The entry of libonnx2fx_runtime.so. `bytes` is only called before it returns.
-using MakeSession = std::unique_ptr<Session>(const fx::Module& module,
-                                             const fx::TensorBytes& bytes);
-inline constexpr const char* kMakeSessionSymbol = "onnx2fx_runtime_make_session_1";
+/// The entry of libonnx2fx_runtime.so. `bytes` is only called before it returns. torch_libraries:
+/// of packs, loaded first.
+using MakeSession = std::unique_ptr<Session>(const fx::Module& module, const fx::TensorBytes& bytes,
+                                             const std::vector<std::string>& torch_libraries);
+inline constexpr const char* kMakeSessionSymbol = "onnx2fx_runtime_make_session_2";
 
 }  // namespace onnx2fx::runtime
 

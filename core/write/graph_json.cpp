@@ -72,7 +72,7 @@ class GraphWriter {
   // One line for each node, tensor, module: a diff of two packages can be read.
   std::string text() {
     Json head = {{"format", "onnx2fx.graph"},
-                 {"version", "1.1"},
+                 {"version", "1.2"},
                  {"generator", std::string("onnx2fx ") + kVersion},
                  {"dialect", fx::kDialectWords[static_cast<size_t>(module_.dialect)]},
                  {"weights", name_of(options_.weights)}};
@@ -87,6 +87,9 @@ class GraphWriter {
     lines("modules", module_.modules, [&](const fx::Submodule& m) { return dump(submodule(m)); });
     lines("sources", sources_, [&](uint32_t s) { return dump(source(module_.sources[s])); });
     lines("provenance", provenance_, [&](const fx::Provenance* p) { return dump(provenance(*p)); });
+    if (!module_.torch_libraries.empty())
+      lines("torch_libraries", module_.torch_libraries,
+            [](const fx::TorchLibrary& l) { return dump(torch_library(l)); });
     text_ += ",\n\"metadata\": " + dump(object(module_.metadata)) + "\n}\n";
     return std::move(text_);
   }
@@ -205,6 +208,14 @@ class GraphWriter {
               {"args", arguments(kNoNodes, m.arguments)},
               {"tensors", tensors}};
     if (m.program) j["program"] = module_.programs.at(m.program->index).name;
+    return j;
+  }
+
+  static Json torch_library(const fx::TorchLibrary& l) {
+    Json j = {{"file", l.file}, {"plugin", l.plugin}, {"version", l.version}};
+    if (!l.sha256.empty()) j["sha256"] = l.sha256;
+    if (!l.min_torch.empty()) j["min_torch"] = l.min_torch;
+    j["targets"] = l.targets;
     return j;
   }
 

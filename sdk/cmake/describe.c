@@ -99,9 +99,14 @@ static const member kOfRow[] = {{"override", "tf", "true or false"},
                                 {"torch_targets", "[", "an array of names such as \"acme::rope\""},
                                 {NULL, NULL, NULL}};
 static const member kOfPlugin[] = {
-    {"description", STRING}, {"homepage", STRING},
-    {"license", STRING},     {"requires", "[", "an array of objects"},
-    {"sha256", STRING},      {NULL, NULL, NULL}};
+    {"description", STRING},
+    {"homepage", STRING},
+    {"license", STRING},
+    {"min_torch", STRING},
+    {"requires", "[", "an array of objects"},
+    {"sha256", STRING},
+    {"torch_library", "\"{", "a file name, or an object of one for each platform"},
+    {NULL, NULL, NULL}};
 
 static void check_member(const member *known, char *key, const char *value) {
   char text[512];

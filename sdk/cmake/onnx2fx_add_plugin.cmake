@@ -4,6 +4,8 @@
 # library. Exactly one symbol is exported. PROVIDES is for what a table cannot say (torch_targets, override,
 # priority): JSON objects, see describe.c. TARGET_MINOR: the oldest host minor it shall run on.
 #
+# The descriptor is what the library says when it is run, here: cross compiling takes CMAKE_CROSSCOMPILING_EMULATOR.
+#
 # Stands alone: a pack may include() this file with no more than a compiler and the sdk folder at hand.
 include_guard(GLOBAL)
 
@@ -15,6 +17,8 @@ if(NOT TARGET onnx2fx::sdk)
   add_library(onnx2fx::sdk INTERFACE IMPORTED GLOBAL)
   target_include_directories(onnx2fx::sdk INTERFACE "${ONNX2FX_SDK_INCLUDE_DIR}")
 endif()
+
+include("${CMAKE_CURRENT_LIST_DIR}/onnx2fx_add_torch_library.cmake")
 
 # The tool that writes descriptors, built once in a tree.
 function(onnx2fx_describe_tool)
@@ -40,6 +44,9 @@ function(onnx2fx_add_plugin name)
   endif()
   if(NOT DEFINED arg_TARGET_MINOR)
     set(arg_TARGET_MINOR 0)
+  endif()
+  if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+    message(FATAL_ERROR "onnx2fx_add_plugin(${name}): cross compiling: expected CMAKE_CROSSCOMPILING_EMULATOR (qemu-aarch64, say), got none; the descriptor is made by running the library")
   endif()
   onnx2fx_describe_tool()
 

@@ -60,6 +60,31 @@ def test_builds_from_the_sdk_folder_alone(tmp_path, source, library, plugin_id, 
     check_pack(tmp_path / "build", library, plugin_id, ops)
 
 
+def test_sanitized_pack_leaves_the_runtime_to_its_host(tmp_path):
+    flags = [f"-DCMAKE_{language}_FLAGS=-fsanitize=address,undefined" for language in ("C", "CXX")]
+    cmake("-S", ROOT / "tests/plugins/rope", "-B", tmp_path / "build", f"-DONNX2FX_SDK={ROOT}/sdk", *flags)
+    cmake("--build", tmp_path / "build")
+    check_pack(tmp_path / "build", "rope", "com.acme.rope-pack", ["Halve", "Rope"])
+    undefined = subprocess.run(["nm", "-D", "--undefined-only", tmp_path / "build/rope.so"], capture_output=True, text=True).stdout
+    assert "__asan_init" in undefined
+
+
+def test_cross_compiling_runs_the_library_by_the_stated_emulator(tmp_path):
+    emulator = tmp_path / "emulator"
+    emulator.write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/ran\nexec "$@"\n')
+    emulator.chmod(0o755)
+    cross = ["-S", ROOT / "tests/plugins/rope", "-B", tmp_path / "build", f"-DONNX2FX_SDK={ROOT}/sdk", "-DCMAKE_SYSTEM_NAME=Linux"]
+    done = subprocess.run([CMAKE, *map(str, cross)], capture_output=True, text=True)
+    assert done.returncode == 1 and (
+        "onnx2fx_add_plugin(rope): cross compiling: expected CMAKE_CROSSCOMPILING_EMULATOR (qemu-aarch64, say), got none; "
+        "the descriptor is made by running the library" in " ".join(done.stderr.split())
+    ), done.stderr
+    cmake(*cross, f"-DCMAKE_CROSSCOMPILING_EMULATOR={emulator}")
+    cmake("--build", tmp_path / "build")
+    check_pack(tmp_path / "build", "rope", "com.acme.rope-pack", ["Halve", "Rope"])
+    assert (tmp_path / "ran").read_text().splitlines() == [str(tmp_path / "build" / "onnx2fx_describe")]
+
+
 def test_descriptor_of_a_source_of_weights():
     descriptor = json.loads((BUILD / "tests" / "plugins" / "libraries" / "xor.onnx2fx.json").read_text())
     assert descriptor["provides"] == {"ops": [], "weights": [{"scheme": "xor", "suffixes": [".xorstore"]}]}

@@ -559,7 +559,7 @@ PLUGINS = {
     ),
     "descriptor with an unknown key": (
         lambda f: spoil(f, lambda d: d["plugin"].update(licence="MIT")),
-        "error: DIR/pack/rope.onnx2fx.json: /plugin: unknown key 'licence': expected one of 'id', 'version', 'library', 'sha256', 'abi', 'requires', 'description', 'license', 'homepage'\n"
+        "error: DIR/pack/rope.onnx2fx.json: /plugin: unknown key 'licence': expected one of 'id', 'version', 'library', 'torch_library', 'min_torch', 'sha256', 'abi', 'requires', 'description', 'license', 'homepage'\n"
         "  note: did you mean 'license'?\n",
     ),
 }

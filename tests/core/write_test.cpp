@@ -83,7 +83,7 @@ TEST(GraphJson, IsTheDocumentedForm) {
   m.metadata = {{"producer_name", "test"}};
   EXPECT_EQ(graph_json(m, {Mode::kCopy, ""}), R"({
 "format": "onnx2fx.graph",
-"version": "1.1",
+"version": "1.2",
 "generator": "onnx2fx 0.1.0",
 "dialect": "aten",
 "weights": "copy",

@@ -62,6 +62,8 @@ def test_write_a_pack(tmp_path):
         "{ y = com.example.ScaledTanh <alpha = 2.0, beta = 0.5> (x) }",
         "manifest.json",
     )
+    clipped = '<ir_version: 10, opset_import: ["": 21, "com.example": 1]> g (float[N] x) => (float[N] y) { y = com.example.SoftClip (x) }'
+    onnx.save(onnx.parser.parse_model(clipped), tmp_path / "soft_clip.onnx")
     follow("write-a-pack", tmp_path)
     x = torch.tensor([-1.0, 0.0, 2.0])
     for package in ("out", "configured"):

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <cstring>
+
 #include "tests/plugins/scene.hpp"
 
 namespace onnx2fx::plugin {
@@ -240,7 +242,8 @@ TEST(Library, WindowsLibrary) {
             "error: DIR/l.so: expected an ELF shared library, got a Windows library");
 }
 TEST(Library, MacLibrary) {
-  for (const char* magic : {"\xCF\xFA\xED\xFE", "\xCA\xFE\xBA\xBE"}) {
+  for (const char* magic : {"\xCF\xFA\xED\xFE", "\xCE\xFA\xED\xFE", "\xFE\xED\xFA\xCF",
+                            "\xFE\xED\xFA\xCE", "\xCA\xFE\xBA\xBE", "\xCA\xFE\xBA\xBF"}) {
     const Scene scene;
     scene.write("l.so", magic + std::string("\7\0\0\1", 4));
     EXPECT_EQ(load_refusal(scene, described_library(scene)),
@@ -248,15 +251,19 @@ TEST(Library, MacLibrary) {
   }
 }
 TEST(Library, Of32BitsOrBigEndian) {
-  for (const auto& [at, value] : {std::pair(EI_CLASS, ELFCLASS32), {EI_DATA, ELFDATA2MSB}}) {
-    const Scene scene;
-    std::string other = text_of(library("rope.so"));
-    other[static_cast<size_t>(at)] = static_cast<char>(value);
-    scene.write("l.so", other);
-    EXPECT_EQ(load_refusal(scene, described_library(scene)),
-              "error: DIR/l.so: expected a 64-bit little-endian library, got another kind of ELF "
-              "file");
-  }
+  const Scene scene;
+  Elf32_Ehdr narrow{};
+  std::memcpy(narrow.e_ident, ELFMAG, SELFMAG);
+  narrow.e_ident[EI_CLASS] = ELFCLASS32;
+  scene.write("l.so", std::string(reinterpret_cast<const char*>(&narrow), sizeof narrow));
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: expected a 64-bit library, got a 32-bit one");
+  std::string other = text_of(library("rope.so"));
+  other[EI_DATA] = ELFDATA2MSB;
+  scene.write("l.so", other);
+  EXPECT_EQ(load_refusal(scene, described_library(scene)),
+            "error: DIR/l.so: expected a 64-bit little-endian library, got another kind of ELF "
+            "file");
 }
 TEST(Library, Truncated) {
   const std::string whole = text_of(library("rope.so"));

@@ -444,7 +444,7 @@ BAD_PROVIDES = {
     "another kind": ('{"op": "A",\n"priority": "high"}', '2: expected "priority" to be an integer'),
     "unknown key of the plugin": (
         '{"plugin": {"licence": "MIT"}}',
-        '1: unknown key "licence": expected "description", "homepage", "license", "requires" or "sha256"',
+        '1: unknown key "licence": expected "description", "homepage", "license", "min_torch", "requires", "sha256" or "torch_library"',
     ),
     "unknown op": ('{"domain": "com.example", "op": "Rop"}', " expected ops of the plugin, got com.example::Rop"),
 }

@@ -40,17 +40,40 @@ def python(folder, program, *flags):
 def test_pack_with_protobuf_and_the_same_messages(tmp_path):
     """onnx's own module, this one and the pack each have onnx-ml.proto; the pack's is on the shared libprotobuf."""
     (tmp_path / "pack").mkdir()
-    descriptor = """{"manifest_version": "1.0", "plugin": {"id": "com.acme.protobuf", "version": "1.0.0",
-        "library": "%s", "abi": {"major": 1, "min_minor": 0}},
-        "provides": {"ops": [{"domain": "com.acme", "op": "Relu", "since": 1}]}}"""
-    (tmp_path / "pack" / "p.onnx2fx.json").write_text(descriptor % "p.so")
-    os.link(LIBRARIES / "hostile_protobuf.so", tmp_path / "pack" / "p.so")
+    for name in ("hostile_protobuf.so", "hostile_protobuf.onnx2fx.json"):
+        os.link(LIBRARIES / name, tmp_path / "pack" / name)
     program = """
 assert convert()(X).tolist() == [0, 2, 0, 4]
 maps = pathlib.Path("/proc/self/maps").read_text()
 assert "libprotobuf.so" in maps and "libprotobuf.o2fx" in maps
 """
     assert python(tmp_path, program) == (0, "", "")
+
+
+EIGHT = [str(LIBRARIES / f"own_protobuf_{n}.onnx2fx.json") for n in range(1, 9)]
+CHAIN = " ".join(f"v{n} = com.acme.Relu{n}(v{n - 1})" for n in range(1, 8)) + " y = com.acme.Relu8(v7)"
+EIGHT_TEXT = (
+    '<ir_version: 8, opset_import: ["": 17, "com.acme": 1]> g (float[4] v0) => (float[4] y) { ' + CHAIN + " }"
+)
+
+
+def test_eight_packs_with_a_protobuf_each(tmp_path):
+    """Beside those of the extension, of onnx's own module and of torch: ten times onnx-ml.proto is registered, and no two meet."""
+    program = f"""
+module = convert_onnx_to_fx(onnx.parser.parse_model({EIGHT_TEXT!r}), plugins={EIGHT!r})
+assert module(X).tolist() == [0, 2, 0, 4]
+libraries = {{line.split("/")[-1] for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if "libprotobuf." in line}}
+assert libraries >= {{"libprotobuf.o2fx", *(f"libprotobuf.own{{n}}" for n in range(1, 9))}}, libraries
+"""
+    assert python(tmp_path, program) == (0, "", "")
+
+
+def test_eight_packs_with_a_protobuf_each_in_the_command(tmp_path):
+    program = f'onnx.save(onnx.parser.parse_model({EIGHT_TEXT!r}), "m.onnx")'
+    assert python(tmp_path, program) == (0, "", "")
+    plugins = [word for path in EIGHT for word in ("--plugin", path)]
+    done = subprocess.run([BUILD / "bin" / "onnx2fx", "m.onnx", "-o", "out", "-q", *plugins], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_rebuilt_pack_is_the_new_one(tmp_path):

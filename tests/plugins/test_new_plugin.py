@@ -44,7 +44,7 @@ def test_what_is_offered():
 TESTS = {  # of ctest, besides mock, check and convert
     "ops-cpp": ["cases"],
     "ops-c": ["cases"],
-    "torch-op-cpp": [],
+    "torch-op-cpp": ["cases"],
     "weights-cpp": [],
 }
 

@@ -82,6 +82,15 @@ void add_quiet(CLI::App& app, Arguments& a) {
   app.add_flag("-q,--quiet", a.quiet, "Errors only: no warnings, no summary")->group(kMessages);
 }
 
+/// A command that runs programs.
+void add_torch_libraries(CLI::App& app, std::vector<std::string>& libraries) {
+  app.add_option("--torch-library", libraries,
+                 "Library of a pack that registers its torch operators; may be repeated")
+      ->type_name("FILE")
+      ->group("Plugins")
+      ->allow_extra_args(false);
+}
+
 /// A command that calls plugins.
 template <class F>
 Command with_time_limit(CLI::App& app, Arguments& a, F run) {
@@ -183,6 +192,7 @@ Command verify_command(CLI::App& app, Arguments& a) {
       ->type_name("DIR");
   c->add_option("--rtol", v.tolerance.rtol, "Relative tolerance");
   c->add_option("--atol", v.tolerance.atol, "Absolute tolerance");
+  add_torch_libraries(*c, v.torch_libraries);
   add_json(*c, a);
   add_options(*c, a.options);
   return with_time_limit(*c, a, [c, &a, &v] {
@@ -238,11 +248,13 @@ Command plugin_test_command(CLI::App& plugin, Arguments& a) {
                 "Folder of NAME.case: a model in ONNX's text syntax, a line '--- data', its inputs "
                 "and outputs; default: the folder cases beside the library")
       ->type_name("DIR");
+  add_torch_libraries(*c, a.verification.torch_libraries);
   add_json(*c, a);
   add_options(*c, a.options.plugins);
   return with_time_limit(*c, a, [&a] {
     const auto beside = std::filesystem::path(a.library).parent_path() / "cases";
-    return test_plugin(a.library, a.cases.empty() ? beside.string() : a.cases, a.options, a.json);
+    return test_plugin(a.library, a.cases.empty() ? beside.string() : a.cases, a.options,
+                       a.verification.torch_libraries, a.json);
   });
 }
 

@@ -45,11 +45,9 @@ Replacements replacements(const std::string& id) {
   std::string library = identifier(id.substr(last + 1));
   if (is_taken(library)) library = name + "_" + library;
   // Of two that begin alike, the longer first.
-  return {{"com.example.pack", id},
-          {"com.example", domain},
-          {"example_pack", library},
-          {"example::", name + "::"},
-          {"\"example\"", "\"" + name + "\""}};
+  return {{"com.example.pack", id},          {"com.example", domain},
+          {"example_pack", library},         {"example::", name + "::"},
+          {"(example, ", "(" + name + ", "}, {"\"example\"", "\"" + name + "\""}};
 }
 
 /// All in one pass: what stands in for a name is no name of the template's, though it may read so.

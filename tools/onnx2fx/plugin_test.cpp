@@ -71,15 +71,15 @@ verify::DataSet data_set(const Case& c, const std::string& file) {
 }
 
 /// Empty if all outputs are as they should be.
-std::string difference(const std::string& file, const Options& options,
-                       const std::string& runtime) {
+std::string difference(const std::string& file, const Options& options, const std::string& runtime,
+                       const std::vector<std::string>& torch_libraries) {
   const Case c = read_case(file);
   const verify::DataSet set = data_set(c, file);
   const Conversion converted =
       convert(std::make_shared<const std::string>(c.model.SerializeAsString()),
               fs::path(file).filename().string(), fs::path(file).parent_path().string(), options);
   const std::vector<verify::SetResult> results =
-      verify::check_program(converted, options.training, {set}, {}, runtime);
+      verify::check_program(converted, options.training, {set}, {}, runtime, torch_libraries);
   std::string text;
   for (const runtime::OutputCheck& o : results[0].outputs)
     if (!o.passed)
@@ -99,7 +99,8 @@ std::vector<std::string> files_of(const std::string& cases) {
 
 }  // namespace
 
-int test_plugin(const std::string& library, const std::string& cases, Options options, bool json) {
+int test_plugin(const std::string& library, const std::string& cases, Options options,
+                const std::vector<std::string>& torch_libraries, bool json) {
   const std::vector<std::string> files = files_of(cases);
   options.dialect = fx::Dialect::kAten;
   options.plugins.descriptors.push_back(
@@ -111,7 +112,7 @@ int test_plugin(const std::string& library, const std::string& cases, Options op
   for (const std::string& file : files) {
     std::string why;
     try {
-      why = difference(file, options, runtime);
+      why = difference(file, options, runtime, torch_libraries);
     } catch (const PluginError&) {
       throw;
     } catch (const ConversionError& e) {

@@ -4,6 +4,7 @@
 #define ONNX2FX_TOOLS_ONNX2FX_PLUGIN_TEST_HPP_
 
 #include <string>
+#include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
 
@@ -18,10 +19,11 @@ namespace onnx2fx::cli {
 ///     float[2] x = {1.0, 3.0}
 ///     float[2] y = {0.5, 1.5}
 ///
-/// `options`: the plugins beside the library's own. Prints a line for each case, or one JSON
-/// document. The exit code: 0, or 1 if one differs or cannot be converted. Throws ConversionError:
-/// no case, no runtime.
-int test_plugin(const std::string& library, const std::string& cases, Options options, bool json);
+/// `options`: the plugins beside the library's own; torch_libraries: loaded into LibTorch. Prints a
+/// line for each case, or one JSON document. The exit code: 0, or 1 if one differs or cannot be
+/// converted. Throws ConversionError: no case, no runtime.
+int test_plugin(const std::string& library, const std::string& cases, Options options,
+                const std::vector<std::string>& torch_libraries, bool json);
 
 }  // namespace onnx2fx::cli
 

@@ -1,7 +1,7 @@
-"""carry.py LIBRARY FOLDER: a private copy of a shared library in FOLDER, whose path is printed.
+"""carry.py LIBRARY FOLDER [SUFFIX]: a private copy of a shared library in FOLDER, whose path is printed.
 
 The copy is the extension's own whatever else the process has loaded: it has a soname of its own
-(libprotobuf.so.32 becomes libprotobuf.o2fx), so that the loader never takes another library for it
+(libprotobuf.so.32 becomes libprotobuf.o2fx, or .SUFFIX), so that the loader never takes another library for it
 nor it for another; and its unique symbols are plain ones, as the loader would else make every copy
 in the process share them, whatever their versions are.
 """
@@ -23,14 +23,14 @@ def sections(image):
         yield kind, offset, length, link
 
 
-def renamed(name, length):
-    new = name[: name.index(b".so")] + b".o2fx"
+def renamed(name, length, suffix):
+    new = name[: name.index(b".so")] + b"." + suffix
     if len(new) > length:
         raise SystemExit(f"carry.py: expected a soname with room for {new.decode()}, got {name.decode()}")
     return new
 
 
-def privatise(image):
+def privatise(image, suffix):
     """Edits the image in place; returns its new soname."""
     if image[:6] != b"\x7fELF\x02\x01":
         raise SystemExit("carry.py: expected a 64-bit little-endian ELF library")
@@ -49,14 +49,14 @@ def privatise(image):
     name = bytes(image[strings + at : image.index(b"\0", strings + at)])
     if any(at <= u <= at + len(name) for u in used):
         raise SystemExit(f"carry.py: {name.decode()}: a symbol's name lies in the soname")
-    new = renamed(name, len(name))
+    new = renamed(name, len(name), suffix)
     image[strings + at : strings + at + len(name)] = new.ljust(len(name), b"\0")
     return new.decode()
 
 
-def main(library, folder):
+def main(library, folder, suffix="o2fx"):
     image = bytearray(pathlib.Path(library).read_bytes())
-    path = pathlib.Path(folder) / privatise(image)
+    path = pathlib.Path(folder) / privatise(image, suffix.encode())
     if not path.exists() or path.read_bytes() != image:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)

@@ -54,9 +54,11 @@ void print_json(const VerifyOptions& options, const std::vector<SetResult>& resu
 std::vector<SetResult> check_program(const Conversion& converted, bool training,
                                      const std::vector<DataSet>& sets,
                                      const runtime::Tolerance& tolerance,
-                                     const std::string& library) {
+                                     const std::string& library,
+                                     const std::vector<std::string>& torch_libraries) {
   const auto session = runtime::open_library(library)(
-      converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); });
+      converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); },
+      torch_libraries);
   session->train(training);
   std::vector<SetResult> results;
   results.reserve(sets.size());
@@ -74,7 +76,8 @@ std::vector<SetResult> check_model(const VerifyOptions& options, plugin::Registr
   const std::string library = options.library.empty()
                                   ? runtime::library_path(conversion.plugins.builtin_directory)
                                   : options.library;
-  return check_program(converted, conversion.training, sets, options.tolerance, library);
+  return check_program(converted, conversion.training, sets, options.tolerance, library,
+                       options.torch_libraries);
 }
 
 bool passed(const std::vector<SetResult>& results) {

@@ -21,6 +21,7 @@ struct VerifyOptions {
   bool json = false;
   Options conversion;   ///< dialect is overruled: the runtime takes ATen
   std::string library;  ///< libonnx2fx_runtime.so; empty: beside the built-in plugins
+  std::vector<std::string> torch_libraries;  ///< of packs, loaded into LibTorch
 };
 
 struct SetResult {
@@ -33,7 +34,8 @@ struct SetResult {
 std::vector<SetResult> check_program(const Conversion& converted, bool training,
                                      const std::vector<DataSet>& sets,
                                      const runtime::Tolerance& tolerance,
-                                     const std::string& library);
+                                     const std::string& library,
+                                     const std::vector<std::string>& torch_libraries);
 
 /// Converts and compares all data sets. Throws ConversionError. `registry` as in convert().
 std::vector<SetResult> check_model(const VerifyOptions& options,

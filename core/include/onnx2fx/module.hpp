@@ -15,9 +15,15 @@
 #include <memory>
 #include <onnx2fx/export.hpp>
 #include <onnx2fx/program.hpp>
+#include <string>
 #include <vector>
 
 namespace onnx2fx {
+
+/// Loads a library that registers torch operators of a pack, once, for as long as the process
+/// lives; to be done before a Module that calls them is made. `module` says which one it needs.
+/// Throws ConversionError: one of that name with other bytes, one built anew since it was loaded.
+ONNX2FX_API void load_torch_library(const std::string& path, const fx::Module& module);
 
 class ONNX2FX_API Module : public torch::nn::Module {
  public:

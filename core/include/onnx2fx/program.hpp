@@ -216,6 +216,24 @@ struct Port {
   TypeText type;
 };
 
+/// A library that registers torch operators of a pack, which the programs call.
+struct TorchLibrary {
+  std::string file;                  ///< its name, without a folder
+  std::string plugin, version;       ///< whose it is
+  std::string sha256;                ///< empty: it was not there when the model was converted
+  std::string min_torch;             ///< oldest torch that runs it, "2.10"; empty: not stated
+  std::vector<std::string> targets;  ///< those of its operators that are called
+};
+
+/// "clip_torch.so of com.acme.clip 1.0.0 (sha256 9f86..., torch 2.10 or later)".
+inline std::string described(const TorchLibrary& l) {
+  std::string facts = l.sha256.empty() ? "" : "sha256 " + l.sha256;
+  if (!l.min_torch.empty())
+    facts += (facts.empty() ? "torch " : ", torch ") + l.min_torch + " or later";
+  return l.file + " of " + l.plugin + " " + l.version +
+         (facts.empty() ? facts : " (" + facts + ")");
+}
+
 enum class Dialect : uint8_t { kNn, kAten };
 /// By dialect.
 inline constexpr std::string_view kDialectWords[] = {"nn", "aten"};
@@ -236,6 +254,7 @@ struct Module {
   std::vector<Submodule> modules;
   std::vector<Source> sources;
   std::vector<Port> inputs, outputs;
+  std::vector<TorchLibrary> torch_libraries;
   /// Of composites that take the place of their parts: name ("gelu") and how many.
   std::map<std::string, uint32_t> recovered;
   /// Modules of the author's that got no block: path, and why.

@@ -105,7 +105,9 @@ class DocumentBuilder:
     def resolve(self, target: str) -> Callable[..., Any]:
         function = self.targets.get(target)
         if function is None:
-            function = self.targets[target] = targets.resolve(target)
+            function = self.targets[target] = targets.resolve(
+                target, self.document.get("torch_libraries", ())
+            )
         return function
 
     def program(self, name: str) -> fx.GraphModule:

@@ -10,6 +10,7 @@ from torch import fx
 
 from .document import build, check
 from .structure import check_structure
+from .torch_libraries import Libraries, load_torch_libraries
 from .weights import Weights
 
 
@@ -19,14 +20,17 @@ def load(
     weights: str | None = None,
     training: bool = False,
     weights_layout: str | None = None,
+    torch_libraries: Libraries = (),
 ) -> fx.GraphModule:
     """The GraphModule of an FX package.
 
     Args:
       weights: None (as stored), "meta", "fake", "random".
       weights_layout: None (as the package says), "contiguous", "view"; see Weights.
+      torch_libraries: of packs whose torch operators the module calls, which are loaded first.
     """
     document, files, stored = read_document(folder)
+    load_torch_libraries(torch_libraries, document.get("torch_libraries", ()))
     with Weights(
         document, files, safetensors=stored, mode=weights, layout=weights_layout
     ) as tensors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Mapping
 
 from .errors import PackageError
@@ -92,6 +93,11 @@ def _text(value: Any, where: str) -> None:
         raise _refuse(where, "a text in Unicode", value)
 
 
+def _version(value: Any, where: str) -> None:
+    if type(value) is not str or not re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}", value):
+        raise _refuse(where, "a version such as 2.10", value)
+
+
 TEXT, NUMBER, FLAG = _text, _kind("a whole number", int), _kind("true or false", bool)
 NULL = _kind("null", type(None))
 MAP = _kind("an object", dict)
@@ -143,6 +149,10 @@ SOURCE = _object(
         "mtime_ns": _either(NULL, NUMBER),
     }
 )
+TORCH_LIBRARY = _object(
+    {"file": TEXT, "plugin": TEXT, "version": TEXT, "targets": _list_of(TEXT)},
+    {"sha256": TEXT, "min_torch": _version},
+)
 
 
 def _node(value: Any, where: str) -> None:
@@ -191,6 +201,8 @@ def check_structure(document: Mapping[str, Any]) -> None:
         if key not in document:
             raise _refuse("the document", f"a key {key!r}", sorted(document))
         check(document[key], key)
+    if "torch_libraries" in document:
+        _list_of(TORCH_LIBRARY)(document["torch_libraries"], "torch_libraries")
     if "weights_layout" in document:
         _word(*WEIGHTS_LAYOUTS)(document["weights_layout"], "weights_layout")
     names = [p["name"] for p in document["programs"]]

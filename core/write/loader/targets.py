@@ -14,6 +14,7 @@ from torch import nn
 from . import control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves
 from .errors import PackageError
 from .export_support import complete
+from .torch_libraries import Needed, remedy
 from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_FUNCTIONS, NN_NAMES, NUMBER_OPERATORS
 
 _FAMILIES = {
@@ -58,14 +59,17 @@ def dtype_of(name: str) -> torch.dtype:
     return named("dtype", name, DTYPES, torch)
 
 
-def resolve(target: str) -> Callable[..., Any]:
-    """The callable that a target names; refuses what is not on a list."""
+def resolve(target: str, needed: Needed = ()) -> Callable[..., Any]:
+    """The callable that a target names; refuses what is not on a list.
+
+    needed: the torch libraries of the document.
+    """
     space, _, name = target.partition("::")
     complete(name.partition(".")[0])
     if space == "onnx2fx":
         return _leaf(name)
     if space not in _SPACES:
-        return _registered_op(target, space, name)
+        return _registered_op(target, space, name, needed)
     if target not in _TARGETS:
         raise PackageError(f"target {space}: expected one that this loader knows, got {name!r}")
     return getattr(_SPACES[space], name)
@@ -78,7 +82,7 @@ def _leaf(name: str) -> Callable[..., Any]:
     return getattr(_FAMILIES[family], name)
 
 
-def _registered_op(target: str, space: str, rest: str) -> Callable[..., Any]:
+def _registered_op(target: str, space: str, rest: str, needed: Needed) -> Callable[..., Any]:
     name, _, overload = rest.partition(".")
     words = (space, name, overload or "default")
     if (
@@ -90,12 +94,8 @@ def _registered_op(target: str, space: str, rest: str) -> Callable[..., Any]:
     try:
         return getattr(getattr(getattr(torch.ops, space), name), overload or "default")
     except AttributeError as e:
-        remedy = (
-            ""
-            if space == "aten"
-            else f"; import the package that registers torch.ops.{space} first"
-        )
-        raise PackageError(f"target {target!r}: torch has no such operator{remedy}") from e
+        what = "" if space == "aten" else remedy(target, needed)
+        raise PackageError(f"target {target!r}: torch has no such operator{what}") from e
 
 
 def identifier(name: str) -> str:

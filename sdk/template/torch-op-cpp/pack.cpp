@@ -1,5 +1,6 @@
 // com.example::SoftClip becomes the torch operator example::soft_clip, whose kernel and gradient
-// are in soft_clip.py. Here stands only its name, which pack.provides.json declares.
+// are in kernel.cpp, a library of its own. Here stands only its name, which pack.provides.json
+// declares.
 #include <onnx2fx/plugin.hpp>
 
 using namespace onnx2fx;

@@ -1,5 +1,6 @@
-// A pack that carries ONNX's protobuf messages and links the shared libprotobuf: in a process that
-// shares the library with it, the second registration of onnx-ml.proto is the end.
+// A pack that carries ONNX's protobuf messages and links a libprotobuf: in a process that shares
+// the library with it, the second registration of onnx-ml.proto is the end. protobuf_name.c says
+// which pack of several it is.
 #include <onnx-ml.pb.h>
 
 #include <onnx2fx/plugin.hpp>
@@ -18,7 +19,12 @@ static o2fx_status relu(const o2fx_host_api* host, o2fx_ctx ctx, const void*) {
   return host->set_output(ctx, 0, y);
 }
 
-static const o2fx_op kOps[] = {{O2FX_STR("com.acme"), O2FX_STR("Relu"), 1, 0, 0, 0, relu, nullptr}};
-static const o2fx_plugin kPlugin = onnx2fx::plugin_table("com.acme.protobuf", "1.0.0", kOps, 1);
+extern "C" const char kPackId[];
+extern "C" const char kPackOp[];
 
-const o2fx_plugin* onnx2fx_plugin_entry_1(void) { return &kPlugin; }
+const o2fx_plugin* onnx2fx_plugin_entry_1(void) {
+  static const o2fx_op ops[] = {
+      {O2FX_STR("com.acme"), onnx2fx::str(kPackOp), 1, 0, 0, 0, relu, nullptr}};
+  static const o2fx_plugin plugin = onnx2fx::plugin_table(kPackId, "1.0.0", ops, 1);
+  return &plugin;
+}

@@ -130,6 +130,7 @@ def convert_onnx_to_fx(
     keep_going: bool = False,
     budget: int = 1,
     training: bool = False,
+    torch_libraries: Paths = (),
 ) -> fx.GraphModule:
     """Converts a model; its inputs become those of the module, by position or by name.
 
@@ -168,6 +169,8 @@ def convert_onnx_to_fx(
         operator is unknown, or a value that it needs lies in a data file that is missing.
       budget: times the usual budget of nodes and expanded bodies that a model of its size has.
       training: the mode that the module starts in; the "aten" dialect keeps it for good.
+      torch_libraries: libraries of packs whose torch operators the module calls; they are loaded
+        into this process.
 
     Raises:
       UnsupportedOperatorError: with every operator that no plugin lowers.
@@ -203,6 +206,7 @@ def convert_onnx_to_fx(
     for text in conversion.warnings():
         warnings.warn(text, ConversionWarning, stacklevel=2)
     document = json.loads(conversion.graph_json())
+    _loader.load_torch_libraries(torch_libraries, document.get("torch_libraries", ()))
     weightless = weights == "fake" or (weights == "meta" and not conversion.has_weight_rules())
     with _loader.Weights(
         document,
@@ -262,15 +266,21 @@ def load(
     weights: str | None = None,
     training: bool = False,
     weights_layout: str | None = None,
+    torch_libraries: Paths = (),
 ) -> fx.GraphModule:
     """The GraphModule of an FX package.
 
     Args:
       weights: "meta", "fake", "random" for others than stored.
       weights_layout: "contiguous", "view"; None: as the package says. See convert_onnx_to_fx.
+      torch_libraries: as in convert_onnx_to_fx; graph.json says which are needed.
     """
     module = _loader.load(
-        folder, weights=weights, training=training, weights_layout=weights_layout
+        folder,
+        weights=weights,
+        training=training,
+        weights_layout=weights_layout,
+        torch_libraries=torch_libraries,
     )
     path = os.path.join(os.fspath(folder), "report.json")
     if os.path.exists(path):

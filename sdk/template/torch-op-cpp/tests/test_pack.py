@@ -1,26 +1,51 @@
 """Converts a model through the pack in the folder argv[1], runs, trains and exports it. Exit code 77: not installed."""
 import pathlib
 import sys
+import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 try:
     import onnx.parser
     import torch
-    from onnx_to_fx import convert_onnx_to_fx
+    from onnx_to_fx import PackageError, convert_onnx_to_fx
 except ImportError as error:
     print("skipped:", error)
     sys.exit(77)
-import soft_clip  # noqa: F401
 
+LIBRARY = pathlib.Path(sys.argv[1]) / "example_pack_torch.so"
 MODEL = """<ir_version: 10, opset_import: ["": 21, "com.example": 1]>
 g (float[N] x) => (float[N] y) { y = com.example.SoftClip <limit = 2.0> (x) }"""
 
 
-def test_values_and_gradient(convert):
+def test_absent_library_is_named(convert):
+    try:
+        convert(MODEL, torch_libraries=())
+    except PackageError as error:
+        assert "it is in example_pack_torch.so of com.example.pack 1.0.0 (sha256 " in str(error), error
+    else:
+        raise AssertionError
+
+
+def test_library_with_other_bytes_is_refused(convert):
+    with tempfile.TemporaryDirectory() as folder:
+        other = pathlib.Path(folder) / LIBRARY.name
+        other.write_bytes(LIBRARY.read_bytes() + b"more")
+        try:
+            convert(MODEL, torch_libraries=other)
+        except PackageError as error:
+            assert f"{other}: torch library: expected {LIBRARY.name} of com.example.pack 1.0.0 (sha256 " in str(error), error
+        else:
+            raise AssertionError
+
+
+def test_values_and_gradients(convert):
+    """The kernel where no gradient is recorded; its definition in terms of ATen where one is."""
     module = convert(MODEL)
     x = torch.tensor([-1.0, 0.0, 3.0], dtype=torch.float64, requires_grad=True)
+    with torch.no_grad():
+        torch.testing.assert_close(module(x), 2 * torch.tanh(x / 2))
     torch.testing.assert_close(module(x), 2 * torch.tanh(x / 2))
     assert torch.autograd.gradcheck(module, (x,))
+    assert torch.autograd.gradgradcheck(module, (x,))
 
 
 def test_export(convert):
@@ -28,8 +53,9 @@ def test_export(convert):
     assert ".soft_clip.default" in str(program.graph)
 
 
-def convert_by_the_pack(text):
-    return convert_onnx_to_fx(onnx.parser.parse_model(text), plugin_dirs=sys.argv[1])
+def convert_by_the_pack(text, torch_libraries=LIBRARY):
+    model = onnx.parser.parse_model(text)
+    return convert_onnx_to_fx(model, plugin_dirs=sys.argv[1], torch_libraries=torch_libraries)
 
 
 if __name__ == "__main__":
