@@ -191,7 +191,7 @@ class Recovery {
     std::optional<std::string> scope;  // the module that made it
     for (uint32_t i : all) {
       const Node& n = terms_.node(i);
-      const auto stack = n.onnx ? frames(*n.onnx) : std::nullopt;
+      const auto stack = n.onnx && !is_shared(n) ? frames(*n.onnx) : std::nullopt;
       const std::string path = stack && !stack->empty() ? stack->back().path : "";
       if (stack && scope.value_or(path) != path) return false;
       if (stack) scope = path;
