@@ -98,6 +98,22 @@ Command with_time_limit(CLI::App& app, Arguments& a, F run) {
 
 // ---- convert
 
+/// What an archive holds is chosen; nullopt: nothing else was asked for.
+std::optional<Diagnostic> fit_to_archive(const CLI::App& command, Arguments& a) {
+  const auto fault = [](const std::string& what, const char* note) {
+    return Diagnostic{Severity::kError, "command line", "--format pt2: " + what, {note}};
+  };
+  if (!a.out.ends_with(".pt2"))
+    return fault("expected -o NAME.pt2, got '" + a.out + "'", "the archive is one file");
+  if (command.count("--dialect") && a.options.dialect != fx::Dialect::kAten)
+    return fault("expected --dialect aten, got 'nn'", "torch.export knows no calls but ATen's");
+  if (command.count("--weights") && a.options.weights == weights::Mode::kReference)
+    return fault("expected --weights copy, meta or random, got 'reference'",
+                 "an archive refers to no other file");
+  a.options.dialect = fx::Dialect::kAten;
+  return std::nullopt;
+}
+
 int run_convert(const CLI::App& command, Arguments& a) {
   if (a.model.empty() || a.out.empty())
     return refuse(
@@ -106,6 +122,8 @@ int run_convert(const CLI::App& command, Arguments& a) {
          std::string("expected MODEL -o DIR, got no ") + (a.model.empty() ? "MODEL" : "-o DIR"),
          {}},
         command);
+  if (a.format == Format::kPt2)
+    if (const auto fault = fit_to_archive(command, a)) return refuse(*fault, command);
   if (is_standard_input(a.model) && a.options.weights == weights::Mode::kReference) {
     if (command.count("--weights"))
       return refuse({Severity::kError,
@@ -125,6 +143,13 @@ Command convert_by(CLI::App& app, Arguments& a) {
   app.add_option("-o,--output", a.out, "Folder of the FX package to write")
       ->type_name("DIR")
       ->group(kPackage);
+  CLI::Option* format = app.add_option(
+      "--format", a.format,
+      "package (default): an FX package, the folder DIR; pt2: an archive for torch.export.load, "
+      "which is one file, DIR.pt2, and which Python writes");
+  format->type_name(CLI::detail::join(kFormatWords, "|"))->group(kPackage);
+  format->transform(index_of(kFormatWords));
+  format->transform(word_of(kFormatWords));  // goes before
   app.add_flag("--force", a.force, "Replace a package of another model")->group(kPackage);
   add_json(app, a);
   add_quiet(app, a);
@@ -136,6 +161,7 @@ Command convert_by(CLI::App& app, Arguments& a) {
       "Examples:\n"
       "  onnx2fx model.onnx -o out\n"
       "  onnx2fx model.onnx -o out --dialect aten --weights copy\n"
+      "  onnx2fx model.onnx -o model.pt2 --format pt2\n"
       "  onnx2fx model.onnx -o out --input-shape x=1,3,H,W --json");
   return with_time_limit(app, a, [&app, &a] { return run_convert(app, a); });
 }

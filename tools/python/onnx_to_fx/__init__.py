@@ -51,6 +51,7 @@ from .sharding import shard_placement
 if TYPE_CHECKING:
     import onnx
 
+    from .archive import write_pt2
     from .lifted import lift
     from .mlir import to_mlir
     from .source import to_source, write_source
@@ -86,6 +87,7 @@ __all__ = [
     "to_source",
     "unregister_op",
     "weightless_onnx_loader",
+    "write_pt2",
     "write_source",
 ]
 
@@ -95,6 +97,7 @@ _LATE = {
     "lift": ".lifted",
     "to_mlir": ".mlir",
     "to_source": ".source",
+    "write_pt2": ".archive",
     "write_source": ".source",
 }
 
