@@ -63,9 +63,8 @@ int run(std::vector<std::string> command) {
   words.push_back(nullptr);
   pid_t child = 0;
   if (const int error = posix_spawnp(&child, words[0], nullptr, nullptr, words.data(), environ))
-    throw ConversionError(kWhere,
-                          "expected to run " + command[0] + ", got: " + std::strerror(error),
-                          {kRemedy});
+    throw ConversionError(
+        kWhere, "expected to run " + command[0] + ", got: " + std::strerror(error), {kRemedy});
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

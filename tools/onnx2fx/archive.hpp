@@ -1,4 +1,4 @@
-// A conversion as a .pt2 archive of torch.export, which the Python package of the installation writes.
+// A conversion as a .pt2 archive of torch.export, which the Python package writes.
 #ifndef ONNX2FX_TOOLS_ONNX2FX_ARCHIVE_HPP_
 #define ONNX2FX_TOOLS_ONNX2FX_ARCHIVE_HPP_
 

@@ -7,6 +7,7 @@ import sys
 
 import torch
 from command_line import BUILD, LINEAR, onnx2fx, save
+from onnx_to_fx.archive import main
 
 ENVIRONMENT = {
     "PATH": f"{pathlib.Path(sys.executable).parent}:{os.defpath}",
@@ -16,7 +17,7 @@ ENVIRONMENT = {
 }
 WROTE = """\
 wrote m.pt2 in N s
-  program  0 layers, 4 nodes, dialect aten
+  program  0 layers, 5 nodes, dialect aten
   weights  2 tensors, 9 trainable elements, 36 bytes (copy)
 """
 AGAIN = "\n  note: choose another name, or replace it with --force\n"
@@ -37,18 +38,6 @@ def test_it_is_loaded_and_equal_at_two_sizes(tmp_path):
     for rows in (2, 5):
         x = torch.randn(rows, 2)
         torch.testing.assert_close(linear(x), torch.nn.functional.linear(x, weight, bias))
-
-
-def test_another_model_and_another_file_stay(tmp_path):
-    save(tmp_path / "m.onnx")
-    save(tmp_path / "n.onnx", LINEAR.replace("] x)", "] pixels)").replace("(x, ", "(pixels, "))
-    (tmp_path / "n.pt2").write_text("mine")
-    quiet = ("-o", "n.pt2", "-q")
-    refused = "error: n.pt2: expected an archive of 'm.onnx', got "
-    assert archive(tmp_path, "m.onnx", *quiet) == (1, "", refused + "another file" + AGAIN)
-    assert (tmp_path / "n.pt2").read_text() == "mine"
-    assert archive(tmp_path, "n.onnx", *quiet, "--force") == (0, "", "")
-    assert archive(tmp_path, "m.onnx", *quiet) == (1, "", refused + "one of 'n.onnx'" + AGAIN)
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
@@ -93,17 +82,50 @@ def test_without_python_and_without_its_packages(tmp_path):
     assert not (tmp_path / "m.pt2").exists()
 
 
-def test_what_no_archive_holds(tmp_path):
+# ---- what Python does with the package, in this process: torch.export takes seconds to import
+
+
+def write(folder, model, *words, force=""):
+    assert onnx2fx(model, "-o", "package", "--force", "-q", "--dialect", "aten", *words, cwd=folder) == (0, "", "")
+    return main(str(folder / "package"), str(folder / "to/n.pt2"), "n.pt2", force)
+
+
+def test_another_model_and_another_file_stay(tmp_path, capsys):
+    save(tmp_path / "m.onnx")
+    save(tmp_path / "n.onnx", LINEAR.replace("] x)", "] pixels)").replace("(x, ", "(pixels, "))
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to/n.pt2").write_text("mine")
+    refused = "error: n.pt2: expected an archive of 'm.onnx', got "
+    assert (write(tmp_path, "m.onnx"), capsys.readouterr().err) == (1, refused + "another file" + AGAIN)
+    assert (tmp_path / "to/n.pt2").read_text() == "mine"
+    assert write(tmp_path, "n.onnx", force="force") == write(tmp_path, "n.onnx") == 0
+    assert (write(tmp_path, "m.onnx"), capsys.readouterr().err) == (1, refused + "one of 'n.onnx'" + AGAIN)
+    (tmp_path / "n.onnx").replace(tmp_path / "m.onnx")
+    assert write(tmp_path, "m.onnx", force="force") == 0
+    save(tmp_path / "m.onnx")
+    got = "one of another 'm.onnx', with other inputs or outputs"
+    assert (write(tmp_path, "m.onnx"), capsys.readouterr().err) == (1, refused + got + AGAIN)
+
+
+def test_without_weights(tmp_path):
+    save(tmp_path / "m.onnx")
+    assert write(tmp_path, "m.onnx", "--weights", "meta") == 0
+    linear = torch.export.load(tmp_path / "to/n.pt2").module()
+    assert {n: str(t.device) for n, t in linear.state_dict().items()} == {"fc.weight": "meta", "fc.bias": "meta"}
+    linear.load_state_dict({"fc.weight": torch.ones(3, 2), "fc.bias": torch.zeros(3)}, assign=True)
+    assert linear(torch.ones(1, 2)).tolist() == [[2, 2, 2]]
+
+
+def test_what_no_archive_holds(tmp_path, capsys):
     save(
         tmp_path / "m.onnx",
         """<ir_version: 10, opset_import: ["": 21]> g (float[N] x, int64 n) => (float[K] y) <bool t = {1}> {
              y = Loop(n, t, x) <body = b (int64 i, bool c, float[P] s) => (bool d, float[Q] r)
                { d = Identity(c) r = Concat <axis = 0> (s, s) }> }""",
     )
-    code, out, messages = archive(tmp_path, "m.onnx", "-o", "m.pt2")
-    assert (code, out) == (1, "")
-    assert messages == (
-        "error: m.pt2: the ONNX node (Loop) that computes 'y': expected operators of torch, got loop, a function of "
+    assert write(tmp_path, "m.onnx") == 1
+    assert capsys.readouterr().err == (
+        "error: n.pt2: the ONNX node (Loop) that computes 'y': expected operators of torch, got loop, a function of "
         "onnx_to_fx that no ExportedProgram holds\n"
     )
-    assert [f.name for f in tmp_path.iterdir()] == ["m.onnx"]
+    assert not (tmp_path / "to/n.pt2").exists()
