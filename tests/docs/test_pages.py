@@ -9,7 +9,7 @@ import subprocess
 import onnx
 import onnx.parser
 import pytest
-from test_guides import ENVIRONMENT, blocks
+from test_guides import ENVIRONMENT, ROOT, blocks
 
 MODEL = """<ir_version: 10, opset_import: ["": 21]> g (float[N, 4] x) => (float[N, 2] logits)
   <float[8, 4] "fc1.weight", float[8] "fc1.bias", float[2, 8] "fc2.weight", float[2] "fc2.bias"> {
@@ -34,7 +34,7 @@ def command(line, folder):
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", ["compilers"])
+@pytest.mark.parametrize("page", ["compilers", "get-started", "fine-tune", "weightless"])
 def test_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     onnx.save(model(), "model.onnx")
@@ -50,3 +50,12 @@ def test_page(page, tmp_path, monkeypatch):
                 exec(compile(text, str(pathlib.Path(page)), "exec"), names)
         else:
             assert (language, text.strip() in said.getvalue()) == ("", True), text + "\nexpected in\n" + said.getvalue()
+
+
+def test_messages_that_the_faq_explains_are_the_product_s():
+    """A heading is what a message says, … for what differs; anchors of the site, so that texts are not changed in passing."""
+    sources = [p for folder in ("core", "tools", "plugins") for p in (ROOT / folder).rglob("*") if p.suffix in (".cpp", ".py")]
+    text = re.sub(r'"\s*f?"', "", "\n".join(p.read_text() for p in sources))  # literals that go on in the next line
+    headings = re.findall(r"^### (.*)", (ROOT / "docs/faq.md").read_text(), re.M)
+    parts = {h: [p.strip(" :") for p in h.split("…")] for h in headings}
+    assert len(headings) > 15 and {h for h, some in parts.items() if not all(p in text for p in some)} == set()

@@ -13,7 +13,16 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
-from torch import fx
+try:
+    from torch import fx
+except ModuleNotFoundError as e:
+    if e.name != "torch":
+        raise
+    raise ModuleNotFoundError(
+        "onnx_to_fx: expected the package torch, got none; pip install onnx-to-fx[torch] "
+        "(the command onnx2fx needs none)",
+        name="torch",
+    ) from None
 
 from . import loader as _loader
 from . import packs as _packs
