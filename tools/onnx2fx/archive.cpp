@@ -59,6 +59,7 @@ std::string python() {
 /// Its exit code.
 int run(std::vector<std::string> command) {
   std::vector<char*> words;
+  words.reserve(command.size() + 1);
   for (std::string& word : command) words.push_back(word.data());
   words.push_back(nullptr);
   pid_t child = 0;

@@ -24,6 +24,7 @@
 #include "tools/onnx2fx/plugin_command.hpp"
 #include "tools/onnx2fx/plugin_test.hpp"
 #include "tools/onnx2fx/usage.hpp"
+#include "tools/verify/runtime_library.hpp"
 
 namespace onnx2fx::cli {
 namespace {
@@ -202,6 +203,9 @@ Command verify_command(CLI::App& app, Arguments& a) {
       add(app, "verify", "Run the converted program in LibTorch against stored reference data",
           "  onnx2fx verify model.onnx\n"
           "  onnx2fx verify model.onnx --data test_data_set_0 --rtol 1e-4");
+  std::error_code none;
+  const std::string runtime = runtime::library_path(a.options.plugins.builtin_directory);
+  if (!std::filesystem::exists(runtime, none)) c->group("");  // help leaves it out
   verify::VerifyOptions& v = a.verification;
   add_model(*c, a, "ONNX model");
   c->add_option("--data", v.data,
@@ -250,7 +254,8 @@ Command plugin_check_command(CLI::App& plugin, Arguments& a) {
           "process",
           "  onnx2fx plugin check build/rope.so");
   c->add_option("library", a.library, "Plugin library")->required()->type_name("");
-  return {c, [&a] { return check_plugin(a.library); }};
+  add_json(*c, a);
+  return {c, [&a] { return check_plugin(a.library, a.json); }};
 }
 
 Command plugin_test_command(CLI::App& plugin, Arguments& a) {
@@ -285,7 +290,8 @@ Command plugin_new_command(CLI::App& plugin, Arguments& a) {
       ->type_name("ops|torch-op|weights");
   c->add_option("--lang", pack.language, "cpp (default), c (of ops), python (of ops, torch-op)")
       ->type_name("cpp|c|python");
-  return {c, [&pack] { return new_plugin(pack, sdk_directory(), cmake_directory()); }};
+  add_json(*c, a);
+  return {c, [&a, &pack] { return new_plugin(pack, sdk_directory(), cmake_directory(), a.json); }};
 }
 
 Command manifest_check_command(CLI::App& manifest, Arguments& a) {
