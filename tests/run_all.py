@@ -104,6 +104,7 @@ CHECKS = [
     ("dev build, warnings are errors", bash(preset("dev")), build),
     ("address and undefined behaviour sanitizers", sanitized("asan"), ctest),
     ("thread sanitizer", sanitized("tsan"), ctest),
+    ("site, warnings are errors", ["tools/site"], build),
     ("clang-tidy on changed files", ["tools/lint", "--changed"], parts),
 ]
 

@@ -3,6 +3,7 @@
 #ifndef ONNX2FX_CORE_PLUGIN_BREADCRUMB_HPP_
 #define ONNX2FX_CORE_PLUGIN_BREADCRUMB_HPP_
 
+#include <onnx2fx/export.hpp>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,7 @@ class Breadcrumb {
 
 /// While one lives, a signal that ends the process says first which plugin was at work on the
 /// thread. Whatever handled the signal before gets it afterwards.
-class CrashReports {
+class ONNX2FX_API CrashReports {
  public:
   CrashReports();
   ~CrashReports();
@@ -43,7 +44,7 @@ class CrashReports {
 };
 
 /// From here on exit() inside a plugin ends the process with an error and code 3.
-void report_exits();
+ONNX2FX_API void report_exits();
 
 }  // namespace onnx2fx::plugin
 

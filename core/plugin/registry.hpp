@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <onnx2fx/export.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,7 +69,7 @@ struct InProcess {
   std::vector<std::string> torch_targets = {};  ///< operators of torch beside ATen's that it calls
 };
 
-class Registry {
+class ONNX2FX_API Registry {
  public:
   /// What becomes of faults in what the user named: the manifest, --plugin, --plugin-dir. Others
   /// are warnings.

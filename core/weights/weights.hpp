@@ -4,6 +4,7 @@
 #define ONNX2FX_CORE_WEIGHTS_WEIGHTS_HPP_
 
 #include <memory>
+#include <onnx2fx/export.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,7 +34,7 @@ uint64_t element_count(const google::protobuf::RepeatedField<int64_t>& dims);
 /// field; "" if nothing. Opens no file and decodes no varints of payloads left in place.
 std::string fault_of(const read::ModelFile& file, const onnx::TensorProto& tensor);
 
-class Store {
+class ONNX2FX_API Store {
  public:
   /// roots: folders outside the model's own that external data may resolve into (--weights-root).
   /// sourcing: rules and sources besides the model; without, tensors are read as the model says.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <onnx2fx/export.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,10 +30,11 @@ struct GraphOptions {
 
 /// Same module, same options: same text (but for the times of sources). Throws ConversionError when
 /// a source is gone.
-std::string graph_json(const fx::Module& module, const GraphOptions& options);
+ONNX2FX_API std::string graph_json(const fx::Module& module, const GraphOptions& options);
 
 /// What {"memory": I} means in process: buffer I.
-std::vector<std::shared_ptr<const std::string>> memory_buffers(const fx::Module& module);
+ONNX2FX_API std::vector<std::shared_ptr<const std::string>> memory_buffers(
+    const fx::Module& module);
 
 /// Whether the tensor's bytes go to weights.safetensors.
 bool is_copied(const fx::Tensor& tensor, Weights weights);

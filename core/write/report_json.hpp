@@ -3,6 +3,7 @@
 #define ONNX2FX_CORE_WRITE_REPORT_JSON_HPP_
 
 #include <nlohmann/json_fwd.hpp>
+#include <onnx2fx/export.hpp>
 #include <string>
 
 #include "core/include/onnx2fx/convert.hpp"
@@ -12,7 +13,7 @@ namespace onnx2fx::write {
 /// What the report says of the model: equal for the same file with the same inputs and outputs.
 nlohmann::ordered_json model(const Conversion& conversion);
 nlohmann::ordered_json report(const Conversion& conversion);
-std::string report_json(const Conversion& conversion);
+ONNX2FX_API std::string report_json(const Conversion& conversion);
 
 }  // namespace onnx2fx::write
 

@@ -22,10 +22,8 @@ def onnx2fx(*arguments, cwd=None, **options):
     options.setdefault("stdin", subprocess.DEVNULL)
     if "input" in options:
         del options["stdin"]
-    environment = {"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent"}
-    done = subprocess.run(
-        [PROGRAM, *map(str, arguments)], capture_output=True, cwd=cwd, env=environment, **options
-    )
+    options.setdefault("env", {"PATH": os.defpath, "XDG_DATA_HOME": "/nonexistent"})
+    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, cwd=cwd, **options)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

@@ -20,7 +20,7 @@ COMPLETED = {
     "an option": (["m.onnx", "--weights-"], ["--weights-root", "--weights-layout"]),
     "an option of a command": (["verify", "m.onnx", "--d"], ["--data", "--dialect", "--debug"]),
     "an option of the command alone": (["ops", "--d"], []),
-    "an option below": (["plugin", "new", "--"], ["--help", "--kind", "--lang"]),
+    "an option below": (["plugin", "new", "--"], ["--help", "--kind", "--lang", "--json"]),
     "a negation": (["--no"], ["--no-default-plugins"]),
     "modes": (["m.onnx", "--weights", ""], ["reference", "copy", "meta", "random"]),
     "a mode": (["convert", "--weights", "re"], ["reference"]),

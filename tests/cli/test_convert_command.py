@@ -103,6 +103,7 @@ def test_json(tmp_path):
     document = json.loads(out)
     assert 0 < document.pop("seconds") < 60
     assert document == {
+        "format": "package",
         "package": "out",
         "dialect": "nn",
         "weights": "reference",

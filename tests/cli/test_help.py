@@ -1,9 +1,13 @@
 """Help, and the version."""
 
 import pathlib
+import shutil
+import subprocess
 
+import numpy as np
+import onnx.numpy_helper
 import pytest
-from command_line import onnx2fx
+from command_line import BUILD, PROGRAM, onnx2fx, save
 
 COMMANDS = ["convert", "inspect", "verify", "ops", "plugins", "plugin", "completion", "man", "version", "help"]
 
@@ -57,3 +61,28 @@ def test_folders_of_the_sdk():
     sdk, cmake = (pathlib.Path(text(flag).rstrip("\n")) for flag in ("--sdk-dir", "--cmake-dir"))
     assert (sdk / "ABI.md").exists() and (sdk / "cmake" / "onnx2fx_add_plugin.cmake").exists()
     assert (cmake / "onnx2fx-config.cmake").exists()
+
+
+def test_verify_is_left_out_where_there_is_no_runtime(tmp_path):
+    """As in a wheel."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "lib/onnx2fx").mkdir(parents=True)
+    (tmp_path / "lib/onnx2fx/plugins.d").symlink_to(BUILD / "lib/onnx2fx/plugins.d")
+    shutil.copy(PROGRAM, tmp_path / "bin")
+
+    def run(*words):
+        done = subprocess.run([tmp_path / "bin/onnx2fx", *words], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    for words in (["--help"], ["man"], ["completion", "bash"]):
+        code, said = run(*words)
+        assert code == 0 and "verify" not in said
+    save(tmp_path / "m.onnx")
+    for name, width in (("input_0.pb", 2), ("output_0.pb", 3)):
+        tensor = onnx.numpy_helper.from_array(np.zeros((1, width), np.float32))
+        (tmp_path / name).write_bytes(tensor.SerializeToString())
+    code, said = run("verify", tmp_path / "m.onnx")
+    assert code == 1 and said.endswith(
+        "cannot open shared object file: No such file or directory\n"
+        "  note: a wheel has none: build with ONNX2FX_BUILD_RUNTIME=ON, against the torch of this environment\n"
+    )

@@ -97,7 +97,8 @@ def rows(a: argparse.Namespace):
                 yield model, dynamic, form
 
 
-def page(results: dict[str, dict[str, str]]) -> str:
+def page(results: dict[str, dict[str, str]], sections: str) -> str:
+    """`sections`: what stands below the table."""
     from .cell import MEASURES
     from .consumers import CONSUMERS
 
@@ -124,7 +125,7 @@ def page(results: dict[str, dict[str, str]]) -> str:
             as_original = failed and original.get(name, "").startswith("FAIL") and form != "original"
             shown.append("o" if as_original else "FAIL" if failed else text)
         lines.append(f"| {model} | {sizes} | {form} | {' | '.join(shown)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + sections
 
 
 def main() -> int:
@@ -146,7 +147,8 @@ def main() -> int:
         print(f"{key:36} {'  '.join(f'{k}: {v}' for k, v in cells.items())}", flush=True)
         if a.record:
             RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-            PAGE.write_text(page(results))
+            _, heading, below = PAGE.read_text().partition("\n## ")
+            PAGE.write_text(page(results, heading + below))
     print(f"{wrong} cells fail where the original passes")
     return int(wrong > 0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from exports import export
-from onnx_to_fx import convert_onnx_to_fx, dynamic_shapes, example_inputs, lift
+from onnx_to_fx import convert_onnx_to_fx, dynamic_shapes, example_inputs, lift, write_pt2
 from torch.export.graph_signature import InputKind
 
 
@@ -76,3 +76,18 @@ def test_values_are_those_of_torch_export(files, name, exporter, dynamic):
             torch.testing.assert_close(g, w, rtol=1e-5, atol=1e-5)
     weights = lambda p: {s.target for s in p.graph_signature.input_specs if s.kind is InputKind.PARAMETER}  # noqa: E731
     assert weights(lifted) == weights(traced)
+
+
+def test_an_archive_is_the_module_at_two_sizes(files, tmp_path):
+    path = files("bert", "dynamo")
+    module = convert_onnx_to_fx(path, dialect="aten").eval()
+    write_pt2(module, tmp_path / "whole.pt2")
+    write_pt2(convert_onnx_to_fx(path, dialect="aten", weights="fake").eval(), tmp_path / "shapes.pt2")
+    whole, shapes = (torch.export.load(tmp_path / f"{name}.pt2").module() for name in ("whole", "shapes"))
+    shapes.load_state_dict(module.state_dict(), assign=True)
+    names = sorted({d for i in module.meta["onnx2fx"]["inputs"] for d in i["shape"] if isinstance(d, str)})
+    for sizes in ({}, {name: 8 * (i + 1) for i, name in enumerate(names)}):
+        inputs = [torch.ones_like(x) for x in example_inputs(module, sizes)]
+        for program in (whole, shapes):
+            for got, wanted in zip(results(program(*inputs)), results(module(*inputs)), strict=True):
+                torch.testing.assert_close(got, wanted, rtol=0, atol=0)

@@ -48,6 +48,11 @@ def has_runtime(prefix):
         pytest.skip("built without the LibTorch runtime")
 
 
+def test_the_manual_page(prefix):
+    page = (prefix / "share/man/man1/onnx2fx.1").read_text()
+    assert page.startswith(".TH ONNX2FX 1") and page == succeed(prefix / "bin/onnx2fx", "man")
+
+
 def configure(prefix, build, *options):
     succeed(CMAKE, "-S", CONSUMER, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
             f"-DCMAKE_PREFIX_PATH={prefix}", *options)  # fmt: skip

@@ -366,6 +366,28 @@ def test_check_accepts_a_pack(pack):
     )
 
 
+def test_check_as_a_document(pack, tmp_path):
+    library = str(pack / "rope.so")
+    code, out, errors = onnx2fx("plugin", "check", library, "--json")
+    assert (code, errors) == (0, "")
+    rows = [("com.acme::Halve since 1", "lowered with 1 input"), ("com.acme::Rope since 1", "lowered with 2 inputs")]
+    assert json.loads(out) == {
+        "library": library,
+        "passed": True,
+        "plugin": {
+            "id": "com.acme.rope-pack", "version": "1.4.0", "abi": "1.0", "host_minor": 0, "ops": 2, "schemes": [],
+        },
+        "rows": [{"row": row, "outcome": outcome, "passed": True} for row, outcome in rows],
+        "faults": [],
+    }  # fmt: skip
+    (tmp_path / "text.so").write_text("no library")
+    code, out, errors = onnx2fx("plugin", "check", tmp_path / "text.so", "--json")
+    document = json.loads(out)
+    (fault,) = document["faults"]
+    assert (code, errors, document["passed"], document["plugin"], document["rows"]) == (3, "", False, None, [])
+    assert (fault["severity"], fault["where"]) == ("error", f"{tmp_path}/text.so")
+
+
 def test_check_finds_a_descriptor_that_drifted(pack):
     descriptor = json.loads((pack / "rope.onnx2fx.json").read_text())
     descriptor["plugin"]["version"] = "1.5.0"

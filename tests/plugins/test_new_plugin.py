@@ -124,3 +124,15 @@ def test_new_refuses_a_folder_with_content(tmp_path):
         "",
         f"error: {tmp_path}: expected a new or empty folder, got one with content\n",
     )
+
+
+def test_new_as_a_document(tmp_path):
+    code, out, errors = onnx2fx("plugin", "new", "org.lab.ops", tmp_path / "a", "--lang", "python", "--json")
+    assert (code, errors) == (0, "")
+    document, commands = json.loads(out), new("ops-python", "org.lab.ops", tmp_path / "b")
+    files = sorted(str(p.relative_to(tmp_path / "a")) for p in (tmp_path / "a").rglob("*") if p.is_file())
+    assert files and document == {
+        "folder": str(tmp_path / "a"),
+        "files": files,
+        "next": [c.replace(str(tmp_path / "b"), str(tmp_path / "a")) for c in commands],
+    }

@@ -2,7 +2,9 @@
 #ifndef ONNX2FX_TOOLS_ONNX2FX_ARGUMENTS_HPP_
 #define ONNX2FX_TOOLS_ONNX2FX_ARGUMENTS_HPP_
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/include/onnx2fx/convert.hpp"
@@ -11,9 +13,18 @@
 
 namespace onnx2fx::cli {
 
+/// What is written of a conversion.
+enum class Format : uint8_t {
+  kPackage,  ///< an FX package: a folder
+  kPt2       ///< an archive of torch.export: a file
+};
+/// By format.
+inline constexpr std::string_view kFormatWords[] = {"package", "pt2"};
+
 struct Arguments {
   Options options;
   std::string model, out, library, cases, shell;
+  Format format = Format::kPackage;
   NewPlugin pack{{}, {}, "ops", "cpp"};
   std::vector<std::string> sizes;  ///< of inspect: "batch=1,time=400"
   std::vector<std::string> topic;  ///< of help: "plugin", "check"

@@ -24,6 +24,7 @@
 #include "tools/onnx2fx/plugin_command.hpp"
 #include "tools/onnx2fx/plugin_test.hpp"
 #include "tools/onnx2fx/usage.hpp"
+#include "tools/verify/runtime_library.hpp"
 
 namespace onnx2fx::cli {
 namespace {
@@ -107,6 +108,22 @@ Command with_time_limit(CLI::App& app, Arguments& a, F run) {
 
 // ---- convert
 
+/// What an archive holds is chosen; nullopt: nothing else was asked for.
+std::optional<Diagnostic> fit_to_archive(const CLI::App& command, Arguments& a) {
+  const auto fault = [](const std::string& what, const char* note) {
+    return Diagnostic{Severity::kError, "command line", "--format pt2: " + what, {note}};
+  };
+  if (!a.out.ends_with(".pt2"))
+    return fault("expected -o NAME.pt2, got '" + a.out + "'", "the archive is one file");
+  if (command.count("--dialect") && a.options.dialect != fx::Dialect::kAten)
+    return fault("expected --dialect aten, got 'nn'", "torch.export knows no calls but ATen's");
+  if (command.count("--weights") && a.options.weights == weights::Mode::kReference)
+    return fault("expected --weights copy, meta or random, got 'reference'",
+                 "an archive refers to no other file");
+  a.options.dialect = fx::Dialect::kAten;
+  return std::nullopt;
+}
+
 int run_convert(const CLI::App& command, Arguments& a) {
   if (a.model.empty() || a.out.empty())
     return refuse(
@@ -115,6 +132,8 @@ int run_convert(const CLI::App& command, Arguments& a) {
          std::string("expected MODEL -o DIR, got no ") + (a.model.empty() ? "MODEL" : "-o DIR"),
          {}},
         command);
+  if (a.format == Format::kPt2)
+    if (const auto fault = fit_to_archive(command, a)) return refuse(*fault, command);
   if (is_standard_input(a.model) && a.options.weights == weights::Mode::kReference) {
     if (command.count("--weights"))
       return refuse({Severity::kError,
@@ -134,6 +153,13 @@ Command convert_by(CLI::App& app, Arguments& a) {
   app.add_option("-o,--output", a.out, "Folder of the FX package to write")
       ->type_name("DIR")
       ->group(kPackage);
+  CLI::Option* format = app.add_option(
+      "--format", a.format,
+      "package (default): an FX package, the folder DIR; pt2: an archive for torch.export.load, "
+      "which is one file, DIR.pt2, and which Python writes");
+  format->type_name(CLI::detail::join(kFormatWords, "|"))->group(kPackage);
+  format->transform(index_of(kFormatWords));
+  format->transform(word_of(kFormatWords));  // goes before
   app.add_flag("--force", a.force, "Replace a package of another model")->group(kPackage);
   add_json(app, a);
   add_quiet(app, a);
@@ -145,6 +171,7 @@ Command convert_by(CLI::App& app, Arguments& a) {
       "Examples:\n"
       "  onnx2fx model.onnx -o out\n"
       "  onnx2fx model.onnx -o out --dialect aten --weights copy\n"
+      "  onnx2fx model.onnx -o model.pt2 --format pt2\n"
       "  onnx2fx model.onnx -o out --input-shape x=1,3,H,W --json");
   return with_time_limit(app, a, [&app, &a] { return run_convert(app, a); });
 }
@@ -185,6 +212,9 @@ Command verify_command(CLI::App& app, Arguments& a) {
       add(app, "verify", "Run the converted program in LibTorch against stored reference data",
           "  onnx2fx verify model.onnx\n"
           "  onnx2fx verify model.onnx --data test_data_set_0 --rtol 1e-4");
+  std::error_code none;
+  const std::string runtime = runtime::library_path(a.options.plugins.builtin_directory);
+  if (!std::filesystem::exists(runtime, none)) c->group("");  // help leaves it out
   verify::VerifyOptions& v = a.verification;
   add_model(*c, a, "ONNX model");
   c->add_option("--data", v.data,
@@ -234,7 +264,8 @@ Command plugin_check_command(CLI::App& plugin, Arguments& a) {
           "process",
           "  onnx2fx plugin check build/rope.so");
   c->add_option("library", a.library, "Plugin library")->required()->type_name("");
-  return {c, [&a] { return check_plugin(a.library); }};
+  add_json(*c, a);
+  return {c, [&a] { return check_plugin(a.library, a.json); }};
 }
 
 Command plugin_test_command(CLI::App& plugin, Arguments& a) {
@@ -271,7 +302,8 @@ Command plugin_new_command(CLI::App& plugin, Arguments& a) {
       ->type_name("ops|torch-op|weights");
   c->add_option("--lang", pack.language, "cpp (default), c (of ops), python (of ops, torch-op)")
       ->type_name("cpp|c|python");
-  return {c, [&pack] { return new_plugin(pack, sdk_directory(), cmake_directory()); }};
+  add_json(*c, a);
+  return {c, [&a, &pack] { return new_plugin(pack, sdk_directory(), cmake_directory(), a.json); }};
 }
 
 Command manifest_check_command(CLI::App& manifest, Arguments& a) {

@@ -30,7 +30,7 @@ Words spellings(const CLI::Option& option) {
 template <class Visit>
 void for_each_command(const CLI::App& app, const Visit& visit) {
   visit(app);
-  for (const CLI::App* c : app.get_subcommands({})) for_each_command(*c, visit);
+  for (const CLI::App* c : commands_below(app)) for_each_command(*c, visit);
 }
 
 // ---- bash, and zsh by its emulation of bash
@@ -143,7 +143,7 @@ std::string fish(const CLI::App& app) {
   std::string rows;
   for_each_command(app, [&](const CLI::App& command) {
     if (&command != &app) commands.push_back(quoted(called(command)));
-    for (const CLI::App* below : command.get_subcommands({}))
+    for (const CLI::App* below : commands_below(command))
       rows += fish_row(command, "-a " + below->get_name(), below->get_description());
     for (const CLI::Option* o : command.get_options())
       if (o->nonpositional() || !words_of(*o).empty()) rows += fish_option(command, *o);

@@ -8,6 +8,7 @@
 #include "core/fx/print.hpp"
 #include "core/prepare/prepare.hpp"
 #include "core/write/package.hpp"
+#include "tools/onnx2fx/archive.hpp"
 #include "tools/onnx2fx/model_argument.hpp"
 #include "tools/onnx2fx/same_model.hpp"
 #include "tools/onnx2fx/summary.hpp"
@@ -32,13 +33,19 @@ int convert_command(const Arguments& a) {
   const Clock::time_point start = Clock::now();
   const std::future<void> warm = prepare::warm_up();
   const write::PackageFolder out(a.out);
-  write::check_folder(out);
+  const bool is_archive = a.format == Format::kPt2;
+  is_archive ? check_archive(out) : write::check_folder(out);
   const Conversion c = convert_argument(a.model, a.options);
-  if (!a.force) check_same_model(c, out);
+  if (!is_archive && !a.force) check_same_model(c, out);
   if (!a.quiet) print_warnings(c.report);
   if (a.options.debug) std::cerr << fx::print_program(c.module);
-  write_package_to(c, out);
-  const Summary summary(c, out.shown, std::chrono::duration<double>(Clock::now() - start).count());
+  if (!is_archive) {
+    write_package_to(c, out);
+  } else if (!write_archive(c, out, a.force)) {
+    return 1;
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const Summary summary(c, a.format, out.shown, seconds);
   if (a.json) {
     std::cout << json(summary);
   } else if (!a.quiet) {

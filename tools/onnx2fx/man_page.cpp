@@ -74,14 +74,14 @@ std::string options_of(const CLI::App& command, const std::set<std::string>& of_
   return own;
 }
 
-std::string commands_below(const CLI::App& app, const std::set<std::string>& of_program) {
+std::string sections_below(const CLI::App& app, const std::set<std::string>& of_program) {
   std::string text;
-  for (const CLI::App* c : app.get_subcommands({})) {
+  for (const CLI::App* c : commands_below(app)) {
     text += ".SS " + roff(called(*c)) + "\n" + roff(c->get_description()) + ".\n";
     text += options_of(*c, of_program);
     const std::string& examples = c->get_footer();
     if (!examples.empty()) text += ".PP\n" + verbatim(examples);
-    text += commands_below(*c, of_program);
+    text += sections_below(*c, of_program);
   }
   return text;
 }
@@ -96,7 +96,7 @@ std::string man_page(const CLI::App& app, const std::string& version) {
          ".SH SYNOPSIS\n\\fBonnx2fx\\fR [convert] \\fIMODEL\\fR \\-o \\fIDIR\\fR "
          "[\\fIOPTIONS\\fR]\n" +
          ".br\n\\fBonnx2fx\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n" + ".SH OPTIONS\n" +
-         options_by_topic(app) + ".SH COMMANDS\n" + commands_below(app, of_program) +
+         options_by_topic(app) + ".SH COMMANDS\n" + sections_below(app, of_program) +
          ".SH EXIT STATUS\n" +
          ".TP\n0\nNothing is wrong.\n.TP\n1\nThe model cannot be converted, or something of it is "
          "missing.\n.TP\n2\nThe command line is not understood.\n.TP\n3\nA plugin, a descriptor or "

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "tools/onnx2fx/fault_json.hpp"
+
 namespace onnx2fx::cli {
 namespace {
 
@@ -24,12 +26,8 @@ class Faults {
       const std::string text = format(d);
       if (!said_.insert(text).second) continue;
       fmt::print(stderr, "{}\n", text);
-      const bool error = d.severity == Severity::kError;
-      json_.push_back({{"severity", error ? "error" : "warning"},
-                       {"where", d.where},
-                       {"what", d.what},
-                       {"notes", d.notes}});
-      any_ |= error;
+      json_.push_back(cli::json(d));
+      any_ |= d.severity == Severity::kError;
     }
   }
   bool any() const { return any_; }

@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -103,9 +105,23 @@ std::string quoted(const std::string& path) {
   return text + "'";
 }
 
+void print_json(const std::string& folder, const std::string& next) {
+  using Json = nlohmann::ordered_json;
+  std::vector<std::string> files, commands;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(fs::relative(entry.path(), folder).string());
+  std::sort(files.begin(), files.end());
+  std::istringstream lines(next);
+  for (std::string line; std::getline(lines, line);)
+    commands.push_back(line.substr(std::min(line.find_first_not_of(' '), line.size())));
+  const Json document{{"folder", folder}, {"files", files}, {"next", commands}};
+  fmt::print("{}\n", document.dump(1, ' ', false, Json::error_handler_t::replace));
+}
+
 }  // namespace
 
-int new_plugin(const NewPlugin& asked, const std::string& sdk, const std::string& cmake_folder) {
+int new_plugin(const NewPlugin& asked, const std::string& sdk, const std::string& cmake_folder,
+               bool json) {
   if (!plugin::is_id(asked.id))
     throw ConversionError("plugin new",
                           "expected an id such as com.acme.rope-pack, got '" + asked.id + "'");
@@ -121,7 +137,12 @@ int new_plugin(const NewPlugin& asked, const std::string& sdk, const std::string
   Replacements all = replacements(asked.id);
   write_pack(from, asked.folder, all);
   all.insert(all.begin(), {{"@DIR@", quoted(asked.folder)}, {"@CMAKE_DIR@", quoted(cmake_folder)}});
-  fmt::print("{}\nnext:\n{}", asked.folder, replaced(content(from / kNext), all));
+  const std::string next = replaced(content(from / kNext), all);
+  if (json) {
+    print_json(asked.folder, next);
+  } else {
+    fmt::print("{}\nnext:\n{}", asked.folder, next);
+  }
   return 0;
 }
 

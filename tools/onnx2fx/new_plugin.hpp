@@ -12,10 +12,11 @@ struct NewPlugin {
   std::string kind, language;  ///< "ops", "cpp": the template "ops-cpp"
 };
 
-/// Writes a pack to start from, and prints the folder and the three commands that come next.
+/// Writes a pack to start from, and prints the folder and the commands that come next.
 /// sdk: the folder of the SDK, which holds the templates. The exit code. Throws ConversionError:
-/// the id is none, there is no such template, the folder has content.
-int new_plugin(const NewPlugin& asked, const std::string& sdk, const std::string& cmake_folder);
+/// the id is none, there is no such template, the folder has content. json: that as one document.
+int new_plugin(const NewPlugin& asked, const std::string& sdk, const std::string& cmake_folder,
+               bool json);
 
 }  // namespace onnx2fx::cli
 

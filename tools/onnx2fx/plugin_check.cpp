@@ -12,10 +12,12 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "core/plugin/library.hpp"
 #include "core/plugin/table.hpp"
 #include "tools/onnx2fx/dry_lowering.hpp"
+#include "tools/onnx2fx/fault_json.hpp"
 
 namespace onnx2fx::cli {
 
@@ -24,6 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 using Faults = std::vector<Diagnostic>;
+using Json = nlohmann::ordered_json;
 
 void add(Faults& faults, const std::string& where, const std::string& what,
          Severity severity = Severity::kError) {
@@ -62,51 +65,60 @@ bool check_image(const std::string& library, Faults& faults) {
   return relative.empty();
 }
 
-/// Each row that was tried, in a line; those at fault are added to `faults`.
-std::string tried(const o2fx_plugin* source, const std::string& library, Faults& faults) {
-  std::string text;
+/// What it found of the plugin; of a row at fault `faults` has it.
+Json tried(const o2fx_plugin* source, const std::string& library, Faults& faults) {
+  Json rows = Json::array();
   for (const DryLowering& dry : lower_dry(source)) {
-    text += fmt::format("  {}: {}\n", dry.row, printable(dry.outcome));
+    rows.push_back({{"row", dry.row}, {"outcome", dry.outcome}, {"passed", !dry.is_fault}});
     if (dry.is_fault) add(faults, library, dry.row + ": " + dry.outcome);
   }
-  return text;
+  return rows;
 }
 
-/// In the child: what it finds goes to `out`; the exit code is 0 or 3.
+Json described(const o2fx_plugin& table, const plugin::Descriptor& own) {
+  Json schemes = Json::array();
+  for (const plugin::DescribedScheme& s : own.schemes) schemes.push_back(s.name);
+  return {{"id", own.id},
+          {"version", own.version},
+          {"abi", fmt::format("{}.{}", table.abi_major, table.abi_minor)},
+          {"host_minor", table.abi_min_minor},
+          {"ops", own.ops.size()},
+          {"schemes", schemes}};
+}
+
+/// Throws PluginError where the descriptor says something else.
+void compare_with_descriptor(const std::string& library, const o2fx_plugin& table, Faults& faults) {
+  const std::string descriptor = fs::path(library).replace_extension(".onnx2fx.json").string();
+  if (!fs::exists(descriptor))
+    return add(faults, descriptor, "expected the descriptor beside the library, got none",
+               Severity::kWarning);
+  Faults found;
+  const plugin::Descriptor stated =
+      plugin::read_descriptor(descriptor, plugin::real_folder(descriptor), found);
+  if (plugin::has_errors(found)) throw PluginError(std::move(found));
+  if (stated.library != fs::canonical(library).string())
+    throw PluginError(descriptor,
+                      fmt::format("/plugin/library: expected {}, got {}", library, stated.library));
+  plugin::require_agreement(table, stated);
+}
+
+/// In the child: what it finds, as a document, goes to `out`; the exit code is 0 or 3.
 int load_and_compare(const std::string& library, int out) {
-  int code = 0;
-  std::string text;
+  Json document{{"plugin", nullptr}, {"rows", Json::array()}};
+  Faults faults;
   try {
     const o2fx_plugin* const source = plugin::load_library(library, "");
     const o2fx_plugin table = plugin::accepted_table(source, library);
-    const plugin::Descriptor own = plugin::describe(table);
-    std::string weights;
-    for (const plugin::DescribedScheme& s : own.schemes)
-      weights += (weights.empty() ? ", weights of " : ", ") + s.name;
-    text = fmt::format("ok: {}: {} {}, ABI {}.{}, needs host minor {}, {} ops{}\n", library, own.id,
-                       own.version, table.abi_major, table.abi_minor, table.abi_min_minor,
-                       own.ops.size(), weights);
-    const std::string descriptor = fs::path(library).replace_extension(".onnx2fx.json").string();
-    if (fs::exists(descriptor)) {
-      Faults faults;
-      const plugin::Descriptor described =
-          plugin::read_descriptor(descriptor, plugin::real_folder(descriptor), faults);
-      if (plugin::has_errors(faults)) throw PluginError(std::move(faults));
-      if (described.library != fs::canonical(library).string())
-        throw PluginError(descriptor, fmt::format("/plugin/library: expected {}, got {}", library,
-                                                  described.library));
-      plugin::require_agreement(table, described);
-    } else {
-      text += fmt::format("warning: {}: expected the descriptor beside the library, got none\n",
-                          descriptor);
-    }
-    Faults faults;
-    text += tried(source, library, faults);
-    if (plugin::has_errors(faults)) throw PluginError(std::move(faults));
+    document["plugin"] = described(table, plugin::describe(table));
+    compare_with_descriptor(library, table, faults);
+    document["rows"] = tried(source, library, faults);
   } catch (const PluginError& e) {
-    text = std::string(e.what()) + "\n";
-    code = 3;
+    faults.insert(faults.end(), e.diagnostics.begin(), e.diagnostics.end());
   }
+  document["faults"] = Json::array();
+  for (const Diagnostic& d : faults) document["faults"].push_back(json(d));
+  const std::string text = document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const int code = plugin::has_errors(faults) ? 3 : 0;
   for (size_t at = 0; at < text.size();) {
     const ssize_t n = write(out, text.data() + at, text.size() - at);
     if (n <= 0) return 3;
@@ -131,8 +143,8 @@ bool drain(int in, int timeout_seconds, std::string& text) {
   }
 }
 
-/// True if the child found nothing wrong.
-bool check_in_child(const std::string& library, int timeout_seconds, Faults& faults) {
+/// What the child found; null: nothing, as `faults` says.
+Json check_in_child(const std::string& library, int timeout_seconds, Faults& faults) {
   std::array<int, 2> ends;
   if (pipe2(ends.data(), O_CLOEXEC) != 0)
     throw PluginError(library, std::string("no pipe: ") + std::strerror(errno));
@@ -151,7 +163,6 @@ bool check_in_child(const std::string& library, int timeout_seconds, Faults& fau
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  fmt::print(stderr, "{}", WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "" : text);
   if (!in_time) {
     add(faults, library,
         fmt::format("expected it to load and to lower one-node models within {} s, got no answer",
@@ -163,20 +174,54 @@ bool check_in_child(const std::string& library, int timeout_seconds, Faults& fau
     add(faults, library,
         fmt::format("ended the process while it was loaded or tried (exit code {})",
                     WEXITSTATUS(status)));
-  } else if (WEXITSTATUS(status) == 0) {
-    fmt::print("{}", text);
+  } else {
+    Json document = Json::parse(text);
+    for (const Json& d : document["faults"])
+      faults.push_back({d["severity"] == "error" ? Severity::kError : Severity::kWarning,
+                        d["where"], d["what"], d["notes"]});
+    return document;
   }
-  return in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0 && !text.empty();
+  return nullptr;
+}
+
+/// In a few lines; of a plugin at fault its faults alone, on standard error.
+void print_text(const std::string& library, const Json& found, const Faults& faults) {
+  if (plugin::has_errors(faults)) {
+    for (const Diagnostic& d : faults) fmt::print(stderr, "{}\n", format(d));
+    return;
+  }
+  const Json& p = found["plugin"];
+  std::string weights;
+  for (const Json& s : p["schemes"])
+    weights += (weights.empty() ? ", weights of " : ", ") + s.get<std::string>();
+  fmt::print("ok: {}: {} {}, ABI {}, needs host minor {}, {} ops{}\n", library,
+             p["id"].get<std::string>(), p["version"].get<std::string>(),
+             p["abi"].get<std::string>(), p["host_minor"].get<int>(), p["ops"].get<size_t>(),
+             weights);
+  for (const Diagnostic& d : faults) fmt::print(stderr, "{}\n", format(d));
+  for (const Json& row : found["rows"])
+    fmt::print("  {}: {}\n", row["row"].get<std::string>(),
+               printable(row["outcome"].get<std::string>()));
+}
+
+void print_json(const std::string& library, const Json& found, const Faults& faults) {
+  Json document{{"library", library}, {"passed", !plugin::has_errors(faults)}};
+  document["plugin"] = found.is_null() ? Json(nullptr) : found["plugin"];
+  document["rows"] = found.is_null() ? Json::array() : found["rows"];
+  document["faults"] = Json::array();
+  for (const Diagnostic& d : faults) document["faults"].push_back(json(d));
+  fmt::print("{}\n", document.dump(1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace
 
-int check_plugin(const std::string& library, int timeout_seconds) {
+int check_plugin(const std::string& library, bool json, int timeout_seconds) {
   const std::string path = fs::absolute(library).lexically_normal().string();
   Faults faults;
-  const bool loads = check_image(path, faults) && check_in_child(path, timeout_seconds, faults);
-  for (const Diagnostic& d : faults) fmt::print(stderr, "{}\n", format(d));
-  return loads && !plugin::has_errors(faults) ? 0 : 3;
+  const bool may_load = check_image(path, faults);
+  const Json found = may_load ? check_in_child(path, timeout_seconds, faults) : Json(nullptr);
+  json ? print_json(path, found, faults) : print_text(path, found, faults);
+  return plugin::has_errors(faults) ? 3 : 0;
 }
 
 }  // namespace onnx2fx::cli

@@ -36,8 +36,9 @@ uint64_t trainable_elements(const fx::Module& module) {
   return all;
 }
 
-Summary::Summary(const Conversion& c, fs::path package, double seconds)
-    : package(std::move(package)),
+Summary::Summary(const Conversion& c, Format format, fs::path written, double seconds)
+    : format(kFormatWords[static_cast<size_t>(format)]),
+      written(std::move(written)),
       seconds(seconds),
       dialect(fx::kDialectWords[static_cast<size_t>(c.module.dialect)]),
       weights(weights::kModeWords[static_cast<size_t>(c.weights)]),
@@ -45,6 +46,9 @@ Summary::Summary(const Conversion& c, fs::path package, double seconds)
       tensors(c.module.tensors.size()),
       parameters(trainable_elements(c.module)),
       warnings(c.report.warnings.size() + c.report.unsupported.size()) {
+  // An archive refers to no other file.
+  if (format == Format::kPt2 && c.weights == weights::Mode::kReference)
+    weights = weights::kModeWords[static_cast<size_t>(weights::Mode::kCopy)];
   for (const fx::Submodule& m : c.module.modules) ++(m.program ? blocks : layers);
   for (const fx::Program& p : c.module.programs) fx_nodes += p.nodes.size();
   for (const UnsupportedOperator& o : c.report.unsupported) opaque_nodes += o.nodes.size();
@@ -58,7 +62,7 @@ std::string text(const Summary& s) {
       "wrote {} in {:.2f} s\n"
       "  program  {}, {}, dialect {}\n"
       "  weights  {}, {}, {} ({})\n",
-      printable(s.package.string()), s.seconds, layers, counted(s.fx_nodes, "node"), s.dialect,
+      printable(s.written.string()), s.seconds, layers, counted(s.fx_nodes, "node"), s.dialect,
       counted(s.tensors, "tensor"), counted(s.parameters, "trainable element"),
       sized(s.weight_bytes), s.weights);
   std::string recovered;
@@ -71,7 +75,8 @@ std::string text(const Summary& s) {
 }
 
 std::string json(const Summary& s) {
-  const nlohmann::ordered_json document = {{"package", s.package.string()},
+  const nlohmann::ordered_json document = {{"format", s.format},
+                                           {"package", s.written.string()},
                                            {"seconds", s.seconds},
                                            {"dialect", s.dialect},
                                            {"weights", s.weights},
@@ -87,13 +92,17 @@ std::string json(const Summary& s) {
   return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-std::string details(const Conversion& c, const fs::path& package) {
+std::string details(const Conversion& c, const fs::path& written) {
   std::string lines;
   for (const auto& [id, version] : c.report.plugins)
     lines += fmt::format("  plugin   {} {}\n", printable(id), printable(version));
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(package))
-    if (entry.is_regular_file()) files.push_back(entry.path());
+  if (!fs::is_directory(written)) {
+    files.push_back(written);
+  } else {
+    for (const fs::directory_entry& entry : fs::directory_iterator(written))
+      if (entry.is_regular_file()) files.push_back(entry.path());
+  }
   std::ranges::sort(files);
   for (const fs::path& file : files)
     lines +=

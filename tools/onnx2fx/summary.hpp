@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/include/onnx2fx/convert.hpp"
+#include "tools/onnx2fx/arguments.hpp"
 
 namespace onnx2fx::cli {
 
@@ -15,9 +16,11 @@ namespace onnx2fx::cli {
 uint64_t trainable_elements(const fx::Module& module);
 
 struct Summary {
-  Summary(const Conversion& conversion, std::filesystem::path package, double seconds);
+  Summary(const Conversion& conversion, Format format, std::filesystem::path written,
+          double seconds);
 
-  std::filesystem::path package;  ///< as it was given
+  std::string format;             ///< the word of the option
+  std::filesystem::path written;  ///< as it was given
   double seconds;
   std::string dialect, weights;  ///< the words of the options
   uint64_t layers = 0;           ///< nn modules
@@ -33,8 +36,8 @@ std::string text(const Summary& summary);
 /// One object on one line.
 std::string json(const Summary& summary);
 
-/// Who lowered it, and which files the package has.
-std::string details(const Conversion& conversion, const std::filesystem::path& package);
+/// Who lowered it, and which files were written.
+std::string details(const Conversion& conversion, const std::filesystem::path& written);
 
 }  // namespace onnx2fx::cli
 

@@ -59,9 +59,15 @@ CLI::Validator index_of(std::span<const std::string_view> words) {
           ""};
 }
 
+std::vector<const CLI::App*> commands_below(const CLI::App& app) {
+  std::vector<const CLI::App*> all = app.get_subcommands({});
+  std::erase_if(all, [](const CLI::App* c) { return c->get_group().empty(); });
+  return all;
+}
+
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
+  for (const CLI::App* c : commands_below(app)) names.push_back(c->get_name());
   return names;
 }
 

@@ -18,7 +18,9 @@ CLI::Validator word_of(std::span<const std::string_view> words);
 /// One of them becomes its place among them: an enumerator.
 CLI::Validator index_of(std::span<const std::string_view> words);
 
-/// Names of the commands directly below.
+/// The commands directly below that this installation can run.
+std::vector<const CLI::App*> commands_below(const CLI::App& app);
+/// Their names.
 std::vector<std::string> command_names(const CLI::App& app);
 /// The command that was chosen; the program itself if none was.
 const CLI::App& chosen(const CLI::App& app);

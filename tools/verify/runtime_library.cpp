@@ -18,7 +18,8 @@ MakeSession* open_library(const std::string& path) {
   if (!library)
     throw ConversionError(
         path, std::string("LibTorch runtime: cannot load: ") + dlerror(),
-        {"build with ONNX2FX_BUILD_RUNTIME=ON, against the torch of this environment"});
+        {"a wheel has none: build with ONNX2FX_BUILD_RUNTIME=ON, against the torch of this "
+         "environment"});
   void* const entry = dlsym(library, kMakeSessionSymbol);
   if (!entry)
     throw ConversionError(

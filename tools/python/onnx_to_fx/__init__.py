@@ -13,7 +13,16 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
-from torch import fx
+try:
+    from torch import fx
+except ModuleNotFoundError as e:
+    if e.name != "torch":
+        raise
+    raise ModuleNotFoundError(
+        "onnx_to_fx: expected the package torch, got none; pip install onnx-to-fx[torch] "
+        "(the command onnx2fx needs none)",
+        name="torch",
+    ) from None
 
 from . import loader as _loader
 from . import packs as _packs
@@ -51,6 +60,7 @@ from .sharding import shard_placement
 if TYPE_CHECKING:
     import onnx
 
+    from .archive import write_pt2
     from .lifted import lift
     from .mlir import to_mlir
     from .source import to_source, write_source
@@ -86,6 +96,7 @@ __all__ = [
     "to_source",
     "unregister_op",
     "weightless_onnx_loader",
+    "write_pt2",
     "write_source",
 ]
 
@@ -95,6 +106,7 @@ _LATE = {
     "lift": ".lifted",
     "to_mlir": ".mlir",
     "to_source": ".source",
+    "write_pt2": ".archive",
     "write_source": ".source",
 }
 
