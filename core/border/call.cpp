@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "core/plugin/in_use.hpp"
+
 namespace onnx2fx::conversion {
 namespace {
 

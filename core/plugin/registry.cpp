@@ -1,7 +1,6 @@
 #include "core/plugin/registry.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <deque>
 #include <filesystem>
 #include <map>
@@ -10,65 +9,22 @@
 #include <utility>
 
 #include "core/include/onnx2fx/glob.hpp"
-#include "core/plugin/alone.hpp"
 #include "core/plugin/breadcrumb.hpp"
 #include "core/plugin/choice.hpp"
 #include "core/plugin/discovery.hpp"
 #include "core/plugin/idle_rules.hpp"
+#include "core/plugin/in_use.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/required_versions.hpp"
 #include "core/plugin/scheme_choice.hpp"
 #include "core/plugin/similar_operator.hpp"
+#include "core/plugin/switches.hpp"
 #include "core/plugin/table.hpp"
 #include "core/plugin/trust.hpp"
 #include "core/plugin/version_range.hpp"
 #include "core/plugin/weight_table.hpp"
 
 namespace onnx2fx::plugin {
-
-namespace {
-
-/// How many registries of the process have a plugin in use, and how it was told to work.
-struct Use {
-  size_t count = 0;
-  std::string config;
-};
-struct Uses {
-  std::recursive_mutex mutex;  // init may convert
-  std::map<const o2fx_plugin*, Use> of;
-};
-Uses& uses() {
-  static Uses& all = *new Uses;  // plugins may be in use until the very end
-  return all;
-}
-
-void end_use(Plugin& plugin) {
-  const std::lock_guard lock(uses().mutex);
-  if (--uses().of[plugin.source].count == 0 && plugin.table->deinit) {
-    const Breadcrumb crumb(plugin.library, plugin.id, plugin.version, "in deinit");
-    plugin.table->deinit();
-  }
-  plugin.initialised = false;
-}
-
-}  // namespace
-
-void begin_use(Plugin& plugin, const std::function<void()>& init) {
-  if (std::atomic_ref(plugin.initialised).load()) return;
-  const Alone in_none;  // an init may convert with the plugin that this thread is in
-  const std::lock_guard lock(uses().mutex);
-  if (plugin.initialised) return;
-  Use& use = uses().of[plugin.source];
-  if (use.count > 0 && use.config != plugin.config)
-    throw PluginError("plugin '" + plugin.id + "'",
-                      "expected the config that it is in use with in this process, " + use.config +
-                          ", got " + plugin.config,
-                      {"let the other conversion end first"});
-  if (use.count == 0) init();
-  use.config = plugin.config;
-  use.count++;
-  std::atomic_ref(plugin.initialised).store(true);
-}
 
 struct Registry::Impl {
   struct Known : Provider {
@@ -100,10 +56,7 @@ struct Registry::Impl {
                                          options.allow_override.end());
     for (const Pattern& p : configuration_.manifest.allow_override)
       configuration_.allow_override.insert(p.glob);
-    if (!options.safe_mode) {
-      disable_ = environment_list("ONNX2FX_PLUGIN_DISABLE");
-      enable_ = environment_list("ONNX2FX_PLUGIN_ENABLE");
-    }
+    if (!options.safe_mode) switches_ = switches_of_environment();
     const std::vector<Found> all = discover(options, configuration_.manifest, faults_);
     required_ = required_versions(configuration_.manifest, all,
                                   [this](const Found& found) { return may_serve(found); });
@@ -118,8 +71,7 @@ struct Registry::Impl {
   }
 
   ~Impl() {
-    for (Known& k : known_)
-      if (k.plugin.initialised) end_use(k.plugin);
+    for (Known& k : known_) end_use(k.plugin);
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -173,7 +125,7 @@ struct Registry::Impl {
 
   /// Why a descriptor without a fault cannot serve.
   std::optional<std::string> unfit(const Descriptor& d, bool builtin) const {
-    if (const auto why = disabled(d.id, builtin)) return *why;
+    if (const auto why = turned_off(switches_, configuration_.manifest, d.id, builtin)) return *why;
     if (d.abi_major != O2FX_ABI_MAJOR || d.abi_min_minor > O2FX_ABI_MINOR)
       return "needs plugin ABI " + std::to_string(d.abi_major) + "." +
              std::to_string(d.abi_min_minor) + ", this host speaks " +
@@ -193,22 +145,6 @@ struct Registry::Impl {
       faults_.insert(faults_.end(), errors.begin(), errors.end());
     else
       warn(found, why, errors[0].notes);
-    return why;
-  }
-
-  /// Disable is judged before enable; the environment before the manifest. A glob that does not
-  /// spell out "onnx2fx." leaves the installation's own plugins alone.
-  std::optional<std::string> disabled(const std::string& id, bool builtin) const {
-    const auto hits = [&](const std::string& glob) { return disables(glob, id, builtin); };
-    std::optional<std::string> why;
-    for (const std::string& glob : disable_)
-      if (hits(glob)) why = "disabled by ONNX2FX_PLUGIN_DISABLE=" + glob;
-    for (const std::string& glob : enable_)
-      if (glob_matches(glob, id)) why.reset();
-    for (const Pattern& p : configuration_.manifest.disable)
-      if (hits(p.glob)) why = "disabled by " + p.origin;
-    for (const Pattern& p : configuration_.manifest.enable)
-      if (glob_matches(p.glob, id)) why.reset();
     return why;
   }
 
@@ -368,7 +304,7 @@ struct Registry::Impl {
 
   Options options_;
   Configuration configuration_;
-  std::vector<std::string> disable_, enable_;        ///< globs of the environment
+  Switches switches_;
   std::map<std::string, RequiredVersion> required_;  ///< by id
   std::deque<Known> known_;  ///< in order of discovery; elements stay where they are
   std::unordered_map<std::string, Known*> first_;  ///< by id: neither shadowed nor refused

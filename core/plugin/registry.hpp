@@ -34,14 +34,8 @@ struct Plugin {
   std::string min_torch;      ///< oldest torch that runs it; empty: not stated
   const o2fx_plugin* source = nullptr;  ///< the plugin's own table: one for all registries
   std::string config = "{}";            ///< what the manifest tells it: JSON
-  bool initialised = false;             ///< see begin_use
+  bool initialised = false;             ///< see in_use.hpp
 };
-
-/// Runs `init` unless another registry of the process has the plugin in use already; once for each
-/// plugin of a registry. The registry's destructor is the end of that use, and calls deinit if it
-/// was the last. `init` runs alone, and its exception leaves the plugin out of use. Throws
-/// PluginError if it is in use with another config.
-void begin_use(Plugin& plugin, const std::function<void()>& init);
 
 struct Candidate {
   Plugin* plugin;
