@@ -29,6 +29,9 @@ bool among(std::span<const std::string_view> all, const Node& n) {
 
 bool is_floating(const Node& n) { return n.type.dtype.find("float") != std::string::npos; }
 
+/// Of what is moved or cast; null: it is no node.
+const NodeRef* first(const Node& n) { return n.args.empty() ? nullptr : n.args[0].as<NodeRef>(); }
+
 class Dtypes {
  public:
   Dtypes(const Module& module, const Program& program)
@@ -58,7 +61,8 @@ class Dtypes {
         constants_[i] = i;
     } else if (n.target ==
                "aten::to.dtype") {  // of positions; of floats the author says what he wants
-      if (!is_floating(nodes_[n.args[0].as<NodeRef>()->index])) kind = Kind::kFixed;
+      const NodeRef* x = first(n);
+      if (x && !is_floating(nodes_[x->index])) kind = Kind::kFixed;
     } else if (n.op == Op::kCallFunction) {
       computed(i);
     }
@@ -78,9 +82,9 @@ class Dtypes {
   }
 
   void follow(uint32_t i) {
-    while (among(kMoving, nodes_[i]) &&
-           kinds_[nodes_[i].args[0].as<NodeRef>()->index] == Kind::kFixed)
-      i = nodes_[i].args[0].as<NodeRef>()->index;
+    for (const NodeRef* x = first(nodes_[i]);
+         x && among(kMoving, nodes_[i]) && kinds_[x->index] == Kind::kFixed; x = first(nodes_[i]))
+      i = x->index;
     if (constants_[i] != kNone) casts_[i] = constants_[i];
   }
 

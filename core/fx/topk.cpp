@@ -36,17 +36,18 @@ class Slices {
     for (const uint32_t item : users_[sort]) {
       if (nodes_[item].target != "operator::getitem") return {};
       for (const uint32_t user : users_[item])
-        if (!dim || !is_first_k(user, *dim)) return {};
+        if (!dim || !is_first_k(user, item, *dim)) return {};
     }
     if (const NodeRef* r = k_ ? k_->as<NodeRef>() : nullptr; r && r->index >= sort) return {};
     return k_;
   }
 
  private:
-  bool is_first_k(uint32_t at, const Argument& dim) {
+  bool is_first_k(uint32_t at, uint32_t item, const Argument& dim) {
     const Node& n = nodes_[at];
     if (n.target != "aten::slice.Tensor" || n.args.size() != 4 || !n.kwargs.empty() ||
-        n.args[1] != dim || n.args[2] != Argument(int64_t{0}) || (k_ && *k_ != n.args[3]))
+        n.args[0] != Argument(NodeRef{item}) || n.args[1] != dim ||
+        n.args[2] != Argument(int64_t{0}) || (k_ && *k_ != n.args[3]))
       return false;
     k_ = n.args[3];
     slices_.push_back(at);
