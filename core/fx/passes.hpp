@@ -58,8 +58,8 @@ void nest_blocks(Module& module);
 /// tensors.
 void write_subscripts(Module& module);
 
-/// Values of a fixed dtype that meet the model's own (cos of positions, times x) follow the dtype of
-/// the constant that they were computed of, so that .to(torch.bfloat16) reaches them.
+/// Values of a fixed dtype that meet the model's own (cos of positions, times x) follow the dtype
+/// of the constant that they were computed of, so that .to(torch.bfloat16) reaches them.
 void follow_dtypes(Module& module);
 
 /// Spells the upsampling overloads that take a size or factors as

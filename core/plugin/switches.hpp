@@ -21,7 +21,7 @@ Switches switches_of_environment();
 /// the manifest. A glob that does not spell out "onnx2fx." leaves the installation's own plugins
 /// alone.
 std::optional<std::string> turned_off(const Switches& environment, const Manifest& manifest,
-                                        const std::string& id, bool builtin);
+                                      const std::string& id, bool builtin);
 
 }  // namespace onnx2fx::plugin
 

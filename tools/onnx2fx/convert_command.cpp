@@ -10,6 +10,7 @@
 #include "core/write/package.hpp"
 #include "tools/onnx2fx/archive.hpp"
 #include "tools/onnx2fx/model_argument.hpp"
+#include "tools/onnx2fx/progress.hpp"
 #include "tools/onnx2fx/same_model.hpp"
 #include "tools/onnx2fx/summary.hpp"
 
@@ -35,11 +36,15 @@ int convert_command(const Arguments& a) {
   const write::PackageFolder out(a.out);
   const bool is_archive = a.format == Format::kPt2;
   is_archive ? check_archive(out) : write::check_folder(out);
-  const Conversion c = convert_argument(a.model, a.options);
+  const Conversion c = [&] {
+    const Progress progress("converting " + a.model, !a.quiet);
+    return convert_argument(a.model, a.options);
+  }();
   if (!is_archive && !a.force) check_same_model(c, out);
   if (!a.quiet) print_warnings(c.report);
   if (a.options.debug) std::cerr << fx::print_program(c.module);
   if (!is_archive) {
+    const Progress progress("writing " + out.shown.string(), !a.quiet);
     write_package_to(c, out);
   } else if (!write_archive(c, out, a.force)) {
     return 1;

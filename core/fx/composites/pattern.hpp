@@ -8,12 +8,11 @@
 // The head names the variables: tensors ("mask?" may be absent), after ";" numbers; after "->" the
 // call that takes the place. "let c = x - mean(x, [-1], true)" names a term that is used more than
 // once. Each "=" is a body: formulas over ATen calls without "aten::" and overload, arguments as in
-// the schema, those left out at their defaults; "a | b" is either, "_" any value, "training" whether
-// the module is in train(). full([n], 1) is a
-// constant whose elements are all 1; size(x, 0) and shape(x) as arguments are what they may be,
-// since the types of their results are what conditions ask for. "where" lists
-// conditions (conditions.hpp); "try" gives the dims and numbers that the tests prove both sides
-// with. "#" starts a comment.
+// the schema, those left out at their defaults; "a | b" is either, "_" any value, "training"
+// whether the module is in train(). full([n], 1) is a constant whose elements are all 1; size(x, 0)
+// and shape(x) as arguments are what they may be, since the types of their results are what
+// conditions ask for. "where" lists conditions (conditions.hpp); "try" gives the dims and numbers
+// that the tests prove both sides with. "#" starts a comment.
 #ifndef ONNX2FX_CORE_FX_COMPOSITES_PATTERN_HPP_
 #define ONNX2FX_CORE_FX_COMPOSITES_PATTERN_HPP_
 
