@@ -32,6 +32,9 @@ bool is_floating(const Node& n) { return n.type.dtype.find("float") != std::stri
 /// Of what is moved or cast; null: it is no node.
 const NodeRef* first(const Node& n) { return n.args.empty() ? nullptr : n.args[0].as<NodeRef>(); }
 
+/// A number, or several results, of which getitem takes one.
+bool is_untyped(const Node& n) { return n.type.dtype.empty(); }
+
 class Dtypes {
  public:
   Dtypes(const Module& module, const Program& program)
@@ -51,6 +54,7 @@ class Dtypes {
   void classify(uint32_t i) {
     const Node& n = nodes_[i];
     Kind& kind = kinds_[i];
+    if (is_untyped(n) && n.op == Op::kCallFunction) return computed(i);
     if (n.type.dtype != "float32") return;
     if (n.op == Op::kPlaceholder || n.op == Op::kCallModule) {
       kind = Kind::kModel;
@@ -72,6 +76,7 @@ class Dtypes {
     const Node& n = nodes_[i];
     Kind& kind = kinds_[i];
     for_each_ref(n, [&](NodeRef r) {
+      if (is_untyped(nodes_[r.index]) && n.target != "operator::getitem") return;
       kind = std::max(kind, kinds_[r.index]);
       if (constants_[i] == kNone) constants_[i] = constants_[r.index];
     });

@@ -13,7 +13,7 @@ import torch
 from test_hostile import BUILD, onnx2fx
 from test_in_process import python
 
-LIBRARIES = BUILD / "tests" / "plugins" / "libraries"
+LIBRARIES = BUILD / "tests" / "plugins" / "torch_op"
 LIBRARY = "example_pack_torch.so"
 MODEL = """<ir_version: 10, opset_import: ["": 21, "com.example": 1]>
 g (float[N] x) => (float[N] y) { y = com.example.SoftClip <limit = 2.0> (x) }"""

@@ -204,7 +204,7 @@ def test_every_overload_that_is_emitted_has_a_rule() -> None:
         for source in sorted((ROOT / room).rglob("*.[ch]pp")):
             for name in re.findall(r'"(aten::[A-Za-z0-9_.]*)"', source.read_text()):
                 begins = any(rule.startswith(name) for rule in RULES) and name not in RULES
-                begun += begins and source.name not in ("evidence.cpp", "index_signs.cpp")  # they read, by families
+                begun += begins and source.name not in ("evidence.cpp", "index_signs.cpp", "roles.cpp")  # they read, by families
                 if name not in RULES and not begins:
                     missing.add(f"{source.relative_to(ROOT)}: {name}")
     assert not missing, "no line in core/shapes/aten_types.txt:\n" + "\n".join(sorted(missing))

@@ -44,4 +44,5 @@ def test_the_slice_has_eight_models_and_every_form():
 
 
 def test_the_table_is_made_of_what_was_recorded():
-    assert results.TABLE.read_text() == table(json.loads(results.RECORDED.read_text()))
+    recorded, shares = (json.loads(f.read_text()) for f in (results.RECORDED, results.SHARES))
+    assert results.TABLE.read_text() == table(recorded, shares)
