@@ -17,7 +17,7 @@ static bool is_terminal() {
   return isatty(STDERR_FILENO) && kind && *kind && std::string_view(kind) != "dumb";
 }
 
-Progress::Progress(std::string what, bool wanted) : what_(printable(what)) {
+Progress::Progress(const std::string& what, bool wanted) : what_(printable(what)) {
   if (wanted && is_terminal()) thread_ = std::thread([this] { show(); });
 }
 

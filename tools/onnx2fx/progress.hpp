@@ -13,7 +13,7 @@ namespace onnx2fx::cli {
 /// line away. Nothing where stderr is no terminal, or a dumb one.
 class Progress {
  public:
-  Progress(std::string what, bool wanted);
+  Progress(const std::string& what, bool wanted);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
