@@ -13,8 +13,7 @@ namespace {
 
 // Axes known only at run time: each axis takes what names it.
 Padding padding(Node& n, Value x) {
-  const Ints given =
-      n.has("paddings") ? *sizes::given(n, "paddings", 1) : *sizes::given(n, "pads", 1);
+  const Ints given = sizes::required(n, n.has("paddings") ? "paddings" : "pads", 1);
   const auto axes = sizes::given(n, "axes", 3);
   const bool implied = !axes && !n.rank_known(x);  // by the number of pads
   const int64_t rank = implied ? static_cast<int64_t>(given.size() / 2) : n.rank(x);

@@ -118,7 +118,7 @@ static Value squeezed(Node& n, Value x) {
 // if all of them count from the end. Run-time ones are put in order by a network of minima and
 // maxima.
 static Value unsqueezed(Node& n, Value x) {
-  Ints axes = *sizes::given(n, "axes", 1);
+  Ints axes = sizes::required(n, "axes", 1);
   if (n.rank_known(x))
     for (const Int& a : axes)
       if (a.known()) Node::axis(a.arg.u.i, n.rank(x) + static_cast<int64_t>(axes.size()));

@@ -75,6 +75,11 @@ inline std::optional<Ints> given(Node& n, std::string_view attribute, size_t inp
   if (!v) return std::nullopt;
   return whole_numbers(n, v);
 }
+/// The same, where it has to be there.
+inline Ints required(Node& n, std::string_view attribute, size_t input) {
+  const std::optional<Ints> ints = given(n, attribute, input);
+  return ints ? *ints : whole_numbers(n, n.input(input));
+}
 
 }  // namespace onnx2fx::sizes
 
