@@ -116,7 +116,8 @@ class NodeGraphs final : public Graphs {
   ValueId lower_between(std::span<const std::string> from, std::span<const ValueId> values,
                         const std::string& to) override;
 
-  Faults faults;  ///< of the nodes inside
+  Faults faults;             ///< of the nodes inside
+  bool after_fault = false;  ///< a graph gives what a node outside, which failed, would have given
 
  private:
   [[noreturn]] void fail(Faults&& more, const std::string& where);

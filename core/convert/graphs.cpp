@@ -50,7 +50,9 @@ std::vector<ValueId> NodeGraphs::lower(const onnx::GraphProto& graph,
     scope.values[graph.input(static_cast<int>(i)).name()] = inputs[i];
   if (Faults more = converter_.lower_graph(graph, scope); !more.empty())
     fail(std::move(more), "in its graph '" + graph.name() + "'");
-  return Converter::outputs_of(graph, scope);
+  std::vector<ValueId> results = Converter::outputs_of(graph, scope);
+  for (const ValueId id : results) after_fault |= converter_.builder_.value(id).after_fault;
+  return results;
 }
 
 ValueId NodeGraphs::lower_between(std::span<const std::string> from,

@@ -122,6 +122,11 @@ std::optional<Faults> Converter::lower_by_plugin(const plugin::Candidate& candid
   Lowering lowering(plugin, view, place.where(), builder_, tensors_, graphs);
   const o2fx_status status =
       candidate.row->lower(host_api(), lowering.token(), candidate.row->op_user);
+  if (graphs.after_fault && graphs.faults.empty() && !options_.keep_going) {
+    transaction.commit();
+    bind_stand_ins(place, types, scope);
+    return Faults();
+  }
   const Ending ending = ending_of(lowering, status);
   if (ending.status == O2FX_DECLINE) {
     entry.declined.push_back(plugin.id + " declined" +

@@ -36,9 +36,9 @@ int convert_command(const Arguments& a) {
   const write::PackageFolder out(a.out);
   const bool is_archive = a.format == Format::kPt2;
   is_archive ? check_archive(out) : write::check_folder(out);
-  const Conversion c = [&] {
+  const Conversion& c = *[&] {  // the process ends before it would be of use to free it
     const Progress progress("converting " + a.model, !a.quiet);
-    return convert_argument(a.model, a.options);
+    return new Conversion(convert_argument(a.model, a.options));
   }();
   if (!is_archive && !a.force) check_same_model(c, out);
   if (!a.quiet) print_warnings(c.report);
