@@ -2,9 +2,11 @@
 
 import warnings
 
+import onnx
 import pytest
 import torch
-from onnx_to_fx import ConversionWarning, convert_onnx_to_fx
+from onnx import numpy_helper
+from onnx_to_fx import ConversionWarning, bind, convert_onnx_to_fx
 from torch import nn
 
 
@@ -48,6 +50,17 @@ def test_what_is_a_parameter_in_another_shape_is_that_parameter(exported):
     original(x).square().sum().backward()
     for got, want in ((ours["gamma"], original.gamma), (ours["beta"], original.beta), (product, original.weight)):
         torch.testing.assert_close(got.grad, want.grad)
+
+
+def test_weights_come_under_the_names_and_shapes_of_the_file(exported):
+    _, x, path = exported
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConversionWarning)
+        want, module = convert_onnx_to_fx(path), convert_onnx_to_fx(path, weights="meta")
+    state = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in onnx.load(path).graph.initializer}
+    assert state["view"].shape == (1, 4, 1, 1) and state["unsqueeze"].shape == (4, 1, 3)
+    bind(module, state, strict=False)
+    assert torch.equal(module(x), want(x))
 
 
 def test_what_was_computed_does_not_train_and_a_warning_says_so(exported):

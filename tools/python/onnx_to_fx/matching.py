@@ -216,7 +216,7 @@ def matched(
     for target, hits in found:
         if not chosen(*target.paths, target.name):
             continue
-        fits = {key: _as_complex(target, s) for key, s in hits.items()}
+        fits = {key: _as_viewed(target, key, _as_complex(target, s)) for key, s in hits.items()}
         faults = {key: f for key, s in fits.items() if (f := _fault(target, s, cast))}
         if faults:
             texts = (f if key == target.path else f"{key!r}: {f}" for key, f in faults.items())
@@ -247,6 +247,16 @@ def _as_complex(target: Target, s: Stored) -> Stored:
     if target.value.dtype != torch.complex128 or s.dtype != "float64" or s.shape[-1:] != (2,):
         return s
     return dataclasses.replace(s, dtype="complex128", shape=s.shape[:-1])
+
+
+def _as_viewed(target: Target, key: str, s: Stored) -> Stored:
+    """Under the ONNX name a parameter may have axes of one element that are none of the module's."""
+    wide = [[n for n in shape if n != 1] for shape in (s.shape, target.value.shape)]
+    shape = tuple(target.value.shape)
+    if key in target.paths or s.transposed or tuple(s.shape) == shape or wide[0] != wide[1]:
+        return s
+    data = s.data.reshape(shape) if isinstance(s.data, torch.Tensor) else s.data
+    return dataclasses.replace(s, shape=shape, data=data)
 
 
 def _fault(target: Target, s: Stored, cast: bool) -> str:
