@@ -3,6 +3,7 @@
 // without which a model in bfloat16 becomes one of float32 half-way, or fails.
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <span>
 #include <string_view>
@@ -21,6 +22,9 @@ constexpr auto kPromoting = std::to_array<std::string_view>(
 constexpr auto kMoving = std::to_array<std::string_view>(
     {"aten::expand", "aten::permute", "aten::repeat", "aten::reshape", "aten::select",
      "aten::slice", "aten::squeeze", "aten::transpose", "aten::unsqueeze", "aten::view"});
+constexpr auto kWriting =
+    std::to_array<std::string_view>({"aten::index_add", "aten::index_put", "aten::scatter",
+                                     "aten::scatter_add", "aten::scatter_reduce"});
 constexpr uint32_t kNone = UINT32_MAX;
 
 bool among(std::span<const std::string_view> all, const Node& n) {
@@ -47,6 +51,8 @@ class Dtypes {
 
   /// The values that are to follow a dtype, each with the constant that has it.
   const std::map<uint32_t, uint32_t>& casts() const { return casts_; }
+  /// Calls that write values of the model's into others, each with those values.
+  const std::map<uint32_t, uint32_t>& written() const { return written_; }
 
  private:
   enum class Kind : uint8_t { kOther, kConstant, kFixed, kModel };
@@ -80,10 +86,21 @@ class Dtypes {
       kind = std::max(kind, kinds_[r.index]);
       if (constants_[i] == kNone) constants_[i] = constants_[r.index];
     });
+    if (kind == Kind::kModel && among(kWriting, n)) write_into(i);
     if (kind == Kind::kModel && among(kPromoting, n))
       for_each_ref(n, [&](NodeRef r) {
         if (kinds_[r.index] == Kind::kFixed) follow(r.index);
       });
+  }
+
+  /// The author's torch.zeros_like(x), of which an export has a constant.
+  void write_into(uint32_t i) {
+    const NodeRef* self = first(nodes_[i]);
+    if (!self || kinds_[self->index] == Kind::kModel || nodes_[self->index].type.dtype != "float32")
+      return;
+    for_each_ref(nodes_[i], [&](NodeRef r) {
+      if (kinds_[r.index] == Kind::kModel && !is_untyped(nodes_[r.index])) written_[i] = r.index;
+    });
   }
 
   void follow(uint32_t i) {
@@ -97,39 +114,69 @@ class Dtypes {
   const std::vector<Node>& nodes_;
   std::vector<Kind> kinds_;
   std::vector<uint32_t> constants_;  ///< that a value is computed of
-  std::map<uint32_t, uint32_t> casts_;
+  std::map<uint32_t, uint32_t> casts_, written_;
 };
 
-void write_casts(Program& program, const std::map<uint32_t, uint32_t>& casts) {
-  NameSet names;
-  for (const Node& n : program.nodes) names.claim(n.name);
-  std::vector<uint32_t> places, values;  // of each node; of what its readers read
-  std::vector<Node> nodes;
-  for (uint32_t i = 0; i < program.nodes.size(); i++) {
-    Node& n = program.nodes[i];
-    for_each_ref(n, [&](NodeRef& r) { r.index = values[r.index]; });
-    nodes.push_back(std::move(n));
-    places.push_back(static_cast<uint32_t>(nodes.size() - 1));
-    if (const auto cast = casts.find(i); cast != casts.end()) {
-      Node to{.target = "aten::to.other",
-              .args = {NodeRef{places[i]}, NodeRef{places[cast->second]}}};
-      to.onnx = nodes.back().onnx;
-      to.type = nodes.back().type;
-      to.name = nodes.back().name;
-      nodes.back().name = names.claim(to.name);
-      nodes.push_back(std::move(to));
-    }
-    values.push_back(static_cast<uint32_t>(nodes.size() - 1));
+class Writer {
+ public:
+  explicit Writer(Program& program) : program_(program) {
+    for (const Node& n : program.nodes) names_.claim(n.name);
   }
-  program.nodes = std::move(nodes);
-}
+
+  void write(const Dtypes& dtypes) {
+    for (uint32_t i = 0; i < program_.nodes.size(); i++) {
+      Node& n = program_.nodes[i];
+      const auto written = dtypes.written().find(i);
+      if (written != dtypes.written().end()) {
+        const NodeRef self = read(*n.args[0].as<NodeRef>()), by = read({written->second});
+        put(cast(nodes_[self.index], self, by, names_.claim(nodes_[self.index].name)));
+        const NodeRef made{static_cast<uint32_t>(nodes_.size() - 1)};
+        for (size_t k = 1; k < n.args.size(); k++) for_each_ref(n.args[k], renamed());
+        for (NamedArgument& a : n.kwargs) for_each_ref(a.second, renamed());
+        n.args[0] = made;
+      } else {
+        for_each_ref(n, renamed());
+      }
+      const NodeRef place = put(std::move(n));
+      places_.push_back(place);
+      values_.push_back(place);
+      const auto followed = dtypes.casts().find(i);
+      if (followed == dtypes.casts().end()) continue;
+      Node to = cast(nodes_.back(), place, places_[followed->second], nodes_.back().name);
+      nodes_.back().name = names_.claim(to.name);
+      values_.back() = put(std::move(to));
+    }
+    program_.nodes = std::move(nodes_);
+  }
+
+ private:
+  NodeRef read(NodeRef r) const { return values_[r.index]; }
+  std::function<void(NodeRef&)> renamed() {
+    return [this](NodeRef& r) { r = read(r); };
+  }
+  NodeRef put(Node n) {
+    nodes_.push_back(std::move(n));
+    return {static_cast<uint32_t>(nodes_.size() - 1)};
+  }
+  static Node cast(const Node& of, NodeRef value, NodeRef like, std::string name) {
+    Node to{.name = std::move(name), .target = "aten::to.other", .args = {value, like}};
+    to.onnx = of.onnx;
+    to.type = of.type;
+    return to;
+  }
+
+  Program& program_;
+  NameSet names_;
+  std::vector<Node> nodes_;
+  std::vector<NodeRef> places_, values_;  ///< of each node; what its readers read
+};
 
 }  // namespace
 
 void follow_dtypes(Module& module) {
   for (Program& program : module.programs)
-    if (const Dtypes dtypes(module, program); !dtypes.casts().empty())
-      write_casts(program, dtypes.casts());
+    if (const Dtypes dtypes(module, program); !dtypes.casts().empty() || !dtypes.written().empty())
+      Writer(program).write(dtypes);
 }
 
 }  // namespace onnx2fx::fx

@@ -40,11 +40,12 @@ class IndexOperands {
     return *d < 0 ? *d + static_cast<int64_t>(rank) : *d;
   }
 
-  /// v of unbind(cat([..., unsqueeze(v, d), ...], d), d)[i].
+  /// v of unbind(cat([..., unsqueeze(v, d), ...], d), d)[i], and of unbind(unsqueeze(v, d), d)[0].
   NodeRef unstacked(NodeRef whole) const {
     const Node* item = call(Argument(whole), "operator::getitem");
     const int64_t* i = item && item->args.size() == 2 ? item->args[1].as<int64_t>() : nullptr;
     const Node* unbind = i ? call(item->args[0], "aten::unbind.int") : nullptr;
+    if (const NodeRef* v = unbind && *i == 0 ? alone(*unbind) : nullptr) return *v;
     const Node* cat = unbind ? call(unbind->args[0], "aten::cat") : nullptr;
     const List* stacked = cat ? cat->args[0].as<List>() : nullptr;
     if (!stacked || !cat->type.shape || *i < 0 || static_cast<size_t>(*i) >= stacked->size())
@@ -59,6 +60,14 @@ class IndexOperands {
     const Node& one = *call((*stacked)[static_cast<size_t>(*i)], "aten::unsqueeze");
     const NodeRef* v = one.args[0].as<NodeRef>();
     return v ? *v : whole;
+  }
+
+  const NodeRef* alone(const Node& unbind) const {
+    const Node* one = call(unbind.args[0], "aten::unsqueeze");
+    if (!one || !one->type.shape) return nullptr;
+    const auto along = axis(*one, 1, one->type.shape->size());
+    const bool same = along && axis(unbind, 1, one->type.shape->size()) == along;
+    return same ? one->args[0].as<NodeRef>() : nullptr;
   }
 
   NodeRef unexpanded(NodeRef whole) const {

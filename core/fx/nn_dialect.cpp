@@ -76,11 +76,11 @@ void use_nn_names(Module& module) {
     for (size_t i = 0; i < program.nodes.size(); ++i) {
       Node& n = program.nodes[i];
       if (n.op != Op::kCallFunction) continue;
-      auto name = std::lower_bound(
-          kNames.begin(), kNames.end(), n.target,
-          [](const NnName& row, const std::string& target) { return row.aten < target; });
-      if (name == kNames.end() || name->aten != n.target) continue;
-      if (is_same_call(*name, n) && !(whole[i] && returns_list(n))) n.target = name->nn;
+      if (whole[i] && returns_list(n)) continue;
+      const auto rows = std::ranges::equal_range(kNames, n.target, {}, &NnName::aten);
+      const auto name =
+          std::ranges::find_if(rows, [&](const NnName& row) { return is_same_call(row, n); });
+      if (name != rows.end()) n.target = name->nn;
     }
   }
 }

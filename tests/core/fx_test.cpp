@@ -477,14 +477,14 @@ TEST(NnNames, AreOfExistingOverloads) {
 TEST(NnNames, KeepTheOverloadWhereTheCallWouldDiffer) {
   ProgramBuilder b;
   NodeRef x = b.input("x", {"N"});
-  NodeRef a = b.call("aten::add.Tensor", {x, x}, {{"alpha", int64_t{2}}});
+  NodeRef a = b.call("aten::sub.Tensor", {x, x}, {{"alpha", int64_t{2}}});
   NodeRef c = b.call("aten::add.Tensor", {a, a});
   NodeRef d = b.call("aten::pow.Tensor_Scalar", {c, x});  // a tensor would choose another overload
   NodeRef e = b.call("aten::gelu", {d}, {{"approximate", "tanh"}});
   NodeRef f = b.call("aten::elu", {e, 1.0, 2.0});
   Module m = b.finish({f});
   use_nn_names(m);
-  EXPECT_EQ(text(m), R"(%n1 = call_function[aten::add.Tensor](%x, %x, alpha=2)
+  EXPECT_EQ(text(m), R"(%n1 = call_function[aten::sub.Tensor](%x, %x, alpha=2)
 %n2 = call_function[operator::add](%n1, %n1)
 %n3 = call_function[aten::pow.Tensor_Scalar](%n2, %x)
 %n4 = call_function[torch.nn.functional::gelu](%n3, approximate='tanh')
