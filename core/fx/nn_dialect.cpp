@@ -77,10 +77,9 @@ void use_nn_names(Module& module) {
       Node& n = program.nodes[i];
       if (n.op != Op::kCallFunction) continue;
       if (whole[i] && returns_list(n)) continue;
-      const auto rows = std::ranges::equal_range(kNames, n.target, {}, &NnName::aten);
-      const auto name =
-          std::ranges::find_if(rows, [&](const NnName& row) { return is_same_call(row, n); });
-      if (name != rows.end()) n.target = name->nn;
+      auto name = std::ranges::lower_bound(kNames, n.target, {}, &NnName::aten);
+      while (name != kNames.end() && name->aten == n.target && !is_same_call(*name, n)) ++name;
+      if (name != kNames.end() && name->aten == n.target) n.target = name->nn;
     }
   }
 }
