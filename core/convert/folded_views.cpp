@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "core/convert/signature.hpp"
 #include "core/fx/identifier.hpp"
 #include "core/fx/name_set.hpp"
 
@@ -67,8 +66,7 @@ void write_views(const fx::Module& module, fx::Program& program,
 }  // namespace
 
 void restore_shapes(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                    const onnx::GraphProto& graph) {
-  const Signature signature(graph);
+                    const Signature& signature) {
   std::map<uint32_t, std::pair<Extents, Extents>> dims;
   for (uint32_t i = 0; i < module.tensors.size(); i++) {
     fx::Tensor& t = module.tensors[i];
@@ -88,8 +86,7 @@ void restore_shapes(fx::Module& module, const std::vector<TensorEntry*>& entries
 
 std::vector<Diagnostic> untrained_parameters(const fx::Module& module,
                                              const std::vector<TensorEntry*>& entries,
-                                             const onnx::ModelProto& model) {
-  const Signature signature(model.graph());
+                                             const Signature& signature) {
   std::string text;
   for (uint32_t i = 0; i < module.tensors.size(); i++) {
     const fx::Tensor& t = module.tensors[i];

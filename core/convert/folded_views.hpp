@@ -2,11 +2,10 @@
 #ifndef ONNX2FX_CORE_CONVERT_FOLDED_VIEWS_HPP_
 #define ONNX2FX_CORE_CONVERT_FOLDED_VIEWS_HPP_
 
-#include <onnx/onnx_pb.h>
-
 #include <vector>
 
 #include "core/build/builder.hpp"
+#include "core/convert/signature.hpp"
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/program.hpp"
 
@@ -16,12 +15,12 @@ namespace onnx2fx::conversion {
 /// has its own shape and path again, and the program the view. Only where the shape is certain: one
 /// axis alone is not 1, or one that is was added.
 void restore_shapes(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                    const onnx::GraphProto& graph);
+                    const Signature& signature);
 
 /// A warning where constants were computed of parameters, which so do not train.
 std::vector<Diagnostic> untrained_parameters(const fx::Module& module,
                                              const std::vector<TensorEntry*>& entries,
-                                             const onnx::ModelProto& model);
+                                             const Signature& signature);
 
 }  // namespace onnx2fx::conversion
 

@@ -131,10 +131,11 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   read_indices_as_they_are(m, entries_of(builder, m), tensors);
   fx::drop_dead_nodes(m);
   const std::vector<TensorEntry*> entries = entries_of(builder, m);
-  assign_roles(m, entries, model, options);
-  restore_shapes(m, entries, model.graph());
-  std::ranges::move(untrained_parameters(m, entries, model), std::back_inserter(warnings));
-  tie_transposed(m, entries, model.graph(), tensors);
+  const Signature signature(model.graph());
+  assign_roles(m, entries, model, signature, options);
+  restore_shapes(m, entries, signature);
+  std::ranges::move(untrained_parameters(m, entries, signature), std::back_inserter(warnings));
+  tie_transposed(m, entries, signature, tensors);
   drop_zero_biases(m, entries, tensors);
   fx::write_decimals(m);
   if (options.recover == Recover::kOn) {

@@ -74,10 +74,10 @@ bool is_dotted_path(const std::string& name) {
 class Judge {
  public:
   Judge(const fx::Module& module, const std::vector<TensorEntry*>& entries,
-        const onnx::ModelProto& model)
+        const onnx::ModelProto& model, const Signature& signature)
       : entries_(entries),
         evidence_(module),
-        signature_(model.graph()),
+        signature_(signature),
         by_torch_(model.producer_name() == "pytorch") {
     if (signature_.known()) find_computed();
   }
@@ -216,7 +216,7 @@ class Judge {
 
   const std::vector<TensorEntry*>& entries_;
   const Evidence evidence_;
-  const Signature signature_;
+  const Signature& signature_;
   const bool by_torch_;
   std::map<uint32_t, std::string> computed_;  ///< and what of
 };
@@ -224,9 +224,10 @@ class Judge {
 }  // namespace
 
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                  const onnx::ModelProto& model, const Options& options) {
+                  const onnx::ModelProto& model, const Signature& signature,
+                  const Options& options) {
   if (module.tensors.empty()) return;
-  const Judge judge(module, entries, model);
+  const Judge judge(module, entries, model, signature);
   for (uint32_t i = 0; i < module.tensors.size(); i++) {
     fx::Tensor& t = module.tensors[i];
     const TensorEntry& e = *entries[i];

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/fx/provenance.hpp"
+
 namespace onnx2fx::conversion {
 namespace {
 
@@ -36,19 +38,6 @@ std::optional<Signature::Kind> kind_of(std::string_view kind, std::string_view r
     return rest.find("persistent=False") == std::string_view::npos ? Kind::kPersistentBuffer
                                                                    : Kind::kBuffer;
   return {};
-}
-
-/// Of Python's repr of a list of names, "['fc.weight', 'val_1']". Names with quotes of their own
-/// are no one's: they are left out.
-std::vector<std::string> words_of_list(std::string_view text) {
-  std::vector<std::string> words;
-  for (size_t at = 0; (at = text.find('\'', at)) != std::string_view::npos;) {
-    const size_t end = text.find('\'', at + 1);
-    if (end == std::string_view::npos) break;
-    words.emplace_back(text.substr(at + 1, end - at - 1));
-    at = end + 1;
-  }
-  return words;
 }
 
 bool is_digits(std::string_view text) {
@@ -95,7 +84,8 @@ Signature::Signature(const onnx::GraphProto& graph) {
   std::unordered_map<std::string, const std::string*> original;
   for (const auto& v : graph.value_info())
     if (const auto* from = property(v.metadata_props(), "pkg.onnxscript.optimizer.folded_from"))
-      folded_from_.emplace(v.name(), words_of_list(*from));
+      for (const std::string_view name : fx::quoted_items(*from))
+        folded_from_[v.name()].emplace_back(name);
   for (const auto* values : {&graph.value_info(), &graph.input()})
     for (const auto& v : *values)
       if (const auto* name = property(v.metadata_props(), "pkg.torch.onnx.original_node_name"))

@@ -40,12 +40,12 @@ bool equal_transposed(const uint8_t* a, const uint8_t* b, int64_t rows, int64_t 
 
 class Ties {
  public:
-  Ties(fx::Module& module, const std::vector<TensorEntry*>& entries, const onnx::GraphProto& graph,
+  Ties(fx::Module& module, const std::vector<TensorEntry*>& entries, const Signature& signature,
        Tensors& tensors)
       : module_(module),
         entries_(entries),
         evidence_(module),
-        signature_(graph),
+        signature_(signature),
         tensors_(tensors) {
     for (uint32_t i = 0; i < module.tensors.size(); i++) {
       const fx::Tensor& t = module.tensors[i];
@@ -108,7 +108,7 @@ class Ties {
   fx::Module& module_;
   const std::vector<TensorEntry*>& entries_;
   const Evidence evidence_;
-  const Signature signature_;
+  const Signature& signature_;
   Tensors& tensors_;
   std::map<std::pair<int64_t, int64_t>, std::vector<uint32_t>> by_dims_;  ///< of parameters
 };
@@ -145,11 +145,11 @@ void read_transposed(fx::Module& module, uint32_t copy, uint32_t original) {
 }  // namespace
 
 void tie_transposed(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                    const onnx::GraphProto& graph, Tensors& tensors) {
+                    const Signature& signature, Tensors& tensors) {
   if (module.tensors.size() < 2) return;
   std::vector<std::pair<uint32_t, uint32_t>> found;
   {
-    Ties ties(module, entries, graph, tensors);
+    Ties ties(module, entries, signature, tensors);
     for (uint32_t i = 0; i < module.tensors.size(); i++)
       if (const auto original = ties.original_of(i)) found.emplace_back(i, *original);
   }

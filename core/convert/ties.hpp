@@ -2,10 +2,9 @@
 #ifndef ONNX2FX_CORE_CONVERT_TIES_HPP_
 #define ONNX2FX_CORE_CONVERT_TIES_HPP_
 
-#include <onnx/onnx_pb.h>
-
 #include "core/build/builder.hpp"
 #include "core/build/tensors.hpp"
+#include "core/convert/signature.hpp"
 #include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::conversion {
@@ -16,7 +15,7 @@ namespace onnx2fx::conversion {
 /// what they embed; and the bytes are equal. (Of bytes that are absent the metadata is believed.)
 /// entries[i] made tensors[i]; the tensor that is read no more stays, dead.
 void tie_transposed(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                    const onnx::GraphProto& graph, Tensors& tensors);
+                    const Signature& signature, Tensors& tensors);
 
 }  // namespace onnx2fx::conversion
 

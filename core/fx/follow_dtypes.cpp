@@ -3,7 +3,6 @@
 // without which a model in bfloat16 becomes one of float32 half-way, or fails.
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <map>
 #include <span>
 #include <string_view>
@@ -69,8 +68,8 @@ class Dtypes {
       kind = is_constant ? Kind::kConstant : Kind::kModel;
       if (is_constant && !n.type.shape.value_or(std::vector<std::string>()).empty())
         constants_[i] = i;
-    } else if (n.target ==
-               "aten::to.dtype") {  // of positions; of floats the author says what he wants
+    } else if (n.target == "aten::to.dtype") {
+      // Of positions; of floats the author says what he wants.
       const NodeRef* x = first(n);
       if (x && !is_floating(nodes_[x->index])) kind = Kind::kFixed;
     } else if (n.op == Op::kCallFunction) {
@@ -126,16 +125,12 @@ class Writer {
   void write(const Dtypes& dtypes) {
     for (uint32_t i = 0; i < program_.nodes.size(); i++) {
       Node& n = program_.nodes[i];
+      for_each_ref(n, [&](NodeRef& r) { r = values_[r.index]; });
       const auto written = dtypes.written().find(i);
       if (written != dtypes.written().end()) {
-        const NodeRef self = read(*n.args[0].as<NodeRef>()), by = read({written->second});
-        put(cast(nodes_[self.index], self, by, names_.claim(nodes_[self.index].name)));
-        const NodeRef made{static_cast<uint32_t>(nodes_.size() - 1)};
-        for (size_t k = 1; k < n.args.size(); k++) for_each_ref(n.args[k], renamed());
-        for (NamedArgument& a : n.kwargs) for_each_ref(a.second, renamed());
-        n.args[0] = made;
-      } else {
-        for_each_ref(n, renamed());
+        const NodeRef self = *n.args[0].as<NodeRef>();
+        const Node& of = nodes_[self.index];
+        n.args[0] = put(cast(of, self, values_[written->second], names_.claim(of.name)));
       }
       const NodeRef place = put(std::move(n));
       places_.push_back(place);
@@ -150,10 +145,6 @@ class Writer {
   }
 
  private:
-  NodeRef read(NodeRef r) const { return values_[r.index]; }
-  std::function<void(NodeRef&)> renamed() {
-    return [this](NodeRef& r) { r = read(r); };
-  }
   NodeRef put(Node n) {
     nodes_.push_back(std::move(n));
     return {static_cast<uint32_t>(nodes_.size() - 1)};

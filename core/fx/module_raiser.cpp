@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/fx/scopes.hpp"
+#include "core/fx/users.hpp"
 
 namespace onnx2fx::fx {
 namespace {
@@ -93,11 +94,8 @@ ModuleRaiser::ModuleRaiser(Module& module, const std::map<std::string_view, Rule
     : module_(module),
       root_(module.programs[0]),
       rules_(rules),
-      users_(root_.nodes.size()),
+      users_(users_of(root_)),
       uses_(module.tensors.size()) {
-  for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
-    for_each_ref(root_.nodes[i], [&](NodeRef r) { users_[r.index].push_back(i); });
-  }
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
     if (!root_.nodes[i].tensor) continue;
     uses_[*root_.nodes[i].tensor] += readers(i);

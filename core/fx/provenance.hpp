@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/include/onnx2fx/program.hpp"
 
@@ -21,6 +22,20 @@ inline const std::string* property(const Provenance& onnx, std::string_view key)
 /// [num_users=1] = call_function[...]". Null: it does not say.
 inline const std::string* exported_from(const Node& n) {
   return n.onnx ? property(*n.onnx, "pkg.torch.onnx.fx_node") : nullptr;
+}
+
+/// The items of a list as Python writes it, "['', 'encoder', \"it's\"]"; what stands between them
+/// is not looked at.
+inline std::vector<std::string_view> quoted_items(std::string_view text) {
+  std::vector<std::string_view> items;
+  while (true) {
+    const size_t begin = text.find_first_of("'\"");
+    if (begin == std::string_view::npos) return items;
+    const size_t end = text.find(text[begin], begin + 1);
+    if (end == std::string_view::npos) return items;
+    items.push_back(text.substr(begin + 1, end - begin - 1));
+    text.remove_prefix(end + 1);
+  }
 }
 
 }  // namespace onnx2fx::fx

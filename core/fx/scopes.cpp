@@ -13,21 +13,9 @@ constexpr size_t kMostText = size_t{1} << 16;
 /// Of a node's name, and of modules in each other: nobody's are longer, and Python calls no deeper.
 constexpr size_t kMostName = 4096, kDeepest = 64;
 
-/// The items of a property like "['', 'encoder', \"it's\"]"; what stands between them is not looked
-/// at.
-std::vector<std::string_view> quoted_items(const Provenance& node, std::string_view key) {
-  std::vector<std::string_view> items;
+std::vector<std::string_view> items_of(const Provenance& node, std::string_view key) {
   const std::string* said = property(node, key);
-  if (!said || said->size() > kMostText) return items;
-  std::string_view text = *said;
-  while (true) {
-    const size_t begin = text.find_first_of("'\"");
-    if (begin == std::string_view::npos) return items;
-    const size_t end = text.find(text[begin], begin + 1);
-    if (end == std::string_view::npos) return items;
-    items.push_back(text.substr(begin + 1, end - begin - 1));
-    text.remove_prefix(end + 1);
-  }
+  return said && said->size() <= kMostText ? quoted_items(*said) : std::vector<std::string_view>();
 }
 
 /// "transformers.models.bert.BertLayer" is "BertLayer".
@@ -81,8 +69,8 @@ std::optional<std::vector<std::string>> traced_scopes(const Provenance& node) {
 }  // namespace
 
 std::optional<std::vector<Frame>> frames(const Provenance& node) {
-  const auto scopes = quoted_items(node, "pkg.torch.onnx.name_scopes");
-  const auto classes = quoted_items(node, "pkg.torch.onnx.class_hierarchy");
+  const auto scopes = items_of(node, "pkg.torch.onnx.name_scopes");
+  const auto classes = items_of(node, "pkg.torch.onnx.class_hierarchy");
   if (!scopes.empty() && scopes.size() == classes.size() && scopes.size() <= kDeepest)
     return stated_frames(scopes, classes);
   const auto traced = traced_scopes(node);
@@ -94,8 +82,8 @@ std::optional<std::vector<Frame>> frames(const Provenance& node) {
 }
 
 std::string stated_scope(const Provenance& node, std::string_view type) {
-  const auto scopes = quoted_items(node, "pkg.torch.onnx.name_scopes");
-  const auto classes = quoted_items(node, "pkg.torch.onnx.class_hierarchy");
+  const auto scopes = items_of(node, "pkg.torch.onnx.name_scopes");
+  const auto classes = items_of(node, "pkg.torch.onnx.class_hierarchy");
   if (scopes.size() != classes.size()) return {};
   for (size_t i = classes.size(); i-- > 0;)
     if (classes[i].starts_with("torch.nn.modules.") &&

@@ -14,6 +14,7 @@
 #include "core/fx/name_set.hpp"
 #include "core/fx/passes.hpp"
 #include "core/fx/scopes.hpp"
+#include "core/fx/users.hpp"
 
 namespace onnx2fx::fx {
 namespace {
@@ -40,10 +41,7 @@ using Chain = std::vector<uint32_t>;
 class Stacked {
  public:
   explicit Stacked(Module& module)
-      : module_(module), nodes_(module.programs[0].nodes), users_(nodes_.size()) {
-    for (uint32_t i = 0; i < nodes_.size(); ++i)
-      for_each_ref(nodes_[i], [&](NodeRef r) { users_[r.index].push_back(i); });
-  }
+      : module_(module), nodes_(module.programs[0].nodes), users_(users_of(module.programs[0])) {}
 
   void run() {
     std::map<uint32_t, std::vector<Link>> stacks;  // by the last layer: those before it

@@ -6,6 +6,7 @@
 
 #include "core/fx/provenance.hpp"
 #include "core/fx/recover.hpp"
+#include "core/fx/users.hpp"
 
 namespace onnx2fx::fx {
 namespace {
@@ -63,9 +64,7 @@ class Slices {
 void recover(Program& program, std::map<std::string, uint32_t>& counts) {
   std::vector<Node>& nodes = program.nodes;
   if (std::ranges::none_of(nodes, is_sort_of_topk)) return;
-  std::vector<std::vector<uint32_t>> users(nodes.size());
-  for (uint32_t i = 0; i < nodes.size(); i++)
-    for_each_ref(nodes[i], [&](NodeRef r) { users[r.index].push_back(i); });
+  const std::vector<std::vector<uint32_t>> users = users_of(program);
   std::vector<uint32_t> place(nodes.size());  // of what is read in its stead
   std::iota(place.begin(), place.end(), 0);
   for (uint32_t i = 0; i < nodes.size(); i++) {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "core/fx/schema.hpp"
+#include "core/fx/users.hpp"
 
 namespace onnx2fx::fx::composites {
 namespace {
@@ -45,11 +46,8 @@ std::string_view call_name(const Node& node) {
 ProgramTerms::ProgramTerms(const Program& program, const ConstantNumbers& numbers)
     : program_(program),
       numbers_(numbers),
-      users_(program.nodes.size()),
+      users_(users_of(program)),
       first_(program.nodes.size()) {
-  for (uint32_t i = 0; i < program.nodes.size(); i++) {
-    for_each_ref(node(i), [&](NodeRef r) { users_[r.index].push_back(i); });
-  }
   find_same();
 }
 
