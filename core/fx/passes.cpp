@@ -18,6 +18,7 @@ constexpr Pass kPasses[] = {
     {"shrink_index_operands", shrink_index_operands, always},
     {"restore_rows", restore_rows, always},
     {"stack_layers", stack_layers, nn_dialect},    // of parameters as they are stored
+    {"set_batch_first", set_batch_first, always},
     {"drop_dead_nodes", drop_dead_nodes, always},  // what nothing reads takes no path, owns nothing
     {"assign_paths", assign_paths, always},        // of tensors
     {"raise_modules", raise_modules, nn_dialect},  // under the paths of their tensors

@@ -28,6 +28,10 @@ void restore_rows(Module& module);
 /// moved the outputs from one to the next is left dead.
 void stack_layers(Module& module);
 
+/// Recurrent calls read and give the batch in front where the exporter's transposes did that around
+/// them, and what gives their outputs unchanged is read no more. It is left dead.
+void set_batch_first(Module& module);
+
 /// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
 /// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so
 /// do calls that write to a tensor (batch_norm in training among them).

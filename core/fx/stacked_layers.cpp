@@ -12,24 +12,12 @@
 #include <vector>
 
 #include "core/fx/name_set.hpp"
+#include "core/fx/output_layout.hpp"
 #include "core/fx/passes.hpp"
-#include "core/fx/scopes.hpp"
 #include "core/fx/users.hpp"
 
 namespace onnx2fx::fx {
 namespace {
-
-constexpr std::string_view kCells[] = {"aten::gru.input", "aten::lstm.input",
-                                       "aten::rnn_relu.input", "aten::rnn_tanh.input"};
-constexpr std::string_view kReshaping[] = {"aten::reshape", "aten::squeeze.dim", "aten::unsqueeze",
-                                           "aten::view"};
-/// The arguments of those operators, in order.
-enum : size_t { kInput, kState, kParams, kBiases, kLayers, kDropout, kTrain, kBoth, kBatchFirst };
-
-template <size_t N>
-bool among(const std::string_view (&all)[N], std::string_view target) {
-  return std::ranges::find(all, target) != std::end(all);
-}
 
 /// One call of a layer that reads another's outputs.
 struct Link {
@@ -84,7 +72,7 @@ class Stacked {
   /// A call of one layer, all of whose weights are parameters.
   bool is_layer(uint32_t node) const {
     const Node& n = nodes_[node];
-    if (!among(kCells, n.target) || n.args.size() != kBatchFirst + 1 || !n.kwargs.empty())
+    if (!is_recurrent(n.target) || n.args.size() != kBatchFirst + 1 || !n.kwargs.empty())
       return false;
     const List* all = n.args[kParams].as<List>();
     return all && all->size() >= 2 && n.args[kLayers] == Argument(int64_t{1}) &&
@@ -93,19 +81,12 @@ class Stacked {
            std::ranges::all_of(*all, [&](const Argument& a) { return parameter(a) != nullptr; });
   }
 
-  /// The exporter says so: elsewhere two layers are two modules.
-  static bool in_one_module(const Node& a, const Node& b) {
-    if (!a.onnx || !b.onnx) return false;
-    const auto x = frames(*a.onnx), y = frames(*b.onnx);
-    return x && y && !x->empty() && std::ranges::equal(*x, *y, {}, &Frame::path, &Frame::path);
-  }
-
   bool may_follow(uint32_t layer, uint32_t before) const {
     const Node &a = nodes_[before], &b = nodes_[layer];
     if (a.target != b.target || params(before).size() != params(layer).size()) return false;
     for (const size_t i : {kBiases, kBoth, kBatchFirst})
       if (a.args[i] != b.args[i]) return false;
-    return in_one_module(a, b) && hidden(before) == hidden(layer) &&
+    return in_one_module(a, b) == true && hidden(before) == hidden(layer) &&
            parameter(params(layer)[0])->dims.back() == directions(layer) * hidden(layer);
   }
 
@@ -113,7 +94,7 @@ class Stacked {
     std::vector<uint32_t> way;  // from the layer's input back to the outputs of another
     const NodeRef* r = operand(layer, kInput);
     for (; r && nodes_[r->index].target != "operator::getitem"; r = operand(r->index, 0)) {
-      if (users_[r->index].size() != 1 || !is_step(r->index)) return {};
+      if (users_[r->index].size() != 1) return {};
       way.push_back(r->index);
     }
     const NodeRef* before = r ? operand(r->index, 0) : nullptr;
@@ -121,53 +102,28 @@ class Stacked {
         nodes_[r->index].args[1] != Argument(int64_t{0}) || !may_follow(layer, before->index))
       return {};
     const uint32_t outputs = r->index;
-    const std::optional<double> dropout = unchanged(way, outputs);
+    const std::optional<double> dropout = unchanged(way, outputs, directions(layer));
     return dropout ? std::optional(Link{before->index, *dropout}) : std::nullopt;
   }
 
-  bool is_step(uint32_t node) const {
-    const Node& n = nodes_[node];
-    return among(kReshaping, n.target) || n.target == "aten::transpose.int" ||
-           n.target == "aten::permute" || n.target == "aten::dropout";
-  }
-
   /// Whether the steps give the outputs in their shape and order, nothing but dropped: its
-  /// probability. ONNX has the directions before the batch, and what moves them there and back.
-  std::optional<double> unchanged(const std::vector<uint32_t>& way, uint32_t outputs) const {
-    bool moved = false;
+  /// probability.
+  std::optional<double> unchanged(const std::vector<uint32_t>& way, uint32_t outputs,
+                                  int64_t directions) const {
+    auto layout = OutputLayout::of(nodes_[outputs].type, directions);
+    if (!layout) return {};
     double dropout = 0;
     for (size_t i = way.size(); i-- > 0;) {
       const Node& n = nodes_[way[i]];
-      if (among(kReshaping, n.target)) {
-        if (moved) return {};
-      } else if (n.target == "aten::dropout") {
+      if (n.target == "aten::dropout") {
         const double* p = n.args[1].as<double>();
         if (!p || !n.args[2].as<Training>() || dropout != 0) return {};
         dropout = *p;
-      } else if (const std::optional<bool> moves = moves_directions(n)) {
-        moved = moved != *moves;
-      } else {
+      } else if (!layout->follow(n)) {
         return {};
       }
     }
-    const auto& from = nodes_[outputs].type.shape;
-    const auto& to = way.empty() ? from : nodes_[way[0]].type.shape;
-    const bool same = from && to && *from == *to && std::ranges::find(*from, "?") == from->end();
-    return same && !moved ? std::optional(dropout) : std::nullopt;
-  }
-
-  /// Of a transpose of the axes 1 and 2 of four: whether that changes the order of the elements.
-  /// nullopt: another transpose.
-  std::optional<bool> moves_directions(const Node& n) const {
-    const NodeRef* x = n.args[0].as<NodeRef>();
-    const auto& shape = nodes_[x->index].type.shape;
-    if (!shape || shape->size() != 4) return {};
-    const bool swaps =
-        n.target == "aten::permute"
-            ? n.args[1] == Argument(List{int64_t{0}, int64_t{2}, int64_t{1}, int64_t{3}})
-            : n.args[1] == Argument(int64_t{1}) && n.args[2] == Argument(int64_t{2});
-    if (!swaps) return {};
-    return (*shape)[1] != "1" && (*shape)[2] != "1";
+    return layout->is_whole() ? std::optional(dropout) : std::nullopt;
   }
 
   // ---- the call of all layers ----

@@ -11,6 +11,7 @@ ONNX Runtime for the model as it was.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -54,10 +55,19 @@ def _run(session: Any, inputs: list[Any]) -> list[Any]:
     return [to_torch(y) for y in session.run(None, dict(zip(names, values)))]
 
 
-def there_and_back(case: Case) -> None:
+@dataclasses.dataclass
+class Trip:
+    """A case as a subject of a column."""
+
+    case: Case
+    shares: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+
+
+def there_and_back(trip: Trip) -> None:
     """Raises Wrong with a kind that begins with one of WORDS."""
     from onnx_to_fx import convert_onnx_to_fx
 
+    case = trip.case
     model = case.model()
     for inputs, expected in case.data_sets(model):
         args, want = [to_torch(i) for i in inputs], [to_torch(e) for e in expected]
@@ -92,7 +102,7 @@ def _different(model: Any, args: list, got: list, text: str) -> Wrong:
     return Wrong("DIFFERENT", text)
 
 
-_GROUP = Group(("round trip",), there_and_back, False, False, False, True, 120)
+GROUP = Group(("round trip",), there_and_back, False, False, False, True, 120)
 
 
 def outcome(cell: cells.Cell) -> str:
@@ -114,7 +124,7 @@ def run(match: str, again: bool) -> None:
     start, saved = time.monotonic(), time.monotonic()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for i, case in enumerate(cases):
-        results[case.name] = outcome(cells.run(_GROUP, case)["round trip"])
+        results[case.name] = outcome(cells.run(GROUP, Trip(case))["round trip"])
         if time.monotonic() - saved > 10 or i == len(cases) - 1:
             saved = time.monotonic()
             path.write_text(json.dumps({"stamp": stamp, "results": results}, indent=1))
