@@ -11,6 +11,7 @@
 
 #include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
+#include "core/convert/sinusoids.hpp"
 #include "core/fx/identifier.hpp"
 #include "core/fx/provenance.hpp"
 #include "core/fx/schema.hpp"
@@ -28,6 +29,10 @@ constexpr auto kProducts = std::to_array<std::string_view>(
 constexpr auto kViews = std::to_array<std::string_view>(
     {"view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "t", "transpose", "permute",
      "numpy_t", "alias", "detach", "clone"});
+
+/// What reads a table of positions.
+constexpr auto kPositions = std::to_array<std::string_view>(
+    {"aten::add", "aten::slice", "aten::unsqueeze", "aten::expand", "aten::view", "aten::select"});
 
 struct Verdict {
   Role role;
@@ -65,19 +70,23 @@ bool is_derived(std::string_view name) {
   return false;
 }
 
+bool is_path(const std::string& name) {
+  return std::ranges::all_of(name, [](char c) { return fx::is_word(c) || c == '.'; });
+}
+
 /// "encoder.layer.0.weight"; "learned_0" may be a name that was given to the exporter.
 bool is_dotted_path(const std::string& name) {
-  return name.find('.') != std::string::npos &&
-         std::all_of(name.begin(), name.end(), [](char c) { return fx::is_word(c) || c == '.'; });
+  return name.find('.') != std::string::npos && is_path(name);
 }
 
 class Judge {
  public:
   Judge(const fx::Module& module, const std::vector<TensorEntry*>& entries,
-        const onnx::ModelProto& model, const Signature& signature)
+        const onnx::ModelProto& model, const Signature& signature, Tensors& tensors)
       : entries_(entries),
         evidence_(module),
         signature_(signature),
+        tensors_(tensors),
         by_torch_(model.producer_name() == "pytorch") {
     if (signature_.known()) find_computed();
   }
@@ -87,8 +96,8 @@ class Judge {
     if (auto v = claim(i)) return *v;
     const TensorEntry& e = *entries_[i];
     if (!is_trainable_dtype(e.dtype)) return {Role::kConstant, "default: no floats"};
-    if (std::string why = evidence_.against_weight(i); !why.empty())
-      return {Role::kConstant, "evidence: " + why};
+    if (std::string why = against_weight(i); !why.empty())
+      return {is_stored_by_name(i) ? Role::kBuffer : Role::kConstant, "evidence: " + why};
     return e.count() > 1 ? Verdict{Role::kParameter, "default: floats"}
                          : Verdict{Role::kConstant, "default: a single float"};
   }
@@ -118,6 +127,32 @@ class Judge {
         evidence_.against_weight(i).empty())
       return Verdict{Role::kParameter, "exporter: an initializer of the model's own name"};
     return {};
+  }
+
+  /// PyTorch's older exporter stores what a state dict has under its name there, and all else under
+  /// names that it makes up.
+  bool is_stored_by_name(uint32_t i) const {
+    const TensorEntry& e = *entries_[i];
+    return e.proto && !e.in_node && by_torch_ && !signature_.known() && !is_generated(e.name) &&
+           !is_derived(e.name) && is_path(e.name);
+  }
+
+  std::string against_weight(uint32_t i) const {
+    std::string why = evidence_.against_weight(i);
+    return why.empty() && is_fixed_table(i) ? "it is a table of sines and cosines" : why;
+  }
+
+  /// What is added to a value, as positions are; a table that is looked up may be trained.
+  bool is_fixed_table(uint32_t i) const {
+    TensorEntry& e = *entries_[i];
+    const auto readers = evidence_.readers(i);
+    return e.dtype == onnx::TensorProto::FLOAT && e.dims.size() >= 2 && !readers.empty() &&
+           std::ranges::all_of(readers,
+                               [](const fx::Node* n) {
+                                 return std::ranges::count(kPositions,
+                                                           fx::without_overload(n->target));
+                               }) &&
+           !tensors_.absent(e) && are_sinusoids(tensors_.bytes(e), e.dims);
   }
 
   std::optional<Verdict> signed_role(uint32_t i) const {
@@ -217,6 +252,7 @@ class Judge {
   const std::vector<TensorEntry*>& entries_;
   const Evidence evidence_;
   const Signature& signature_;
+  Tensors& tensors_;
   const bool by_torch_;
   std::map<uint32_t, std::string> computed_;  ///< and what of
 };
@@ -224,10 +260,10 @@ class Judge {
 }  // namespace
 
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                  const onnx::ModelProto& model, const Signature& signature,
+                  const onnx::ModelProto& model, const Signature& signature, Tensors& tensors,
                   const Options& options) {
   if (module.tensors.empty()) return;
-  const Judge judge(module, entries, model, signature);
+  const Judge judge(module, entries, model, signature, tensors);
   for (uint32_t i = 0; i < module.tensors.size(); i++) {
     fx::Tensor& t = module.tensors[i];
     const TensorEntry& e = *entries[i];

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/build/builder.hpp"
+#include "core/build/tensors.hpp"
 #include "core/convert/signature.hpp"
 #include "core/include/onnx2fx/options.hpp"
 #include "core/include/onnx2fx/program.hpp"
@@ -18,7 +19,7 @@ namespace onnx2fx::conversion {
 /// In this order: the user's globs; the exporter's graph signature and the way in which PyTorch's
 /// older exporter stores constants; what lowerings claimed; evidence in the program; a default.
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                  const onnx::ModelProto& model, const Signature& signature,
+                  const onnx::ModelProto& model, const Signature& signature, Tensors& tensors,
                   const Options& options);
 
 }  // namespace onnx2fx::conversion

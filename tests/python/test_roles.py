@@ -258,3 +258,36 @@ def test_the_exporters_text_ties_a_transposed_copy():
     x = torch.rand(2, 4)
     weight = torch.from_numpy(numpy_helper.to_array(w).copy())
     torch.testing.assert_close(module(x, IDS), x @ weight @ weight.t())
+
+
+def sinusoids(interleaved: bool) -> np.ndarray:
+    angles = np.arange(6)[:, None] / 100 ** (np.arange(0, 4, 2) / 4)
+    pair = np.stack((np.sin(angles), np.cos(angles)), -1 if interleaved else 1)
+    return pair.reshape(6, 4).astype(np.float32)
+
+
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_tables_of_sines_and_cosines_that_are_added_are_not_trained(tmp_path, interleaved):
+    table = numpy_helper.from_array(sinusoids(interleaved), "positions")
+    learnt = numpy_helper.from_array(sinusoids(interleaved) * np.float32(1.01), "learnt")
+    nodes = "a = Slice(positions, zero, size) b = Slice(learnt, zero, size) c = Add(x, a) y = Add(c, b)"
+    ends = [numpy_helper.from_array(np.array([n], np.int64), name) for name, n in (("zero", 0), ("size", 1))]
+    because = "evidence: it is a table of sines and cosines"
+    found = roles(model(nodes, [table, learnt, *ends], "pytorch"), tmp_path)
+    assert found["positions"] == ("buffer", because)  # that exporter stores a state dict's tensors under their names
+    assert found["learnt"] == ("parameter", "default: floats")
+    found = roles(model(nodes, [table, learnt, *ends], ""), tmp_path)
+    assert found["positions"] == ("constant", because)
+
+
+@pytest.mark.parametrize("values", [np.eye(4), np.tile([1.0, 0.0], (6, 2))])
+def test_ones_and_zeros_are_no_sines_and_cosines(tmp_path, values):
+    table = numpy_helper.from_array(values.astype(np.float32)[None], "positions")
+    found = roles(model("a = Add(x, positions) y = Neg(a)", [table], "pytorch"), tmp_path)
+    assert found["positions"] == ("parameter", "default: floats")
+
+
+def test_a_table_of_sinusoids_that_is_looked_up_may_be_trained(tmp_path):
+    table = numpy_helper.from_array(sinusoids(True), "positions")
+    found = roles(model("a = Gather(positions, ids) y = Add(x, a)", [table], "pytorch"), tmp_path)
+    assert found["positions"][0] == "parameter"
