@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
+#include "core/convert/evidence.hpp"
 #include "core/fx/identifier.hpp"
 #include "core/fx/name_set.hpp"
+#include "core/fx/provenance.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
@@ -63,7 +66,81 @@ void write_views(const fx::Module& module, fx::Program& program,
   program.nodes = std::move(nodes);
 }
 
+/// "p_table" of "... target=torch.ops.aten.index.Tensor](args = (%p_table, [%i, %j]), ...": the
+/// exporter moves the axes that are indexed to the front, where these are.
+std::string_view indexed_in_front(std::string_view text) {
+  constexpr std::string_view kIndex = "target=torch.ops.aten.index.Tensor](args = (%";
+  size_t at = text.find(kIndex);
+  if (at == std::string_view::npos) return {};
+  text.remove_prefix(at + kIndex.size());
+  at = text.find_first_of(",()");
+  if (at == std::string_view::npos || !text.substr(at).starts_with(", [%")) return {};
+  const std::string_view indices = text.substr(at, text.find(']') - at);
+  return indices.find("None") == std::string_view::npos ? text.substr(0, at) : std::string_view();
+}
+
+/// "p_fc_weight" of "... target=torch.ops.aten.linear.default](args = (%x, %p_fc_weight, ...".
+std::string_view weight_of_linear(std::string_view text) {
+  constexpr std::string_view kLinear = "target=torch.ops.aten.linear.default](args = (%";
+  size_t at = text.find(kLinear);
+  if (at == std::string_view::npos) return {};
+  text.remove_prefix(at + kLinear.size());
+  at = text.find_first_of(",()");
+  if (at == std::string_view::npos || !text.substr(at).starts_with(", %")) return {};
+  text.remove_prefix(at + 3);
+  return text.substr(0, text.find_first_of(",)"));
+}
+
+/// The parameter that is no more, whose placeholder this is; null: none.
+const Signature::Entry* gone(std::string_view placeholder, const Signature& signature) {
+  const auto found = signature.computed("%" + std::string(placeholder));
+  return found.size() == 1 ? found[0] : nullptr;
+}
+
+/// The parameter whose .t() `call` multiplies with; null: it is not known.
+const Signature::Entry* multiplied(const Node& call, const Signature& signature) {
+  static constexpr std::string_view kProducts[] = {"aten::matmul", "aten::mm", "aten::addmm"};
+  const std::string* text = fx::exported_from(call);
+  if (!text || !std::ranges::count(kProducts, call.target)) return nullptr;
+  return gone(weight_of_linear(*text), signature);
+}
+
+/// The parameter that `call` indexes; null: it is not known.
+const Signature::Entry* indexed(const Node& call, const Signature& signature) {
+  const std::string* text = fx::exported_from(call);
+  if (!text || call.target != "aten::index.Tensor") return nullptr;
+  return gone(indexed_in_front(*text), signature);
+}
+
+/// What `says` answers for all of them; null: they do not agree.
+template <class Says>
+const Signature::Entry* agreed(std::span<const Node* const> readers, Says says,
+                               const Signature& signature) {
+  const Signature::Entry* first = readers.empty() ? nullptr : says(*readers[0], signature);
+  const bool all =
+      std::ranges::all_of(readers, [&](const Node* n) { return says(*n, signature) == first; });
+  return all ? first : nullptr;
+}
+
 }  // namespace
+
+void name_folded_weights(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                         const Signature& signature) {
+  if (!signature.known()) return;
+  const Evidence evidence(module);
+  for (uint32_t i = 0; i < module.tensors.size(); i++) {
+    fx::Tensor& t = module.tensors[i];
+    if (t.role != fx::Role::kParameter || t.named_by_author || !entries[i]->proto) continue;
+    const auto readers = evidence.readers(i);
+    if (const Signature::Entry* same = agreed(readers, indexed, signature)) {
+      t.path = same->target;
+      t.named_by_author = true;
+    } else if (const Signature::Entry* of = agreed(readers, multiplied, signature);
+               of && t.dims.size() == 2) {
+      t.transposed_of = of->target;
+    }
+  }
+}
 
 void restore_shapes(fx::Module& module, const std::vector<TensorEntry*>& entries,
                     const Signature& signature) {

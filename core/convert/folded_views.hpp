@@ -11,6 +11,12 @@
 
 namespace onnx2fx::conversion {
 
+/// After assign_roles. Sets Tensor::transposed_of of the weights of products that the exporter
+/// wrote for linear: the file holds the .t() of the parameter that the text of the call names. What
+/// it wrote for an index into the first axes of a parameter reads that parameter.
+void name_folded_weights(fx::Module& module, const std::vector<TensorEntry*>& entries,
+                         const Signature& signature);
+
 /// After assign_roles. A parameter that the file holds as a view of itself, [1, C, 1, 1] of [C],
 /// has its own shape and path again, and the program the view. Only where the shape is certain: one
 /// axis alone is not 1, or one that is was added.

@@ -134,6 +134,7 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   const Signature signature(model.graph());
   assign_roles(m, entries, model, signature, tensors, options);
   restore_shapes(m, entries, signature);
+  name_folded_weights(m, entries, signature);
   std::ranges::move(untrained_parameters(m, entries, signature), std::back_inserter(warnings));
   tie_transposed(m, entries, signature, tensors);
   drop_zero_biases(m, entries, tensors);

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "core/fx/identifier.hpp"
 #include "core/fx/scopes.hpp"
 #include "core/fx/users.hpp"
 
@@ -167,15 +168,33 @@ std::optional<std::vector<std::string>> ModuleRaiser::shape(const Argument& a) c
   return ref ? node(ref->index).type.shape : std::nullopt;
 }
 
+static std::string last_part(const std::string& path) { return path.substr(path.rfind('.') + 1); }
+
+/// Of the weight in the author's model; empty: it is not known. Where the exporter lost it, the
+/// classes of torch that do not call their bias "bias" tell it by that.
+std::string ModuleRaiser::own_name(const Raised& raised) const {
+  if (raised.tensors.empty()) return "";
+  const Tensor& weight = module_.tensors[raised.tensors[0].tensor];
+  if (weight.named_by_author) return weight.path;
+  if (!weight.transposed_of.empty() || raised.tensors.size() < 2) return weight.transposed_of;
+  const Tensor& bias = module_.tensors[raised.tensors[1].tensor];
+  const std::string part = last_part(bias.name);
+  if (!bias.named_by_author || (part != "in_proj_bias" && part != "bias_ih" && part != "bias_hh"))
+    return "";
+  const size_t at = bias.name.size() - part.size();
+  return bias.name.substr(0, at) +
+         (part == "in_proj_bias" ? "in_proj_weight" : "weight" + part.substr(4));
+}
+
 /// Whether the module would hold a tensor that the author holds under another name: the
-/// in_proj_weight of nn.MultiheadAttention, the weight_ih of a cell. Where the weight's own name is
-/// lost, the bias keeps its name for nobody.
+/// in_proj_weight of nn.MultiheadAttention, the weight_ih of a cell.
 bool ModuleRaiser::renames(const Raised& raised) const {
-  if (raised.tensors.empty() || !module_.tensors[raised.tensors[0].tensor].named_by_author)
-    return false;
+  const std::string name = own_name(raised);
+  if (name.empty()) return false;
+  if (last_part(name) != raised.tensors[0].attribute) return true;
   return std::ranges::any_of(raised.tensors, [&](const Submodule::TensorUse& u) {
     const Tensor& t = module_.tensors[u.tensor];
-    return t.named_by_author && t.name.substr(t.name.rfind('.') + 1) != u.attribute;
+    return t.named_by_author && last_part(t.name) != u.attribute;
   });
 }
 
@@ -198,6 +217,11 @@ void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
 bool ModuleRaiser::is_named_by_node(const Raised& raised, const Submodule::TensorUse& use) const {
   const auto& onnx = node(raised.result).onnx;
   return onnx && module_.tensors[use.tensor].name == onnx->name + "." + use.attribute;
+}
+
+/// Several modules read it, and one of them at most has its name.
+bool ModuleRaiser::is_tied(uint32_t tensor) const {
+  return uses_[tensor] > 1 && module_.tensors[tensor].named_by_author;
 }
 
 // "encoder.0.weight" -> "encoder.0", where all agree.
@@ -268,6 +292,8 @@ std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bo
   const Node& n = node(raised.result);
   const auto scope = scopes_.find(raised.result);
   if (scope != scopes_.end() && scope->second.stated) return scope->second.path;
+  const bool tied = !raised.tensors.empty() && is_tied(raised.tensors[0].tensor);
+  if (tied && scope != scopes_.end() && scope->second.its_own) return scope->second.path;
   if (std::string path = tensors_path(raised, placed); !path.empty()) return path;
   if (scope != scopes_.end() && scope->second.its_own) return scope->second.path;
   const std::string path = path_in_scope(n, name_of(raised.type));
@@ -304,7 +330,10 @@ uint32_t ModuleRaiser::submodule(const Raised& r, std::vector<bool>& placed, Pat
       return i;
   Submodule m{tree.claim(wanted_path(r, placed)), type, r.arguments, r.tensors};
   for (const Submodule::TensorUse& u : r.tensors) {
-    if (!placed[u.tensor]) module_.tensors[u.tensor].path = m.path + "." + u.attribute;
+    Tensor& t = module_.tensors[u.tensor];
+    const std::string path = m.path + "." + u.attribute;
+    if (placed[u.tensor] || (is_tied(u.tensor) && path != path_of(t.name))) continue;
+    t.path = path;
     placed[u.tensor] = true;
   }
   candidates.push_back(static_cast<uint32_t>(module_.modules.size()));
@@ -345,9 +374,38 @@ NodeRef ModuleRaiser::reader_of(uint32_t tensor) const {
   return {static_cast<uint32_t>(at - root_.nodes.begin())};
 }
 
-/// What the module would compute, as a call on the tensors as they are stored.
+/// Whether all that read the tensor are these, and read its .t().
+bool ModuleRaiser::is_read_transposed(const std::vector<Raised>& all, uint32_t tensor) const {
+  const auto reads = std::ranges::count_if(all, [&](const Raised& r) {
+    return r.tensors[0].tensor == tensor && r.tensors[0].transposed;
+  });
+  return static_cast<size_t>(reads) == uses_[tensor];
+}
+
+/// What the modules would compute, as calls on the tensors as the author has them.
+void ModuleRaiser::write_linears(const std::vector<Raised>& all) {
+  std::vector<const Raised*> written;
+  for (const Raised& r : all) {
+    if (r.type != NnClass::kLinear || r.promoted) continue;
+    const uint32_t weight = r.tensors[0].tensor;
+    if (!r.tensors[0].transposed ||
+        (!module_.tensors[weight].named_by_author && is_read_transposed(all, weight)))
+      written.push_back(&r);
+  }
+  for (const Raised* r : written) write_linear(*r);
+}
+
 void ModuleRaiser::write_linear(const Raised& raised) {
-  if (raised.type != NnClass::kLinear || raised.tensors[0].transposed || raised.promoted) return;
+  const Submodule::TensorUse& weight = raised.tensors[0];
+  Tensor& t = module_.tensors[weight.tensor];
+  if (weight.transposed && !t.transposed) {
+    t.transposed = true;
+    t.path = own_name(raised);
+    Node& reader = root_.nodes[reader_of(weight.tensor).index];
+    if (auto& shape = reader.type.shape) std::swap(shape->at(0), shape->at(1));
+    const std::string name = identifier(t.path);
+    if (std::ranges::find(root_.nodes, name, &Node::name) == root_.nodes.end()) reader.name = name;
+  }
   Node& n = root_.nodes[raised.result];
   n.target = "aten::linear";
   n.args = raised.inputs;
@@ -409,7 +467,7 @@ void ModuleRaiser::run() {
     if (std::optional<Raised> r = rule->second(*this, *call))
       (renames(*r) ? open : all).push_back(std::move(*r));
   }
-  for (const Raised& r : open) write_linear(r);
+  write_linears(open);
   drop_conflicts(all);
   place(all);
   rewrite(all);

@@ -82,13 +82,17 @@ class ModuleRaiser {
   /// Mentions of a node in calls, views of it followed.
   size_t readers(uint32_t node) const;
   void drop_conflicts(std::vector<Raised>& all) const;
+  std::string own_name(const Raised& raised) const;
   bool renames(const Raised& raised) const;
+  bool is_read_transposed(const std::vector<Raised>& all, uint32_t tensor) const;
   NodeRef reader_of(uint32_t tensor) const;
+  void write_linears(const std::vector<Raised>& all);
   void write_linear(const Raised& raised);
   void place(const std::vector<Raised>& all);
   uint32_t submodule(const Raised& raised, std::vector<bool>& placed, PathTree& tree);
   /// The lowering made the tensor's name of the node's: it says nothing.
   bool is_named_by_node(const Raised& raised, const Submodule::TensorUse& use) const;
+  bool is_tied(uint32_t tensor) const;
   std::string tensors_path(const Raised& raised, const std::vector<bool>& placed) const;
   std::string wanted_path(const Raised& raised, const std::vector<bool>& placed) const;
   void find_scopes(const std::vector<Raised>& all);

@@ -157,7 +157,7 @@ class Printer {
     static constexpr const char* kRole[] = {"parameter", "buffer", "constant"};
     std::string s = t.path + " : " + t.dtype + "[" +
                     joined(t.dims, [](int64_t d) { return std::to_string(d); }) +
-                    "] = " + kRole[static_cast<size_t>(t.role) - 1];
+                    (t.transposed ? "]^T = " : "] = ") + kRole[static_cast<size_t>(t.role) - 1];
     if (t.role == Role::kParameter && !t.requires_grad) s += " frozen";
     if (t.name != t.path) s += " " + quoted(t.name);
     if (std::holds_alternative<std::monostate>(t.data.where)) s += ", no data";

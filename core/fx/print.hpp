@@ -23,7 +23,7 @@ namespace onnx2fx::fx {
 /// All that a module says but where its nodes come from (Node::onnx) and where its weights lie.
 ///
 ///   * A type is a dtype and dims, "?" where one is unknown; no dims: the rank is unknown.
-///   * "^T": the module's tensor is the transposed view of the stored one.
+///   * "^T": the module's tensor, or what get_attr reads, is the transposed view of the stored one.
 ///   * A tensor has its role, "frozen" if that is a parameter without gradient, its name if that is
 ///     not its path, "no data" if it is weightless, and its first elements if they lie in memory.
 ///   * "inputs" and "outputs" list those whose ONNX name is not their identifier.

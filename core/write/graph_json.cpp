@@ -179,9 +179,11 @@ class GraphWriter {
   }
 
   Json tensor(const fx::Tensor& t) {
-    return {{"name", t.name},  {"path", t.path},          {"dtype", t.dtype},
-            {"shape", t.dims}, {"role", name_of(t.role)}, {"requires_grad", t.requires_grad},
-            {"data", data(t)}};
+    Json j = {{"name", t.name},  {"path", t.path},          {"dtype", t.dtype},
+              {"shape", t.dims}, {"role", name_of(t.role)}, {"requires_grad", t.requires_grad},
+              {"data", data(t)}};
+    if (t.transposed) j["transposed"] = true;
+    return j;
   }
 
   Json data(const fx::Tensor& t) {

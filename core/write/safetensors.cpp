@@ -82,6 +82,8 @@ Json metadata(const fx::Module& module, Weights weights) {
       if (path == tensor.path && u.transposed) transposed.push_back(path);
     }
   }
+  for (const fx::Tensor& t : module.tensors)
+    if (t.transposed && is_copied(t, weights)) transposed.push_back(t.path);
   return {{"format", "pt"}, {"tied", tied.dump()}, {"transposed", transposed.dump()}};
 }
 

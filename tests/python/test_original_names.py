@@ -51,6 +51,7 @@ class Attention(nn.Module):
     def __init__(self):
         super().__init__()
         self.attention, self.out = nn.MultiheadAttention(8, 2), nn.Linear(8, 2)
+        nn.init.normal_(self.attention.out_proj.bias)  # zeros leave the file
 
     def forward(self, x):
         return self.out(self.attention(x, x, x)[0])
@@ -106,20 +107,67 @@ def test_cells(form):
     assert type(converted.out) is nn.Linear
 
 
-@pytest.mark.parametrize("form", ["unoptimized", "unfolded"])
+@pytest.mark.parametrize("form", FORMS)
 def test_packed_rows_of_attention(form):
     torch.manual_seed(0)
     original, x = Attention(), torch.randn(3, 2, 8)
     require_same(original, convert_onnx_to_fx(exported(original, (x,), form)), (x,))
 
 
-@pytest.mark.parametrize("form", ["unoptimized", "unfolded"])
+@pytest.mark.parametrize("form", [f for f in FORMS if f != "legacy"])  # which folds `rows`, and does not say of what
 def test_parameters_of_a_module_of_ones_own(form):
     torch.manual_seed(0)
     original, args = Net(), (torch.randn(2, 3), torch.tensor([1, 6]))
     converted = convert_onnx_to_fx(exported(original, args, form))
     require_same(original, converted, args)
     assert type(converted.net.out) is nn.Linear
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "view"])
+def test_packed_rows_that_the_file_holds_transposed(layout):
+    torch.manual_seed(0)
+    original, x = Attention(), torch.randn(3, 2, 8)
+    model = exported(original, (x,), "dynamo")
+    module = convert_onnx_to_fx(model, weights_layout=layout)
+    weight = module.attention.in_proj_weight
+    assert weight.is_contiguous() == (layout == "contiguous")
+    torch.testing.assert_close(weight, original.attention.in_proj_weight, rtol=0, atol=0)
+    empty = convert_onnx_to_fx(model, weights="meta")
+    assert empty.attention.in_proj_weight.shape == (24, 8)
+    empty.load_state_dict(module.state_dict(), assign=True)
+    torch.testing.assert_close(empty(x), original(x))
+
+
+class Reader(nn.Module):
+    def __init__(self, table):
+        super().__init__()
+        self.embed, self.fc = nn.Embedding(9, 4), nn.Linear(4, 4)
+        self.embed.weight = table
+
+    def forward(self, i):
+        return self.fc(self.embed(i))
+
+
+class Tied(nn.Module):
+    """As T5 does: one table under four names, of which `shared` is no module that is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared = nn.Embedding(9, 4)
+        self.encoder, self.decoder = Reader(self.shared.weight), Reader(self.shared.weight)
+        self.head = nn.Linear(4, 9, bias=False)
+        self.head.weight = self.shared.weight
+
+    def forward(self, i, j):
+        return self.head(self.encoder(i) + self.decoder(j))
+
+
+def test_a_table_that_modules_share_under_a_name_of_its_own():
+    torch.manual_seed(0)
+    original, args = Tied(), (torch.tensor([1, 6]), torch.tensor([2, 2]))
+    converted = convert_onnx_to_fx(exported(original, args, "unfolded"))
+    assert converted.state_dict().keys() == original.state_dict().keys()
+    require_same(original, converted, args)
 
 
 @pytest.mark.parametrize("given", [False, True])

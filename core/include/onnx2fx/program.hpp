@@ -180,6 +180,8 @@ struct Tensor {
   TensorData data;               ///< C order, little-endian, dtype as above
   std::string role_because;      ///< "exporter: fc.weight of its graph signature", "plugin", ...
   bool named_by_author = false;  ///< the name is the tensor's path in the original torch module
+  std::string transposed_of;     ///< that of the parameter that this is the .t() of; empty: unknown
+  bool transposed = false;       ///< get_attr nodes read the .t() view of what is stored
 };
 
 /// Gives the stored bytes of a tensor of a module: C order, little-endian, in the tensor's own

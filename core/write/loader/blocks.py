@@ -8,7 +8,7 @@ from torch import nn
 
 from .converted import ConvertedModule, SequenceOfModules
 from .errors import PackageError
-from .modules import container
+from .modules import Holder, container
 from .program import empty_module
 from .targets import split_path
 
@@ -44,10 +44,12 @@ def place_blocks(
 
 
 def order_children(module: ConvertedModule) -> None:
-    """As its graph calls them: torch prints and counts them in this order."""
-    named = (str(n.target).split(".")[0] for n in module.graph.nodes if n.op in ("get_attr", "call_module"))
+    """As its graph calls them: torch prints and counts them in this order. What none of its nodes names comes first:
+    there the author holds what several modules share."""
+    named = {str(n.target).split(".")[0]: None for n in module.graph.nodes if n.op in ("get_attr", "call_module")}
     children = module._modules
-    module._modules = {**{n: children[n] for n in named if n in children}, **children}
+    held = {n: c for n, c in children.items() if n not in named and type(c) is Holder}
+    module._modules = {**held, **{n: children[n] for n in named if n in children}, **children}
 
 
 def sort_children(numbered: list[nn.Module]) -> None:

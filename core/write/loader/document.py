@@ -68,6 +68,8 @@ class DocumentBuilder:
         numbered = place_blocks(root, self.document, self.blocks)
         graph = ProgramBuilder(self, program, root)
         graph.fill(single=len(self.document["outputs"]) == 1)
+        for index in _held_beside_modules(self.document):
+            self.hold_tensor(root, index)
         module = graph.compile()
         for block in self.filled.values():
             order_children(block.compile())
@@ -176,6 +178,15 @@ class DocumentBuilder:
             graph.fill(single=False)
             self.filling.remove(index)
         return path
+
+
+def _held_beside_modules(document: Mapping[str, Any]) -> list[int]:
+    """Tensors that modules use under other names than their own."""
+    uses: dict[int, set[str]] = {}
+    for m in document["modules"]:
+        for u in m["tensors"]:
+            uses.setdefault(u["tensor"], set()).add(f"{m['path']}.{u['attribute']}")
+    return [i for i, paths in uses.items() if document["tensors"][i]["path"] not in paths]
 
 
 def _may_be_strings(port: Mapping[str, Any]) -> bool:

@@ -130,7 +130,8 @@ TENSOR = _object(
         "role": _word("parameter", "buffer", "constant"),
         "requires_grad": FLAG,
         "data": DATA,
-    }
+    },
+    {"transposed": FLAG},
 )
 MODULE = _object(
     {

@@ -284,5 +284,7 @@ def _random(path: str, dtype: torch.dtype, shape: Sequence[int]) -> torch.Tensor
 
 def transposed_tensors(document: Mapping[str, Any]) -> set[int]:
     """Indices of the tensors that the module holds as ``.t()`` of what is stored."""
-    modules = document["modules"]
-    return {u["tensor"] for m in modules for u in m["tensors"] if u.get("transposed")}
+    modules, tensors = document["modules"], document["tensors"]
+    return {i for i, t in enumerate(tensors) if t.get("transposed")} | {
+        u["tensor"] for m in modules for u in m["tensors"] if u.get("transposed")
+    }
