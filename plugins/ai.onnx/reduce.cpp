@@ -47,6 +47,11 @@ Ints listed(Node& n, const Reduction& r) {
 
 Arg axes_or_none(const Reduction& r) { return r.axes ? Arg(*r.axes) : Arg(nullptr); }
 
+// torch.onnx.export forgets to keep what a norm over all axes is to keep.
+Arg axes_of_norm(Node& n, const Reduction& r) {
+  return r.keep && !r.axes && n.info(r.x).raw.rank >= 0 ? Arg(listed(n, r)) : axes_or_none(r);
+}
+
 // ---- sums
 
 Value summed(Node& n, const Reduction& r, Value x, int32_t dtype) {
@@ -91,7 +96,7 @@ void reduce_l1(Node& n) {
   const Reduction r = read_reduction(n);
   const bool nonnegative = is_unsigned(r.dtype);
   if (is_floating(r.dtype) && !r.none())
-    return n.output(n.call("aten::linalg_vector_norm", {r.x, 1, axes_or_none(r), r.keep}));
+    return n.output(n.call("aten::linalg_vector_norm", {r.x, 1, axes_of_norm(n, r), r.keep}));
   const Value x = nonnegative ? widened(n, r.x, r.dtype) : n.call("aten::abs", {r.x});
   n.output(narrowed(n, summed(n, r, x, computed_in(r.dtype)), r.dtype));
 }
@@ -101,7 +106,7 @@ void reduce_l2(Node& n) {
   if (r.none()) return n.output(is_unsigned(r.dtype) ? r.x : n.call("aten::abs", {r.x}));
   const bool real = is_floating(r.dtype);
   const Value x = real ? r.x : to_dtype(n, r.x, kDouble);
-  const Value y = n.call("aten::linalg_vector_norm", {x, 2, axes_or_none(r), r.keep});
+  const Value y = n.call("aten::linalg_vector_norm", {x, 2, axes_of_norm(n, r), r.keep});
   n.output(real ? y : to_dtype(n, y, r.dtype));
 }
 

@@ -67,8 +67,10 @@ Value exact_convolution(Node& n, Value x, Value weight, Value x_zero, Value weig
 }
 
 DynamicRange dynamic_range(Node& n, Value v, double flat) {
-  const Value most = n.call("aten::clamp", {n.call("aten::amax", {v}), 0});
-  const Value least = n.call("aten::clamp", {n.call("aten::amin", {v}), nullptr, 0});
+  Ints axes;  // one by one: torch.onnx.export knows of no amax without
+  for (int32_t i = 0; i < n.info(v).raw.rank; i++) axes.push_back(i);
+  const Value most = n.call("aten::clamp", {n.call("aten::amax", {v, axes}), 0});
+  const Value least = n.call("aten::clamp", {n.call("aten::amin", {v, axes}), nullptr, 0});
   const Value width = n.call("aten::sub.Tensor", {most, least});
   const Value empty = n.call("aten::eq.Scalar", {width, 0});
   const Value scale =
