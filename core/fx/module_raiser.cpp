@@ -374,6 +374,36 @@ NodeRef ModuleRaiser::reader_of(uint32_t tensor) const {
   return {static_cast<uint32_t>(at - root_.nodes.begin())};
 }
 
+/// Whether the author's module of these weights is a class of one's own that does more with them: a
+/// router that scores and picks, a norm that moves the channels to the end and back. It holds them
+/// itself, and this is one of its calls. Not so where the author has them in another layout, and
+/// not of statistics, which a class of torch moves.
+bool ModuleRaiser::is_part(const Raised& raised) const {
+  if (raised.type != NnClass::kLinear && raised.type != NnClass::kLayerNorm &&
+      raised.type != NnClass::kGroupNorm && raised.type != NnClass::kEmbedding)
+    return false;
+  const std::string weight = own_name(raised);
+  const std::optional<Frame> own = innermost(raised.result);
+  if (!own || own->of_torch || weight != own->path + "." + raised.tensors[0].attribute)
+    return false;
+  const Submodule::TensorUse& use = raised.tensors[0];
+  if (use.transposed && (module_.tensors[use.tensor].named_by_author || uses_[use.tensor] != 1))
+    return false;
+  const auto is_inside = [&](uint32_t i) {
+    const std::optional<Frame> at = innermost(i);
+    return at && (at->path == own->path || is_below(at->path, own->path));
+  };
+  const NodeRef* input = raised.inputs[0].as<NodeRef>();
+  return (input && is_inside(input->index)) || std::ranges::any_of(users(raised.result), is_inside);
+}
+
+/// The module of the author's that was running when the node was computed.
+std::optional<Frame> ModuleRaiser::innermost(uint32_t index) const {
+  const Node& n = node(index);
+  const auto running = n.onnx ? frames(*n.onnx) : std::nullopt;
+  return running && !running->empty() ? std::optional(running->back()) : std::nullopt;
+}
+
 /// Whether all that read the tensor are these, and read its .t().
 bool ModuleRaiser::is_read_transposed(const std::vector<Raised>& all, uint32_t tensor) const {
   const auto reads = std::ranges::count_if(all, [&](const Raised& r) {
@@ -465,7 +495,7 @@ void ModuleRaiser::run() {
     std::optional<Call> call = call_of(i);
     if (!call) continue;
     if (std::optional<Raised> r = rule->second(*this, *call))
-      (renames(*r) ? open : all).push_back(std::move(*r));
+      (renames(*r) || is_part(*r) ? open : all).push_back(std::move(*r));
   }
   write_linears(open);
   drop_conflicts(all);

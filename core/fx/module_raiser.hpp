@@ -11,6 +11,7 @@
 
 #include "core/fx/paths.hpp"
 #include "core/fx/schema.hpp"
+#include "core/fx/scopes.hpp"
 #include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::fx {
@@ -84,6 +85,8 @@ class ModuleRaiser {
   void drop_conflicts(std::vector<Raised>& all) const;
   std::string own_name(const Raised& raised) const;
   bool renames(const Raised& raised) const;
+  bool is_part(const Raised& raised) const;
+  std::optional<Frame> innermost(uint32_t node) const;
   bool is_read_transposed(const std::vector<Raised>& all, uint32_t tensor) const;
   NodeRef reader_of(uint32_t tensor) const;
   void write_linears(const std::vector<Raised>& all);

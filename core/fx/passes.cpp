@@ -5,6 +5,9 @@ namespace {
 
 bool always(const Options&) { return true; }
 bool nn_dialect(const Options& options) { return options.dialect == Dialect::kNn; }
+bool recovers(const Options& options) {
+  return nn_dialect(options) && options.recover == Recover::kOn;
+}
 bool nested(const Options& options) {
   return nn_dialect(options) && options.blocks == Blocks::kNested;
 }
@@ -17,8 +20,9 @@ struct Pass {
 constexpr Pass kPasses[] = {
     {"shrink_index_operands", shrink_index_operands, always},
     {"restore_rows", restore_rows, always},
-    {"stack_layers", stack_layers, nn_dialect},    // of parameters as they are stored
+    {"stack_layers", stack_layers, nn_dialect},  // of parameters as they are stored
     {"set_batch_first", set_batch_first, always},
+    {"recover_cells", recover_cells, recovers},
     {"drop_dead_nodes", drop_dead_nodes, always},  // what nothing reads takes no path, owns nothing
     {"assign_paths", assign_paths, always},        // of tensors
     {"raise_modules", raise_modules, nn_dialect},  // under the paths of their tensors

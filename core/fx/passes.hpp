@@ -32,6 +32,9 @@ void stack_layers(Module& module);
 /// them, and what gives their outputs unchanged is read no more. It is left dead.
 void set_batch_first(Module& module);
 
+/// The arithmetic of nn.GRUCell and nn.LSTMCell is one call again. What it took is left dead.
+void recover_cells(Module& module);
+
 /// Removes what no output needs: nodes of all programs, then programs, tensors and modules that
 /// nothing mentions any more; indices are remapped (sources keep theirs). Placeholders stay, and so
 /// do calls that write to a tensor (batch_norm in training among them).

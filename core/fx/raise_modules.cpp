@@ -368,6 +368,29 @@ Result raise_rnn(const ModuleRaiser& r, const Call& c) {
   return m;
 }
 
+/// Of one step: what the calls of whole layers are in a loop of the author's.
+Result cell(const ModuleRaiser& r, const Call& c, NnClass type, int64_t gates) {
+  const std::optional<Operand> in = r.stored(c["w_ih"]), state = r.stored(c["w_hh"]);
+  if (!in || !state || in->dims.size() != 2 || state->dims.size() != 2) return {};
+  const int64_t inputs = in->dims[1], hidden = state->dims[1], rows = gates * hidden;
+  const bool bias = !c["b_ih"].is_none();
+  Raised m{type, {}, {}, {c["input"], c["hx"]}, c.node};
+  if (!adopt(r, m, "weight_ih", c["w_ih"], {rows, inputs}) ||
+      !adopt(r, m, "weight_hh", c["w_hh"], {rows, hidden}))
+    return {};
+  if (bias &&
+      (!adopt(r, m, "bias_ih", c["b_ih"], {rows}) || !adopt(r, m, "bias_hh", c["b_hh"], {rows})))
+    return {};
+  m.arguments = {{"input_size", inputs}, {"hidden_size", hidden}, {"bias", bias}};
+  return m;
+}
+Result raise_gru_cell(const ModuleRaiser& r, const Call& c) {
+  return cell(r, c, NnClass::kGRUCell, 3);
+}
+Result raise_lstm_cell(const ModuleRaiser& r, const Call& c) {
+  return cell(r, c, NnClass::kLSTMCell, 4);
+}
+
 const std::map<std::string_view, ModuleRaiser::Rule>& rules() {
   static const std::map<std::string_view, ModuleRaiser::Rule> kRules = {
       {"aten::linear", raise_linear},
@@ -395,6 +418,8 @@ const std::map<std::string_view, ModuleRaiser::Rule>& rules() {
       {"aten::_prelu_kernel", raise_prelu},
       {"aten::lstm.input", raise_lstm},
       {"aten::gru.input", raise_gru},
+      {"aten::gru_cell", raise_gru_cell},
+      {"aten::lstm_cell", raise_lstm_cell},
       {"aten::rnn_tanh.input", raise_rnn},
       {"aten::rnn_relu.input", raise_rnn},
   };

@@ -104,7 +104,30 @@ def test_cells(form):
     original, args = Cells(), (torch.randn(2, 3), torch.randn(2, 4), torch.randn(2, 4))
     converted = convert_onnx_to_fx(exported(original, args, form))
     require_same(original, converted, args)
-    assert type(converted.out) is nn.Linear
+    assert [type(m) for m in converted.children()] == [nn.GRUCell, nn.LSTMCell, nn.Linear]
+    assert torch.equal(converted(*args), original(*args))
+
+
+class OwnCell(nn.Module):
+    """The arithmetic of a GRU, by layers that one may adapt."""
+
+    def __init__(self):
+        super().__init__()
+        self.ih, self.hh = nn.Linear(3, 12), nn.Linear(4, 12)
+
+    def forward(self, x, h):
+        (r, z, n), (s, t, m) = self.ih(x).chunk(3, 1), self.hh(h).chunk(3, 1)
+        n = torch.tanh(n + torch.sigmoid(r + s) * m)
+        return (h - n) * torch.sigmoid(z + t) + n
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_cell_of_layers_keeps_them(form):
+    torch.manual_seed(0)
+    original, args = OwnCell(), (torch.randn(2, 3), torch.randn(2, 4))
+    converted = convert_onnx_to_fx(exported(original, args, form))
+    require_same(original, converted, args)
+    assert [type(m) for m in converted.children()] == [nn.Linear, nn.Linear]
 
 
 @pytest.mark.parametrize("form", FORMS)
