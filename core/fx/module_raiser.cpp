@@ -384,7 +384,8 @@ bool ModuleRaiser::is_part(const Raised& raised) const {
     return false;
   const std::string weight = own_name(raised);
   const std::optional<Frame> own = innermost(raised.result);
-  if (!own || own->of_torch || weight != own->path + "." + raised.tensors[0].attribute)
+  if (!own || own->of_torch || own->type == name_of(raised.type) ||
+      weight != own->path + "." + raised.tensors[0].attribute)
     return false;
   const Submodule::TensorUse& use = raised.tensors[0];
   if (use.transposed && (module_.tensors[use.tensor].named_by_author || uses_[use.tensor] != 1))
