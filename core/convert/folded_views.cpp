@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "core/convert/evidence.hpp"
 #include "core/fx/identifier.hpp"
 #include "core/fx/name_set.hpp"
 #include "core/fx/provenance.hpp"
@@ -125,9 +124,8 @@ const Signature::Entry* agreed(std::span<const Node* const> readers, Says says,
 }  // namespace
 
 void name_folded_weights(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                         const Signature& signature) {
+                         const Signature& signature, const Evidence& evidence) {
   if (!signature.known()) return;
-  const Evidence evidence(module);
   for (uint32_t i = 0; i < module.tensors.size(); i++) {
     fx::Tensor& t = module.tensors[i];
     if (t.role != fx::Role::kParameter || t.named_by_author || !entries[i]->proto) continue;

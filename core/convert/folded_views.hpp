@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/build/builder.hpp"
+#include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/program.hpp"
@@ -15,7 +16,7 @@ namespace onnx2fx::conversion {
 /// wrote for linear: the file holds the .t() of the parameter that the text of the call names. What
 /// it wrote for an index into the first axes of a parameter reads that parameter.
 void name_folded_weights(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                         const Signature& signature);
+                         const Signature& signature, const Evidence& evidence);
 
 /// After assign_roles. A parameter that the file holds as a view of itself, [1, C, 1, 1] of [C],
 /// has its own shape and path again, and the program the view. Only where the shape is certain: one

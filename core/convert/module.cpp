@@ -132,9 +132,12 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   fx::drop_dead_nodes(m);
   const std::vector<TensorEntry*> entries = entries_of(builder, m);
   const Signature signature(model.graph());
-  assign_roles(m, entries, model, signature, tensors, options);
+  {
+    const Evidence evidence(m);
+    assign_roles(m, entries, model, signature, evidence, tensors, options);
+    name_folded_weights(m, entries, signature, evidence);
+  }
   restore_shapes(m, entries, signature);
-  name_folded_weights(m, entries, signature);
   std::ranges::move(untrained_parameters(m, entries, signature), std::back_inserter(warnings));
   tie_transposed(m, entries, signature, tensors);
   drop_zero_biases(m, entries, tensors);

@@ -9,7 +9,6 @@
 #include <optional>
 #include <tuple>
 
-#include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
 #include "core/convert/sinusoids.hpp"
 #include "core/fx/identifier.hpp"
@@ -81,10 +80,10 @@ bool is_dotted_path(const std::string& name) {
 
 class Judge {
  public:
-  Judge(const fx::Module& module, const std::vector<TensorEntry*>& entries,
-        const onnx::ModelProto& model, const Signature& signature, Tensors& tensors)
+  Judge(const std::vector<TensorEntry*>& entries, const onnx::ModelProto& model,
+        const Signature& signature, const Evidence& evidence, Tensors& tensors)
       : entries_(entries),
-        evidence_(module),
+        evidence_(evidence),
         signature_(signature),
         tensors_(tensors),
         by_torch_(model.producer_name() == "pytorch") {
@@ -250,7 +249,7 @@ class Judge {
   }
 
   const std::vector<TensorEntry*>& entries_;
-  const Evidence evidence_;
+  const Evidence& evidence_;
   const Signature& signature_;
   Tensors& tensors_;
   const bool by_torch_;
@@ -260,10 +259,10 @@ class Judge {
 }  // namespace
 
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                  const onnx::ModelProto& model, const Signature& signature, Tensors& tensors,
-                  const Options& options) {
+                  const onnx::ModelProto& model, const Signature& signature,
+                  const Evidence& evidence, Tensors& tensors, const Options& options) {
   if (module.tensors.empty()) return;
-  const Judge judge(module, entries, model, signature, tensors);
+  const Judge judge(entries, model, signature, evidence, tensors);
   for (uint32_t i = 0; i < module.tensors.size(); i++) {
     fx::Tensor& t = module.tensors[i];
     const TensorEntry& e = *entries[i];

@@ -8,6 +8,7 @@
 
 #include "core/build/builder.hpp"
 #include "core/build/tensors.hpp"
+#include "core/convert/evidence.hpp"
 #include "core/convert/signature.hpp"
 #include "core/include/onnx2fx/options.hpp"
 #include "core/include/onnx2fx/program.hpp"
@@ -19,8 +20,8 @@ namespace onnx2fx::conversion {
 /// In this order: the user's globs; the exporter's graph signature and the way in which PyTorch's
 /// older exporter stores constants; what lowerings claimed; evidence in the program; a default.
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
-                  const onnx::ModelProto& model, const Signature& signature, Tensors& tensors,
-                  const Options& options);
+                  const onnx::ModelProto& model, const Signature& signature,
+                  const Evidence& evidence, Tensors& tensors, const Options& options);
 
 }  // namespace onnx2fx::conversion
 
