@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/fx/provenance.hpp"
 #include "core/fx/schema.hpp"
 
 namespace onnx2fx::conversion {
@@ -163,6 +164,12 @@ const NodeRef* counted_from_front(const std::vector<Node>& nodes, const Argument
   return is ? sum->args[0].as<NodeRef>() : nullptr;
 }
 
+/// The author's own call, which has no negative ids.
+bool is_authors_embedding(const Node& n) {
+  const std::string* text = fx::exported_from(n);
+  return text && text->find("target=torch.ops.aten.embedding.") != std::string::npos;
+}
+
 bool is_input(const std::vector<Node>& nodes, const NodeRef& index) {
   const Node* n = &nodes[index.index];
   if (is_call(n, "aten::to.dtype"))
@@ -183,7 +190,8 @@ void read_indices_as_they_are(fx::Module& module, const std::vector<TensorEntry*
         const NodeRef* index = counted_from_front(nodes, a);
         if (!index) continue;
         if (!signs) signs.emplace(module, program, entries, tensors);
-        if ((looks_up && is_input(nodes, *index)) || signs->never_negative(Argument(*index)))
+        if ((looks_up && (is_authors_embedding(n) || is_input(nodes, *index))) ||
+            signs->never_negative(Argument(*index)))
           a = Argument(*index);
       }
     }

@@ -40,11 +40,6 @@ bool is_cheap(const Node& n) {
   return kIndexArithmetic.contains(n.target) && (dtype == "bool" || dtype.starts_with("int"));
 }
 
-bool is_size_of_tensor(const Node& n) {
-  return n.target == "torch.Tensor::size" && n.args.size() == 2 && n.args[0].as<NodeRef>() &&
-         n.args[1].as<int64_t>();
-}
-
 /// What is longer than this is no longer cheap.
 constexpr int kDeepest = 64;
 /// Of a constant of which each block has its own; one that is larger is handed to them.

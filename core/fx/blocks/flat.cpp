@@ -143,6 +143,11 @@ class Reader {
 
 }  // namespace
 
+bool is_size_of_tensor(const Node& n) {
+  return n.target == "torch.Tensor::size" && n.args.size() == 2 && n.args[0].as<NodeRef>() &&
+         n.args[1].as<int64_t>();
+}
+
 bool is_number(const Node& node) { return node.type.dtype.empty() && !node.type.shape; }
 
 // The older exporter calls "onnx::Mul_12" what it computed of weights.

@@ -27,6 +27,8 @@ struct Flat {
 
 /// A number of the graph: a size, or what is computed of sizes.
 bool is_number(const Node& node);
+/// x.size(d), of one axis.
+bool is_size_of_tensor(const Node& node);
 
 /// Whether a block may hold it under a path of its own: no name of the author's is lost.
 bool can_be_moved(const Tensor& tensor);

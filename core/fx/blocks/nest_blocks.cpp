@@ -1,5 +1,6 @@
 // The author's modules: calls of programs of their own.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -50,16 +51,24 @@ class Writer {
     std::vector<uint32_t> inputs, outputs;
   };
 
+  /// Inputs in the order in which something is computed with them; what only sizes are read of
+  /// comes last.
   Border border_of(const Cut& cut) const {
     Border border;
+    std::vector<uint32_t> measured;
     std::unordered_set<uint32_t> seen;
     blocks::for_each_node(cut, [&](uint32_t n) {
       for_each_ref(flat_.nodes[n], [&](NodeRef r) {
-        if (!readers_.inside(cut, r.index) && seen.insert(r.index).second)
+        if (readers_.inside(cut, r.index)) return;
+        if (blocks::is_size_of_tensor(flat_.nodes[n]))
+          measured.push_back(r.index);
+        else if (seen.insert(r.index).second)
           border.inputs.push_back(r.index);
       });
       if (readers_.outside(cut, n)) border.outputs.push_back(n);
     });
+    std::ranges::copy_if(measured, std::back_inserter(border.inputs),
+                         [&](uint32_t v) { return seen.insert(v).second; });
     return border;
   }
 
