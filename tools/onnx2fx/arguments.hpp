@@ -16,10 +16,11 @@ namespace onnx2fx::cli {
 /// What is written of a conversion.
 enum class Format : uint8_t {
   kPackage,  ///< an FX package: a folder
-  kPt2       ///< an archive of torch.export: a file
+  kPt2,      ///< an archive of torch.export: a file
+  kSource    ///< model.py and weights.safetensors: a folder
 };
 /// By format.
-inline constexpr std::string_view kFormatWords[] = {"package", "pt2"};
+inline constexpr std::string_view kFormatWords[] = {"package", "pt2", "source"};
 
 struct Arguments {
   Options options;

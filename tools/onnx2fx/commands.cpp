@@ -124,6 +124,23 @@ std::optional<Diagnostic> fit_to_archive(const CLI::App& command, Arguments& a) 
   return std::nullopt;
 }
 
+/// What stands beside the source is chosen; nullopt: nothing else was asked for.
+std::optional<Diagnostic> fit_to_source(const CLI::App& command, const Arguments& a) {
+  const auto fault = [](const std::string& what, const char* note) {
+    return Diagnostic{Severity::kError, "command line", "--format source: " + what, {note}};
+  };
+  if (a.options.dialect != fx::Dialect::kNn)
+    return fault("expected --dialect nn, got 'aten'",
+                 "the source is written in torch.nn's modules");
+  if (command.count("--weights") && a.options.weights == weights::Mode::kReference)
+    return fault("expected --weights copy or random, got 'reference'",
+                 "the folder has weights of its own, and refers to no other file");
+  if (a.options.weights == weights::Mode::kMeta)
+    return fault("expected --weights copy or random, got 'meta'",
+                 "Model.load() reads the weights that stand beside model.py");
+  return std::nullopt;
+}
+
 int run_convert(const CLI::App& command, Arguments& a) {
   if (a.model.empty() || a.out.empty())
     return refuse(
@@ -134,6 +151,8 @@ int run_convert(const CLI::App& command, Arguments& a) {
         command);
   if (a.format == Format::kPt2)
     if (const auto fault = fit_to_archive(command, a)) return refuse(*fault, command);
+  if (a.format == Format::kSource)
+    if (const auto fault = fit_to_source(command, a)) return refuse(*fault, command);
   if (is_standard_input(a.model) && a.options.weights == weights::Mode::kReference) {
     if (command.count("--weights"))
       return refuse({Severity::kError,
@@ -156,7 +175,8 @@ Command convert_by(CLI::App& app, Arguments& a) {
   CLI::Option* format = app.add_option(
       "--format", a.format,
       "package (default): an FX package, the folder DIR; pt2: an archive for torch.export.load, "
-      "which is one file, DIR.pt2, and which Python writes");
+      "which is one file, DIR.pt2; source: model.py, as a person would write it, and "
+      "weights.safetensors in the folder DIR. The last two Python writes");
   format->type_name(CLI::detail::join(kFormatWords, "|"))->group(kPackage);
   format->transform(index_of(kFormatWords));
   format->transform(word_of(kFormatWords));  // goes before
@@ -172,6 +192,7 @@ Command convert_by(CLI::App& app, Arguments& a) {
       "  onnx2fx model.onnx -o out\n"
       "  onnx2fx model.onnx -o out --dialect aten --weights copy\n"
       "  onnx2fx model.onnx -o model.pt2 --format pt2\n"
+      "  onnx2fx model.onnx -o source --format source\n"
       "  onnx2fx model.onnx -o out --input-shape x=1,3,H,W --json");
   return with_time_limit(app, a, [&app, &a] { return run_convert(app, a); });
 }

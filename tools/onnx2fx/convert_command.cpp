@@ -12,6 +12,7 @@
 #include "tools/onnx2fx/model_argument.hpp"
 #include "tools/onnx2fx/progress.hpp"
 #include "tools/onnx2fx/same_model.hpp"
+#include "tools/onnx2fx/source_folder.hpp"
 #include "tools/onnx2fx/summary.hpp"
 
 namespace onnx2fx::cli {
@@ -29,26 +30,46 @@ static void print_warnings(const Report& report) {
   }
 }
 
+static void check(const write::PackageFolder& out, Format format) {
+  switch (format) {
+    case Format::kPackage:
+      return write::check_folder(out);
+    case Format::kPt2:
+      return check_archive(out);
+    case Format::kSource:
+      return check_source_folder(out);
+  }
+}
+
+/// False: what is wrong has been told.
+static bool write(const Conversion& c, const write::PackageFolder& out, const Arguments& a) {
+  const Progress progress("writing " + out.shown.string(), !a.quiet);
+  switch (a.format) {
+    case Format::kPackage:
+      write_package_to(c, out);
+      return true;
+    case Format::kPt2:
+      return write_archive(c, out, a.force);
+    case Format::kSource:
+      return write_source(c, out, a.force);
+  }
+  return false;
+}
+
 int convert_command(const Arguments& a) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
   const std::future<void> warm = prepare::warm_up();
   const write::PackageFolder out(a.out);
-  const bool is_archive = a.format == Format::kPt2;
-  is_archive ? check_archive(out) : write::check_folder(out);
+  check(out, a.format);
   const Conversion& c = *[&] {  // the process ends before it would be of use to free it
     const Progress progress("converting " + a.model, !a.quiet);
     return new Conversion(convert_argument(a.model, a.options));
   }();
-  if (!is_archive && !a.force) check_same_model(c, out);
+  if (a.format == Format::kPackage && !a.force) check_same_model(c, out);
   if (!a.quiet) print_warnings(c.report);
   if (a.options.debug) std::cerr << fx::print_program(c.module);
-  if (!is_archive) {
-    const Progress progress("writing " + out.shown.string(), !a.quiet);
-    write_package_to(c, out);
-  } else if (!write_archive(c, out, a.force)) {
-    return 1;
-  }
+  if (!write(c, out, a)) return 1;
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const Summary summary(c, a.format, out.shown, seconds);
   if (a.json) {

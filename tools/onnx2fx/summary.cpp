@@ -46,8 +46,8 @@ Summary::Summary(const Conversion& c, Format format, fs::path written, double se
       tensors(c.module.tensors.size()),
       parameters(trainable_elements(c.module)),
       warnings(c.report.warnings.size() + c.report.unsupported.size()) {
-  // An archive refers to no other file.
-  if (format == Format::kPt2 && c.weights == weights::Mode::kReference)
+  // Archive and source refer to no other file.
+  if (format != Format::kPackage && c.weights == weights::Mode::kReference)
     weights = weights::kModeWords[static_cast<size_t>(weights::Mode::kCopy)];
   for (const fx::Submodule& m : c.module.modules) ++(m.program ? blocks : layers);
   for (const fx::Program& p : c.module.programs) fx_nodes += p.nodes.size();

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import sys
 
 import torch
 from torch import fx
 
+from .loader import load
 from .loader.converted import ConvertedModule
+from .loader.errors import PackageError
 from .loader.modules import Holder
 from .source_classes import Classes, constant_name
 from .source_forward import SourceError
@@ -85,6 +88,35 @@ def write_source(module: fx.GraphModule, folder: str | os.PathLike[str]) -> None
     (path / "model.py").write_text(text)
     tensors = {_name(module, n): _plain(t) for n, t in (*module.named_parameters(), *module.named_buffers())}
     save_file(tensors, path / "weights.safetensors")
+
+
+# ---- onnx2fx --format source
+
+
+def main(package: str, path: str, shown: str, force: str) -> int:
+    """Writes the source of an FX package; `shown` is the folder's path in messages."""
+    try:
+        if not force:
+            _check_ours(pathlib.Path(path))
+        write_source(load(package), path)
+    except (OSError, ValueError, PackageError) as e:
+        print(f"error: {shown}: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check_ours(folder: pathlib.Path) -> None:
+    """A model.py that somebody wrote stays, and so does what lies in another folder."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    text = folder / "model.py"
+    if text.is_file() and text.read_text(errors="replace").startswith(_HEAD.splitlines()[0]):
+        return
+    got = "a model.py of somebody else's" if text.exists() else "a folder with other files"
+    raise ValueError(
+        f"expected a folder with our model.py, an empty one or none, got {got}\n"
+        "  note: choose another name, or replace it with --force"
+    )
 
 
 def _name(module: fx.GraphModule, path: str) -> str:
