@@ -12,7 +12,7 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _onnx2fx
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-COMMANDS = ["convert", "inspect", "verify", "ops", "plugins", "plugin", "manifest", "completion", "man", "version", "help"]
+COMMANDS = ["convert", "inspect", "view", "verify", "ops", "plugins", "plugin", "manifest", "completion", "man", "version", "help"]
 COMPLETED = {
     "commands": ([""], COMMANDS),
     "a command": (["ins"], ["inspect"]),

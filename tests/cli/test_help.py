@@ -9,7 +9,7 @@ import onnx.numpy_helper
 import pytest
 from command_line import BUILD, PROGRAM, onnx2fx, save
 
-COMMANDS = ["convert", "inspect", "verify", "ops", "plugins", "plugin", "completion", "man", "version", "help"]
+COMMANDS = ["convert", "inspect", "view", "verify", "ops", "plugins", "plugin", "completion", "man", "version", "help"]
 
 
 def text(*arguments):

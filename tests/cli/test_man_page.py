@@ -5,7 +5,7 @@ import re
 import pytest
 from command_line import onnx2fx
 
-COMMANDS = ["", "convert", "inspect", "verify", "ops", "plugins", "plugin check", "plugin test", "plugin new", "manifest check"]
+COMMANDS = ["", "convert", "inspect", "view", "verify", "ops", "plugins", "plugin check", "plugin test", "plugin new", "manifest check"]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 from command_line import onnx2fx, save
 
-COMMANDS = "convert, inspect, verify, ops, plugins, plugin, manifest, completion, man, version, help"
+COMMANDS = "convert, inspect, view, verify, ops, plugins, plugin, manifest, completion, man, version, help"
 MISTYPED = {
     "command": (
         ["inspct", "m.onnx"],

@@ -24,6 +24,7 @@
 #include "tools/onnx2fx/plugin_command.hpp"
 #include "tools/onnx2fx/plugin_test.hpp"
 #include "tools/onnx2fx/usage.hpp"
+#include "tools/onnx2fx/view_command.hpp"
 #include "tools/verify/runtime_library.hpp"
 
 namespace onnx2fx::cli {
@@ -210,6 +211,14 @@ void add_model(CLI::App& app, Arguments& a, const char* what) {
   app.add_option("MODEL", a.model, what)->required()->type_name("");
 }
 
+void add_sizes(CLI::App& app, Arguments& a) {
+  app.add_option("--size", a.sizes,
+                 "Sizes of the symbolic dims, for multiply-accumulates and activations; may be "
+                 "repeated")
+      ->type_name("NAME=N,...")
+      ->allow_extra_args(false);
+}
+
 Command inspect_command(CLI::App& app, Arguments& a) {
   CLI::App* c =
       add(app, "inspect",
@@ -217,15 +226,43 @@ Command inspect_command(CLI::App& app, Arguments& a) {
           "  onnx2fx inspect model.onnx --size batch=1,time=400\n"
           "  onnx2fx inspect model.onnx --plugin-dir packs --json");
   add_model(*c, a, "ONNX model; - for standard input");
-  c->add_option("--size", a.sizes,
-                "Sizes of the symbolic dims, for multiply-accumulates and activations; may be "
-                "repeated")
-      ->type_name("NAME=N,...")
-      ->allow_extra_args(false);
+  add_sizes(*c, a);
   add_json(*c, a);
   add_options(*c, a.options);
   return with_time_limit(
       *c, a, [&a] { return inspect_model(a.model, a.options, a.sizes, a.json, std::cout); });
+}
+
+/// What keeps a page from being written; nullopt: nothing.
+std::optional<Diagnostic> unfit_for_view(const Arguments& a) {
+  const auto fault = [](const std::string& what, const char* note) {
+    return Diagnostic{Severity::kError, "command line", "view: " + what, {note}};
+  };
+  if (is_standard_input(a.model))
+    return fault("expected the path of a model or a package, got '-'",
+                 "write standard input to a file");
+  if (!a.out.ends_with(".html"))
+    return fault("expected -o NAME.html, got '" + a.out + "'", "the page is one file");
+  return std::nullopt;
+}
+
+Command view_command_of(CLI::App& app, Arguments& a) {
+  CLI::App* c = add(app, "view",
+                    "Write one HTML file to look at: the graph, block by block, beside the ONNX "
+                    "nodes that it comes from; needs Python with torch",
+                    "  onnx2fx view model.onnx -o model.html --size batch=1\n"
+                    "  onnx2fx view out -o out.html");
+  add_model(*c, a, "ONNX model, or folder of an FX package");
+  c->add_option("-o,--output", a.out, "File to write, NAME.html; one that is there is replaced")
+      ->required()
+      ->type_name("FILE");
+  add_sizes(*c, a);
+  add_quiet(*c, a);
+  add_options(*c, a.options);
+  return with_time_limit(*c, a, [c, &a] {
+    if (const auto fault = unfit_for_view(a)) return refuse(*fault, *c);
+    return view_command(a);
+  });
 }
 
 Command verify_command(CLI::App& app, Arguments& a) {
@@ -415,6 +452,7 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& a) {
   std::vector<Command> all{convert_by(app, a)};
   all.push_back(convert_by(*add(app, "convert", "Convert a model; the word may be left out"), a));
   all.push_back(inspect_command(app, a));
+  all.push_back(view_command_of(app, a));
   all.push_back(verify_command(app, a));
   all.push_back(ops_command(app, a));
   all.push_back(plugins_command(app, a));

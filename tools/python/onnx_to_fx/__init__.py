@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .archive import write_pt2
     from .lifted import lift
     from .mlir import to_mlir
+    from .page import view
     from .source import to_source, write_source
     from .values import fill_values
 
@@ -95,6 +96,7 @@ __all__ = [
     "to_mlir",
     "to_source",
     "unregister_op",
+    "view",
     "weightless_onnx_loader",
     "write_pt2",
     "write_source",
@@ -106,6 +108,7 @@ _LATE = {
     "lift": ".lifted",
     "to_mlir": ".mlir",
     "to_source": ".source",
+    "view": ".page",
     "write_pt2": ".archive",
     "write_source": ".source",
 }
