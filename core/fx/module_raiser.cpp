@@ -219,9 +219,22 @@ bool ModuleRaiser::is_named_by_node(const Raised& raised, const Submodule::Tenso
   return onnx && module_.tensors[use.tensor].name == onnx->name + "." + use.attribute;
 }
 
-/// Several modules read it, and one of them at most has its name.
+/// Several modules read it.
 bool ModuleRaiser::is_tied(uint32_t tensor) const {
   return uses_[tensor] > 1 && module_.tensors[tensor].named_by_author;
+}
+
+/// A name of the author's under which none of the modules has it is where it is held.
+void ModuleRaiser::hold_tied(const std::vector<bool>& placed, PathTree& tree) {
+  std::vector<bool> as_named(placed.size());
+  for (const Submodule& m : module_.modules)
+    for (const Submodule::TensorUse& u : m.tensors)
+      if (m.path + "." + u.attribute == path_of(module_.tensors[u.tensor].name))
+        as_named[u.tensor] = true;
+  for (uint32_t i = 0; i < placed.size(); ++i) {
+    Tensor& t = module_.tensors[i];
+    if (placed[i] && is_tied(i) && !as_named[i]) t.path = tree.claim(path_of(t.name));
+  }
 }
 
 // "encoder.0.weight" -> "encoder.0", where all agree.
@@ -330,10 +343,7 @@ uint32_t ModuleRaiser::submodule(const Raised& r, std::vector<bool>& placed, Pat
       return i;
   Submodule m{tree.claim(wanted_path(r, placed)), type, r.arguments, r.tensors};
   for (const Submodule::TensorUse& u : r.tensors) {
-    Tensor& t = module_.tensors[u.tensor];
-    const std::string path = m.path + "." + u.attribute;
-    if (placed[u.tensor] || (is_tied(u.tensor) && path != path_of(t.name))) continue;
-    t.path = path;
+    if (!placed[u.tensor]) module_.tensors[u.tensor].path = m.path + "." + u.attribute;
     placed[u.tensor] = true;
   }
   candidates.push_back(static_cast<uint32_t>(module_.modules.size()));
@@ -356,6 +366,7 @@ void ModuleRaiser::place(const std::vector<Raised>& all) {
     }
     for (const Operand& o : r.reshaped) module_.tensors[o.tensor].dims = o.dims;
   }
+  hold_tied(placed, tree);
   for (size_t i = 0; i < placed.size(); ++i) {
     if (placed[i]) continue;
     Tensor& t = module_.tensors[i];

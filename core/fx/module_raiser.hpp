@@ -96,6 +96,7 @@ class ModuleRaiser {
   /// The lowering made the tensor's name of the node's: it says nothing.
   bool is_named_by_node(const Raised& raised, const Submodule::TensorUse& use) const;
   bool is_tied(uint32_t tensor) const;
+  void hold_tied(const std::vector<bool>& placed, PathTree& tree);
   std::string tensors_path(const Raised& raised, const std::vector<bool>& placed) const;
   std::string wanted_path(const Raised& raised, const std::vector<bool>& placed) const;
   void find_scopes(const std::vector<Raised>& all);
