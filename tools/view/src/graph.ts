@@ -64,6 +64,8 @@ export class Graph {
     else if (before && after && this.isSeen(before)) {
       this.x += (before.x - after.x) * this.zoom;
       this.y += (before.y - after.y) * this.zoom;
+      const right = this.element.getBoundingClientRect().width - 20, end = this.x + (after.x + after.width) * this.zoom;
+      if (end > right) this.x -= Math.min(end - right, this.x + after.x * this.zoom - 20);
     } else if (after) this.reveal(still, false);
     this.move();
     return true;
@@ -127,7 +129,7 @@ export class Graph {
     const s = this.shown.get(id);
     if (!s) return;
     const { width, height } = this.element.getBoundingClientRect();
-    if (this.zoom < 0.5) this.zoom = 0.9;
+    if (this.zoom < 0.75) this.zoom = 0.9;
     this.x = width / 2 - (s.x + s.width / 2) * this.zoom;
     this.y = s.height * this.zoom > height - 120 ? 60 - s.y * this.zoom : height / 2 - (s.y + s.height / 2) * this.zoom;
     this.move();
@@ -177,10 +179,12 @@ export class Graph {
   }
 
   private drag(): void {
-    let held: { x: number; y: number } | undefined;
-    this.element.addEventListener("pointerdown", (e) => { held = { x: e.clientX, y: e.clientY }; });
+    let held: { x: number; y: number } | undefined, moved = 0;
+    this.element.addEventListener("pointerdown", (e) => { held = { x: e.clientX, y: e.clientY }; moved = 0; });
+    this.element.addEventListener("click", (e) => { if (moved > 5) e.stopPropagation(); }, true); // the end of a drag
     window.addEventListener("pointermove", (e) => {
       if (!held || !e.buttons) { held = undefined; return; }
+      moved += Math.abs(e.clientX - held.x) + Math.abs(e.clientY - held.y);
       this.x += e.clientX - held.x;
       this.y += e.clientY - held.y;
       held = { x: e.clientX, y: e.clientY };
