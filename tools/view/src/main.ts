@@ -61,7 +61,7 @@ async function open(ids: string[]): Promise<void> {
   ids.slice(0, -1).forEach((id) => expanded.add(id));
   graph.mark(last);
   outline.show(expanded, last);
-  if (await graph.show(expanded)) graph.reveal(last, false);
+  await graph.show(expanded, last);
 }
 
 function tabs(panels: [string, HTMLElement][]): HTMLElement {
