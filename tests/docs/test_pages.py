@@ -34,7 +34,7 @@ def command(line, folder):
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", ["compilers", "get-started", "fine-tune", "weightless"])
+@pytest.mark.parametrize("page", ["compilers", "get-started", "fine-tune", "view", "weightless"])
 def test_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     onnx.save(model(), "model.onnx")

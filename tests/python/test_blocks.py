@@ -363,6 +363,24 @@ def test_a_package_holds_blocks(package, net):
     assert torch.equal(weightless(*arguments()), net(*arguments()))
 
 
+def test_a_block_named_output_is_in_a_package(tmp_path):
+    """As in a BERT: the output of the block around it has another name."""
+    nodes = []
+    for op, given, gives, path in [("Sin", "x", "a", ["m"]), ("Cos", "a", "b", ["m", "m.output"]), ("Tanh", "b", "y", ["m", "m.output"])]:
+        node = onnx.helper.make_node(op, [given], [gives])
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=repr(["", *path, gives]))
+        node.metadata_props.add(key="pkg.torch.onnx.class_hierarchy", value=repr(["Net", *("a.Part" for _ in path), "aten"]))
+        nodes.append(node)
+    ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [2]) for n in "xy"]
+    graph = onnx.helper.make_graph(nodes, "net", ends[:1], ends[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    subprocess.run([pathlib.Path(sys.executable).with_name("onnx2fx"), "m.onnx", "-o", "out"], cwd=tmp_path, check=True, capture_output=True)
+    module, x = load(tmp_path / "out"), torch.tensor([1.0, 2])
+    assert "output = self.output(" in module.m.code
+    assert torch.equal(module(x), x.sin().cos().tanh())
+
+
 def broken(package: pathlib.Path, edit):
     document = json.loads((package / "graph.json").read_text())
     edit(document, {m["path"]: m for m in document["modules"]}, {p["name"]: p for p in document["programs"]})

@@ -96,6 +96,18 @@ def test_a_block_opens_closes_and_has_a_link(show):
     page.wait_for_selector("#graph .open", state="detached")
 
 
+def test_the_end_of_a_drag_chooses_nothing(show):
+    page = show(view(converted(LINEAR)))
+    box = item(page, "fc").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 65, box["y"] + 35, steps=4)
+    page.mouse.up()
+    moved = item(page, "fc").bounding_box()
+    assert (round(moved["x"] - box["x"]), round(moved["y"] - box["y"])) == (60, 30)
+    assert page.locator("#graph .item.selected").count() == 0
+
+
 def test_the_keyboard_is_enough(show):
     page = show(view(converted(BRANCHES)))
     page.keyboard.press("/")

@@ -38,12 +38,18 @@ def debian_version(package):
     return done.stdout
 
 
+def elkjs_version():
+    lock = pathlib.Path(__file__).resolve().parents[1] / "view/package-lock.json"
+    return json.loads(lock.read_text())["packages"]["node_modules/elkjs"]["version"]
+
+
 def main(version, onnx_prefix, nanobind_version, file):
     config = pathlib.Path(onnx_prefix, "lib/cmake/ONNX/ONNXConfigVersion.cmake").read_text()
     onnx_version = re.search(r'set\(PACKAGE_VERSION "([^"]+)"\)', config)[1]
     components = [
         component("pypi", "onnx", onnx_version, "Apache-2.0", "compiled in"),
         component("pypi", "nanobind", nanobind_version, "BSD-3-Clause", "compiled in"),
+        component("npm", "elkjs", elkjs_version(), "EPL-2.0", "onnx_to_fx/view.html"),
         *(component("deb/debian", name, debian_version(name), *rest) for name, rest in sorted(DEBIAN.items())),
     ]
     own = {"type": "library", "bom-ref": "onnx-to-fx", "name": "onnx-to-fx", "version": version,

@@ -106,7 +106,10 @@ class Writer {
       else
         move(part.node, cut, nodes, places);
     }
-    if (cut.frame != Cut::kRoot) nodes.push_back(output(outputs, places));
+    if (cut.frame != Cut::kRoot) {
+      nodes.push_back(output(outputs, places));
+      nodes.back().name = names.claim("output");  // of a module of the author's, too
+    }
     return nodes;
   }
 
@@ -169,7 +172,7 @@ class Writer {
 
   static Node output(const std::vector<uint32_t>& results,
                      const std::unordered_map<uint32_t, NodeRef>& places) {
-    Node n{Op::kOutput, "output"};
+    Node n{Op::kOutput, ""};
     if (results.size() == 1) {
       n.args = {places.at(results[0])};
       return n;

@@ -21,6 +21,7 @@ export class Graph {
   private root?: PlacedBlock;
   private x = 0; private y = 0; private zoom = 1;
   private turn = 0;
+  private still = "";
   selected = "";
 
   constructor(private model: Model, private layout: Layout, private colours: Colours, private on: Selection) {
@@ -48,10 +49,13 @@ export class Graph {
 
   /** Lays out and draws; the item `still` stays where it is, and is seen. False: a later call came before this one's end. */
   async show(expanded: Set<string>, still = ""): Promise<boolean> {
-    const turn = ++this.turn, first = !this.root, before = this.shown.get(still);
+    const turn = ++this.turn;
+    if (still) this.still = still; // also of a call that a later one overtakes
     const root = await this.layout.block(rootBlock(this.model), expanded);
     if (turn !== this.turn) return false;
+    const first = !this.root, wanted = this.still, before = this.shown.get(wanted);
     this.root = root;
+    this.still = "";
     this.shown.clear();
     const meanings = new Map<string, string>();
     this.scene.replaceChildren(this.draw(root, 0, 0, meanings));
@@ -59,12 +63,15 @@ export class Graph {
       html("li", {}, svg("svg", { width: 12, height: 12 }, svg("rect", { width: 12, height: 12, rx: 2, fill })), text)));
     this.map.setAttribute("viewBox", `0 0 ${root.width} ${root.height}`);
     this.mark(this.selected);
-    const after = this.shown.get(still);
+    const after = this.shown.get(wanted);
     if (first) this.fit(true);
-    else if (before && after && this.isSeen(before)) {
+    if (first && !wanted) return true;
+    if (!first && before && after && this.isSeen(before)) {
       this.x += (before.x - after.x) * this.zoom;
       this.y += (before.y - after.y) * this.zoom;
-    } else if (after) this.reveal(still, false);
+      const right = this.element.getBoundingClientRect().width - 20, end = this.x + (after.x + after.width) * this.zoom;
+      if (end > right) this.x -= Math.min(end - right, this.x + after.x * this.zoom - 20);
+    } else if (after) this.reveal(wanted, false);
     this.move();
     return true;
   }
@@ -127,7 +134,7 @@ export class Graph {
     const s = this.shown.get(id);
     if (!s) return;
     const { width, height } = this.element.getBoundingClientRect();
-    if (this.zoom < 0.5) this.zoom = 0.9;
+    if (this.zoom < 0.75) this.zoom = 0.9;
     this.x = width / 2 - (s.x + s.width / 2) * this.zoom;
     this.y = s.height * this.zoom > height - 120 ? 60 - s.y * this.zoom : height / 2 - (s.y + s.height / 2) * this.zoom;
     this.move();
@@ -177,10 +184,12 @@ export class Graph {
   }
 
   private drag(): void {
-    let held: { x: number; y: number } | undefined;
-    this.element.addEventListener("pointerdown", (e) => { held = { x: e.clientX, y: e.clientY }; });
+    let held: { x: number; y: number } | undefined, moved = 0;
+    this.element.addEventListener("pointerdown", (e) => { held = { x: e.clientX, y: e.clientY }; moved = 0; });
+    this.element.addEventListener("click", (e) => { if (moved > 5) e.stopPropagation(); }, true); // the end of a drag
     window.addEventListener("pointermove", (e) => {
       if (!held || !e.buttons) { held = undefined; return; }
+      moved += Math.abs(e.clientX - held.x) + Math.abs(e.clientY - held.y);
       this.x += e.clientX - held.x;
       this.y += e.clientY - held.y;
       held = { x: e.clientX, y: e.clientY };

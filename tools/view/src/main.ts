@@ -61,7 +61,7 @@ async function open(ids: string[]): Promise<void> {
   ids.slice(0, -1).forEach((id) => expanded.add(id));
   graph.mark(last);
   outline.show(expanded, last);
-  if (await graph.show(expanded)) graph.reveal(last, false);
+  await graph.show(expanded, last);
 }
 
 function tabs(panels: [string, HTMLElement][]): HTMLElement {
@@ -108,6 +108,9 @@ document.addEventListener("keydown", (e) => {
 });
 window.addEventListener("hashchange", () => void follow());
 window.addEventListener("beforeprint", () => graph.fit());
+// A model that is one block is not a picture yet.
+const alone = items(model, rootBlock(model)).filter((i) => i.node?.program !== undefined);
+if (model.doc.programs[0].nodes.length <= 8 && alone.length === 1) expanded.add(alone[0].id);
 outline.show(expanded, "");
 const shown = location.hash && model.find(location.hash) ? follow() : graph.show(expanded);
 shown.then(() => { document.documentElement.dataset.ready = "yes"; }, (e) => {
