@@ -16,8 +16,9 @@ _BITS = {  # NumPy has these by ml_dtypes only: moved as bits
     "float8_e4m3fnuz": (np.uint8, torch.float8_e4m3fnuz),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
     "float8_e5m2fnuz": (np.uint8, torch.float8_e5m2fnuz),
-    "float8_e8m0fnu": (np.uint8, torch.float8_e8m0fnu),
 }
+if hasattr(torch, "float8_e8m0fnu"):  # since 2.7
+    _BITS["float8_e8m0fnu"] = (np.uint8, torch.float8_e8m0fnu)
 _CARRIERS = {  # torch computes with none of these: one element each, in the next larger type
     "int2": np.int8,
     "int4": np.int8,

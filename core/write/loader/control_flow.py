@@ -11,17 +11,18 @@ from typing import Any, Callable, Sequence
 
 import torch
 from torch import fx, nn
-from torch._higher_order_ops.scan import scan
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from . import control_leaves
+from .export_support import is_exporting
+from .older_torch import WRONG_GRADIENTS, gradients, is_recorded, require_scan
 from .recurrence import CELLS, is_bare
 
 
 def _is_traced(predicate: Any = None) -> bool:
     """Whether a tracer is at work. `predicate`: what Python would have to look at."""
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or get_proxy_mode() is not None:
+    if torch.compiler.is_compiling() or is_exporting() or get_proxy_mode() is not None:
         return True
     return isinstance(predicate, torch.Tensor) and torch._C._functorch.is_batchedtensor(predicate)
 
@@ -63,6 +64,12 @@ class ControlFlow(nn.Module):
                 tracer: Any = v.tracer
                 return tracer.create_proxy("call_module", tracer.path_of_module(self), values, {})
         return super().__call__(*values)
+
+    def require_gradients(self, form: str, values: Sequence[Any]) -> None:
+        """Gives no tracer what would be trained wrong: see WRONG_GRADIENTS."""
+        if WRONG_GRADIENTS and is_recorded(*values, *self.parameters()):
+            remedy = "run the module as it is, or trace it under torch.no_grad() and do not train what comes out"
+            raise gradients(f"{self.onnx}: torch's {form}", remedy)
 
     def untraceable(self, why: str) -> RuntimeError:
         return RuntimeError(
@@ -111,6 +118,8 @@ class While(ControlFlow):
 
     def forward(self, *values: Any) -> tuple[Any, ...]:
         traced = _is_traced()
+        if traced:
+            self.require_gradients("while_loop", values)
         values = _apart(values) if traced else values
         state, operands = values[: self.carried], values[self.carried :]
         if traced:
@@ -154,14 +163,18 @@ class Scan(ControlFlow):
         return values[: self.carried], values[self.carried : end], values[end:]
 
     def _traced(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        self.require_gradients("scan", values)
         state, slices, operands = self._divided(_apart(values))
         if not torch.compiler.is_dynamo_compiling():
+            require_scan(f"{self.onnx}: torch's scan")
             step = lambda *a: _owned(self.body(*a))  # noqa: E731
             return tuple(torch.ops.higher_order.scan(step, list(state), list(slices), operands))
 
         def step_of_pairs(carried: Any, row: Any) -> tuple[list[Any], list[Any]]:
             results = _owned(self.body(*carried, *row, *operands))
             return list(results[: self.carried]), list(results[self.carried :])
+
+        from torch._higher_order_ops.scan import scan
 
         carried, rows = scan(step_of_pairs, list(state), list(slices))
         return (*carried, *rows)

@@ -12,6 +12,7 @@ from torch.fx.graph_module import _deserialize_graph_module, _forward_from_src
 from torch.fx.node import _get_qualified_name
 
 from .export_support import in_scope
+from .older_torch import WRONG_GRADIENTS, gradients, is_recorded
 from .strings import taken
 
 
@@ -26,6 +27,8 @@ class ConvertedModule(fx.GraphModule):
     """torch knows which line of the generated code is which FX node: nothing is done before an error."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._unrecorded and is_recorded(*args, *kwargs.values(), *self.parameters()):
+            raise gradients(self._unrecorded, "run it under torch.no_grad(), or convert with dialect='nn'")
         try:
             return in_scope(self, super().__call__, args, kwargs)
         except Exception as e:
@@ -35,6 +38,7 @@ class ConvertedModule(fx.GraphModule):
 
     def recompile(self) -> Any:
         """There is no code of a graph that nobody has filled."""
+        self._unrecorded = _unrecorded(self._graph) if WRONG_GRADIENTS else ""
         return super().recompile() if len(self._graph.nodes) else None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ConvertedModule:
@@ -53,6 +57,15 @@ class ConvertedModule(fx.GraphModule):
         _, (body, imports) = super().__reduce__()
         origins = [(_key(n), _origin(n)) for n in _told(self.graph)]
         return _restored, (_base(self), body, imports, origins, type(self).__name__)
+
+
+def _unrecorded(graph: fx.Graph) -> str:
+    """The call that autograd must not see with a torch of WRONG_GRADIENTS; "": none."""
+    for node in graph.nodes:
+        if isinstance(node.target, torch._ops.HigherOrderOperator) and node.target.name() in ("scan", "while_loop"):
+            where = place(node.meta["onnx"]) if "onnx" in node.meta else f"node {node.name!r}"
+            return f"{where}: torch's {node.target.name()}"
+    return ""
 
 
 def _base(module: ConvertedModule) -> type[ConvertedModule]:
@@ -159,7 +172,7 @@ def _name_node(module: fx.GraphModule, e: Exception) -> None:
     for frame, line in traceback.walk_tb(e.__traceback__):
         if frame.f_code is not code:
             continue
-        index = (module._lineno_map or {}).get(line - module._prologue_start)
+        index = (module._lineno_map or {}).get(line - code.co_firstlineno)
         nodes = list(module.graph.nodes)
         if index is None or index >= len(nodes) or "onnx" not in nodes[index].meta:
             return

@@ -46,9 +46,16 @@ def complete(operator: str) -> None:
             _decomp.register_decomposition(target)(function)
 
 
+def _is_exporting_before_2_7() -> bool:
+    return torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
+
+
+is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", _is_exporting_before_2_7)
+
+
 def in_scope(module: nn.Module, call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Calls it, as one of the modules that the nodes of the program were computed in while torch.export traces."""
-    if not torch.compiler.is_exporting():
+    if not is_exporting():
         return call(*args, **kwargs)
     from torch.fx.experimental import proxy_tensor
 

@@ -14,6 +14,7 @@ from torch import nn
 from . import control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves
 from .errors import PackageError
 from .export_support import complete
+from .older_torch import TESTED, is_older_than, lacks, part, require_scan
 from .torch_libraries import Needed, remedy
 from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_FUNCTIONS, NN_NAMES, NUMBER_OPERATORS
 
@@ -51,7 +52,7 @@ MEMORY_FORMATS = frozenset(
 def named(kind: str, name: Any, allowed: frozenset[str], owner: Any) -> Any:
     if name not in allowed:
         raise PackageError(f"{kind}: expected one that this loader knows, got {name!r}")
-    return getattr(owner, name)
+    return part(owner, name, f"{kind} {name!r}")
 
 
 def dtype_of(name: str) -> torch.dtype:
@@ -72,7 +73,9 @@ def resolve(target: str, needed: Needed = ()) -> Callable[..., Any]:
         return _registered_op(target, space, name, needed)
     if target not in _TARGETS:
         raise PackageError(f"target {space}: expected one that this loader knows, got {name!r}")
-    return getattr(_SPACES[space], name)
+    if target == "higher_order::scan":
+        require_scan(f"target {target!r}")
+    return part(_SPACES[space], name, f"target {target!r}")
 
 
 def _leaf(name: str) -> Callable[..., Any]:
@@ -94,6 +97,8 @@ def _registered_op(target: str, space: str, rest: str, needed: Needed) -> Callab
     try:
         return getattr(getattr(getattr(torch.ops, space), name), overload or "default")
     except AttributeError as e:
+        if space == "aten" and is_older_than(TESTED):
+            raise lacks(f"target {target!r}", TESTED) from e
         what = "" if space == "aten" else remedy(target, needed)
         raise PackageError(f"target {target!r}: torch has no such operator{what}") from e
 

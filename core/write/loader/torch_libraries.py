@@ -9,6 +9,7 @@ from typing import Any, Iterable, Mapping, Sequence
 import torch
 
 from .errors import PackageError
+from .older_torch import is_older_than
 
 Libraries = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Needed = Sequence[Mapping[str, Any]]  # torch_libraries of a document
@@ -47,7 +48,10 @@ def _load(path: str, shown: str, needed: Needed) -> None:
 def _sha256(path: str, shown: str) -> str:
     try:
         with open(path, "rb") as f:
-            return hashlib.file_digest(f, "sha256").hexdigest()
+            digest = hashlib.sha256()  # file_digest is Python 3.11's
+            while block := f.read(1 << 20):
+                digest.update(block)
+            return digest.hexdigest()
     except OSError as e:
         raise PackageError(f"{shown}: torch library: cannot be read: {e.strerror}") from e
 
@@ -61,15 +65,11 @@ def _check(shown: str, sha256: str, needed: Needed) -> None:
                 f"{shown}: torch library: expected {described(entry)}, got one with sha256 {sha256}; "
                 "give that one, or convert the model again with this pack"
             )
-        if "min_torch" in entry and _version(torch.__version__) < _version(entry["min_torch"]):
+        if "min_torch" in entry and is_older_than(entry["min_torch"]):
             raise PackageError(
                 f"{shown}: torch library: expected torch {entry['min_torch']} or later, "
                 f"got {torch.__version__}"
             )
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def described(entry: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 
 from .modules import is_transient
+from .older_torch import lacks
 from .targets import dtype_of
 from .vocabulary import WEIGHT_MODES
 
@@ -245,11 +246,17 @@ def dynamic_shapes(
     Args:
       min, max: bounds, of all dimensions or by name. Those that stand in the file, which PyTorch's
         exporter was given, hold where neither says otherwise; what plans memory ahead, as
-        ExecuTorch does, needs a max.
+        ExecuTorch does, needs a max. torch 2.6 takes none: those of the file are left out there.
     Raises:
+      PackageError: torch 2.6 was given bounds.
       ValueError: a name is of no dimension, or a min is above its max.
     """
     low, high = bounds_of(module, min, max)
+
+    if not callable(torch.export.Dim.DYNAMIC):
+        if min is not None or max is not None:
+            raise lacks("dynamic_shapes: min and max", "2.7")
+        low, high = {}, {}
 
     def dim(name: str) -> Any:
         bounds = {k: v[name] for k, v in (("min", low), ("max", high)) if name in v}
