@@ -1,5 +1,7 @@
 // Slots that write into the current program.
 #include "core/border/host.hpp"
+#include "core/plugin/nearest.hpp"
+#include "core/plugin/reference_table.hpp"
 #include "core/shapes/elements.hpp"
 
 namespace onnx2fx::conversion::host {
@@ -39,11 +41,51 @@ static void check_call(const o2fx_emit& call) {
                                         std::to_string(call.n_unpack));
 }
 
+/// A call of a function that computes: one of this plugin's own table, with the types of all its
+/// results.
+static void check_reference(const Lowering& l, const o2fx_emit& call) {
+  const auto fail = [](const std::string& what) {
+    throw HostError(O2FX_E_SCHEMA, "onnx2fx::reference: " + what);
+  };
+  if (call.n_args != 6 || call.n_kwargs || call.args[0].tag != O2FX_T_STR ||
+      call.args[3].tag != O2FX_T_LIST || call.args[4].tag != O2FX_T_LIST ||
+      call.args[5].tag != O2FX_T_LIST)
+    return fail("expected function, inputs, options, dtypes, ranks and sizes");
+  const std::string name(call.args[0].u.s, call.args[0].len);
+  std::vector<std::string> own;
+  for (const plugin::ReferenceFunction& f :
+       plugin::reference_functions(*l.plugin.table, l.plugin.library))
+    own.push_back(f.name);
+  if (std::find(own.begin(), own.end(), name) == own.end()) {
+    const auto near = plugin::nearest(name, own);
+    fail("function: expected one of this plugin's table, got '" + name + "'" +
+         (near ? "; did you mean '" + *near + "'?" : ""));
+  }
+  const o2fx_arg &dtypes = call.args[3], &ranks = call.args[4], &sizes = call.args[5];
+  int64_t extents = 0;
+  for (const o2fx_arg& a : std::span(ranks.u.list, ranks.len)) {
+    if (a.tag != O2FX_T_INT || a.u.i < 0 || a.u.i > O2FX_MAX_RANK)
+      fail("ranks: expected literals from 0 to " + std::to_string(O2FX_MAX_RANK));
+    extents += a.u.i;
+  }
+  for (const o2fx_arg& a : std::span(sizes.u.list, sizes.len))
+    if (a.tag == O2FX_T_INT && a.u.i < -1)
+      fail("sizes: expected -1 or more, got " + std::to_string(a.u.i));
+  if (dtypes.len == 0 || call.n_unpack != dtypes.len || ranks.len != dtypes.len ||
+      extents != sizes.len)
+    fail("expected n_unpack results, each with a dtype and a rank, and all their extents; got " +
+         std::to_string(call.n_unpack) + " results, " + std::to_string(dtypes.len) + " dtypes, " +
+         std::to_string(ranks.len) + " ranks of " + std::to_string(extents) + " extents in all, " +
+         std::to_string(sizes.len) + " sizes");
+}
+
 o2fx_status emit(o2fx_ctx ctx, const o2fx_emit* call, o2fx_value* results) {
   return in_lowering(ctx, [&](Lowering& l) {
     if (!call || !results)
       throw HostError(O2FX_E_INVALID, "emit: expected a call and room for results, got NULL");
     check_call(*call);
+    if (std::string_view(call->target.data, call->target.len) == "onnx2fx::reference")
+      check_reference(l, *call);
     const std::vector<ValueId> ids = l.builder.emit(*call);
     std::copy(ids.begin(), ids.end(), results);
     return O2FX_OK;

@@ -10,16 +10,23 @@
 
 #include "core/plugin/elf_image.hpp"
 #include "core/plugin/library.hpp"
+#include "core/plugin/reference_table.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/read/mapped_file.hpp"
 
 namespace onnx2fx::plugin {
 
-static std::set<std::string> called_targets(const fx::Module& module) {
-  std::set<std::string> all;
+struct Called {
+  std::set<std::string> targets, references;
+};
+static Called called(const fx::Module& module) {
+  Called all;
   for (const fx::Program& p : module.programs)
-    for (const fx::Node& n : p.nodes)
-      if (n.op == fx::Op::kCallFunction) all.insert(n.target);
+    for (const fx::Node& n : p.nodes) {
+      if (n.op != fx::Op::kCallFunction) continue;
+      all.targets.insert(n.target);
+      if (n.target == "onnx2fx::reference") all.references.insert(*n.args[0].as<std::string>());
+    }
   return all;
 }
 
@@ -36,10 +43,11 @@ static void judge(std::span<const uint8_t> bytes, const std::string& path) {
   if (!faults.empty()) throw PluginError(std::move(faults));
 }
 
-static std::string hash_of(const Plugin& plugin, std::vector<Diagnostic>& warnings) {
+static std::string hash_of(const Plugin& plugin, const std::string& library,
+                           std::vector<Diagnostic>& warnings) {
   std::shared_ptr<read::ByteSource> file;
   try {
-    file = read::map_file(plugin.torch_library, plugin.torch_library);
+    file = read::map_file(library, library);
   } catch (const ConversionError& e) {
     warnings.push_back(
         {Severity::kWarning,
@@ -49,28 +57,30 @@ static std::string hash_of(const Plugin& plugin, std::vector<Diagnostic>& warnin
     return "";
   }
   const std::span<const uint8_t> bytes(file->data, file->size);
-  judge(bytes, plugin.torch_library);
+  judge(bytes, library);
   return sha256(bytes);
 }
 
 std::vector<fx::TorchLibrary> torch_libraries(const fx::Module& module,
                                               const std::vector<Plugin*>& plugins,
                                               std::vector<Diagnostic>& warnings) {
-  const std::set<std::string> called = called_targets(module);
+  const Called names = called(module);
   std::vector<fx::TorchLibrary> all;
+  const auto add = [&](const Plugin& p, const std::string& path, const std::string& min_torch,
+                       std::vector<std::string> targets) {
+    if (path.empty() || targets.empty()) return;
+    all.push_back({std::filesystem::path(path).filename().string(), p.id, p.version,
+                   hash_of(p, path, warnings), min_torch, std::move(targets)});
+  };
   for (const Plugin* p : plugins) {
-    if (p->torch_library.empty()) continue;
-    fx::TorchLibrary library{std::filesystem::path(p->torch_library).filename().string(),
-                             p->id,
-                             p->version,
-                             {},
-                             p->min_torch,
-                             {}};
+    std::vector<std::string> targets, references;
     for (const std::string& target : p->torch_targets)
-      if (called.contains(target)) library.targets.push_back(target);
-    if (library.targets.empty()) continue;
-    library.sha256 = hash_of(*p, warnings);
-    all.push_back(std::move(library));
+      if (names.targets.contains(target)) targets.push_back(target);
+    if (!names.references.empty())
+      for (const ReferenceFunction& f : reference_functions(*p->table, p->library))
+        if (names.references.contains(f.name)) references.push_back(f.name);
+    add(*p, p->torch_library, p->min_torch, std::move(targets));
+    add(*p, p->library, "", std::move(references));
   }
   return all;
 }

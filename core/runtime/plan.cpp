@@ -11,6 +11,7 @@
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/runtime/callables.hpp"
 #include "core/runtime/coerce.hpp"
+#include "core/runtime/reference_library.hpp"
 
 namespace onnx2fx::runtime {
 namespace {
@@ -51,6 +52,14 @@ Target find_target(const std::string& target, const std::vector<fx::TorchLibrary
     throw ConversionError("", "target: expected an operator of this LibTorch, got '" + target + "'",
                           {remedy(target, libraries)});
   return {&handle->schema(), dispatched(*handle)};
+}
+
+void require_function(const fx::Node& node, const std::vector<fx::TorchLibrary>& libraries) {
+  const std::string* name = node.args.empty() ? nullptr : node.args[0].as<std::string>();
+  if (name && !find_reference(*name))
+    throw ConversionError("",
+                          "function: expected one of a library that is loaded, got '" + *name + "'",
+                          {remedy(*name, libraries)});
 }
 
 class PlanBuilder {
@@ -102,6 +111,7 @@ class PlanBuilder {
 
   void add_call(const fx::Node& node, uint32_t index) {
     Target target = find_target(node.target, libraries_);
+    if (node.target == "onnx2fx::reference") require_function(node, libraries_);
     Step step{node.name, node.target, std::move(target.call), {}, index, {}};
     if (target.schema) {
       add_arguments(node, *target.schema, step);

@@ -1,4 +1,4 @@
-// Libraries that register torch operators of packs.
+// Libraries that register torch operators of packs, or give reference functions.
 #include <dlfcn.h>
 #include <torch/headeronly/version.h>
 
@@ -13,6 +13,7 @@
 #include "core/include/onnx2fx/module.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/read/open_file.hpp"
+#include "core/runtime/reference_library.hpp"
 
 namespace onnx2fx {
 namespace {
@@ -65,8 +66,10 @@ void load_torch_library(const std::string& path, const fx::Module& module) {
         path, "torch library: expected the one that is loaded, got another, built since",
         {"end this process: LibTorch can neither forget nor replace an operator"});
   if (known != loaded.end()) return;
-  if (!dlopen(real.c_str(), RTLD_NOW | RTLD_LOCAL))
+  void* handle = dlopen(real.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle)
     throw ConversionError(path, std::string("torch library: cannot be loaded: ") + dlerror());
+  runtime::add_references(handle, path);
   loaded.emplace(real, sha256);
 }
 

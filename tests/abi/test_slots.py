@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from test_header import GOLDEN, HEADER, structs
+from test_header import GOLDEN, HOST_TABLES, declarations, structs
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -25,10 +25,9 @@ SLOTS = TOOL.slots(TOOL.DATA.read_text())
 
 
 def functions():
-    """(table, slot) of every function pointer that plugin.h has in a struct, in order."""
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
-    for body, name in re.findall(r"typedef struct \w+ \{(.*?)\n\} (\w+);", text, re.S):
-        for slot, field in re.findall(r"\(O2FX_CALL\* (\w+)\)|o2fx_lower_fn (\w+);", body):
+    """(table, slot) of every function pointer that the headers have in a struct, in order."""
+    for body, name in re.findall(r"typedef struct \w+ \{(.*?)\n\} (\w+);", declarations(), re.S):
+        for slot, field in re.findall(r"\(O2FX_CALL\* (\w+)\)|o2fx_\w+_fn (\w+);", body):
             yield name, slot or field
 
 
@@ -48,7 +47,7 @@ def test_those_of_a_released_minor_stand_before_those_that_came_later():
 
 
 def test_host_functions_are_of_the_ctx():
-    assert {s.thread for s in SLOTS if s.table in ("o2fx_host_api", "o2fx_weights_host")} == {"ctx"}
+    assert {s.thread for s in SLOTS if s.table in HOST_TABLES} == {"ctx"}
 
 
 def test_the_page_has_the_table():

@@ -38,7 +38,8 @@ def follow(guide, folder):
             done = subprocess.run(["bash", "-c", command], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
             assert line.startswith("$ ") and done.returncode == 0, command + "\n" + done.stdout + done.stderr
             assert "No tests were found" not in done.stdout
-    files = [f for f in folder.rglob("*") if f.suffix in (".cpp", ".json", ".py", ".case") and "build" not in f.parts]
+    written = [*folder.rglob("*"), *(ROOT / "sdk" / "examples").iterdir()]
+    files = [f for f in written if f.suffix in (".cpp", ".json", ".py", ".case") and "build" not in f.parts]
     texts = [f.read_text() for f in files]
     assert [text for language, text in blocks(guide) if language != "console" and not any(text in t for t in texts)] == []
 

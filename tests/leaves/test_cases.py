@@ -11,7 +11,7 @@ from onnx_to_fx.loader import targets, vocabulary
 
 CASES = json.loads((pathlib.Path(__file__).parent / "cases.json").read_text(encoding="utf-8"))
 # whole programs and draws: the conformance suites and tests of their own hold these together
-ELSEWHERE = {"cond", "gradient", "image_decoder", "loop"}
+ELSEWHERE = {"cond", "gradient", "image_decoder", "loop", "reference"}
 
 
 def value_of(case):

@@ -249,6 +249,10 @@ def test_leaves(rules: Rules) -> None:
         "onnx2fx::regex_full_match": ([Tensor(s, [n]), "a"], [("bool", ["n0"])]),
         "onnx2fx::strings": ([["a", "b"], [2]], [(s, [2])]),
         "onnx2fx::image_decoder": ([Tensor("uint8", [n]), "RGB"], [("uint8", [None, None, 3])]),
+        "onnx2fx::reference": (
+            ["a::b", [Tensor("float32", [n])], "", [Dtype("float32"), Dtype("int64")], [2, 0], [n, -1]],
+            [("float32", ["n0", None]), ("int64", [])],
+        ),
         "onnx2fx::optional_has_element": ([None], [("bool", [])]),
     }
     for target, (args, expected) in cases.items():

@@ -92,7 +92,30 @@ Returned map_rows(const TorchCall& c) {
   return {{map}, true};
 }
 
+// As the call says: dtypes and ranks of all results, then the extents of one after the other; -1:
+// not known.
+Returned stated(const TorchCall& c) {
+  const std::vector<Operand>& dtypes = c.operand("dtypes").items;
+  const auto ranks = c.literals("ranks");
+  const auto sizes = c.integers("sizes");
+  Types r;
+  size_t next = 0;
+  for (size_t k = 0; k < dtypes.size(); k++) {
+    std::optional<Dims> dims;
+    if (ranks && sizes && k < ranks->size()) {
+      dims.emplace();
+      for (int64_t i = 0; i < (*ranks)[k] && next < sizes->size(); i++) {
+        const MaybeSym& size = (*sizes)[next++];
+        dims->push_back(size && size->is_literal() && size->literal() < 0 ? MaybeSym() : size);
+      }
+    }
+    r.push_back(tensor_of(dtypes[k].dtype, std::move(dims)));
+  }
+  return r;
+}
+
 constexpr TypeRule kRules[] = {
+    {"stated", stated},
     {"strings", strings},
     {"strings_joined", strings_joined},
     {"strings_constant", strings_constant},

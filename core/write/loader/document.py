@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
 import torch
 from torch import fx, nn
@@ -111,6 +111,9 @@ class DocumentBuilder:
                 target, self.document.get("torch_libraries", ())
             )
         return function
+
+    def require_function(self, args: Sequence[Any]) -> None:
+        targets.require_function(args[0] if args else None, self.document.get("torch_libraries", ()))
 
     def program(self, name: str) -> fx.GraphModule:
         if name not in self.built:

@@ -148,6 +148,8 @@ class ProgramBuilder:
         if target.startswith("higher_order::") or target == "operator::getitem":
             args = tuple(tuple(a) if isinstance(a, list) else a for a in args)
         function = self.builder.resolve(target)
+        if target == "onnx2fx::reference":
+            self.builder.require_function(args)
         if target.startswith("torch.Tensor::"):
             method = function.__name__
             return self.graph.create_node("call_method", method, args, self._kwargs(n), name=n["name"])

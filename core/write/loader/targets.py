@@ -11,7 +11,14 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
-from . import control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves
+from . import (
+    control_leaves,
+    image_leaves,
+    map_leaves,
+    reference_leaves,
+    sequence_leaves,
+    string_leaves,
+)
 from .errors import PackageError
 from .export_support import complete
 from .older_torch import TESTED, is_older_than, lacks, part, require_scan
@@ -20,7 +27,14 @@ from .vocabulary import DTYPES, HIGHER_ORDER, LEAVES, NN_FUNCTIONS, NN_NAMES, NU
 
 _FAMILIES = {
     family.__name__.rpartition(".")[2]: family
-    for family in (control_leaves, image_leaves, map_leaves, sequence_leaves, string_leaves)
+    for family in (
+        control_leaves,
+        image_leaves,
+        map_leaves,
+        reference_leaves,
+        sequence_leaves,
+        string_leaves,
+    )
 }
 _SPACES = {
     "math": math,
@@ -83,6 +97,13 @@ def _leaf(name: str) -> Callable[..., Any]:
         raise PackageError(f"target: expected a leaf of this loader, got {'onnx2fx::' + name!r}")
     family, _ = LEAVES[name]
     return getattr(_FAMILIES[family], name)
+
+
+def require_function(name: Any, needed: Needed) -> None:
+    """The first argument of onnx2fx::reference: what computes is in a library that is loaded."""
+    if not isinstance(name, str) or not reference_leaves.is_known(name):
+        how = remedy(str(name), needed, "; load the library of the pack that has it first")
+        raise PackageError(f"target 'onnx2fx::reference': no library that is loaded has {name!r}{how}")
 
 
 def _registered_op(target: str, space: str, rest: str, needed: Needed) -> Callable[..., Any]:

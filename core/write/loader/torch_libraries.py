@@ -1,4 +1,4 @@
-"""Libraries that register torch operators of packs: the user gives them, a document says which ones it needs."""
+"""Libraries that register torch operators of packs, or give reference functions: the user gives them, a document says which ones it needs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 from .errors import PackageError
 from .older_torch import is_older_than
+from .reference_leaves import add_references
 
 Libraries = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Needed = Sequence[Mapping[str, Any]]  # torch_libraries of a document
@@ -42,6 +43,7 @@ def _load(path: str, shown: str, needed: Needed) -> None:
         torch.ops.load_library(path)
     except (OSError, RuntimeError) as e:
         raise PackageError(f"{shown}: torch library: cannot be loaded: {e}") from e
+    add_references(path)
     _loaded[path] = sha256
 
 
@@ -80,9 +82,9 @@ def described(entry: Mapping[str, Any]) -> str:
     return f"{entry['file']} of {entry['plugin']} {entry['version']}{more}"
 
 
-def remedy(target: str, needed: Needed) -> str:
-    """What to do where torch does not know an operator."""
+def remedy(target: str, needed: Needed, otherwise: str = "") -> str:
+    """What to do where torch does not know an operator, or nobody a reference function."""
     for entry in needed:
         if target in entry["targets"]:
             return f"; it is in {described(entry)}: give the path of that file, torch_libraries=[...]"
-    return f"; import the package that registers torch.ops.{target.partition('::')[0]} first"
+    return otherwise or f"; import the package that registers torch.ops.{target.partition('::')[0]} first"
