@@ -67,7 +67,7 @@ export class Layout {
 
   private async size(item: Item, expanded: Set<string>): Promise<PlacedItem> {
     const lines = textOf(this.model, item);
-    const width = Math.max(60, ...lines.map((l) => l.length * CHARACTER + 16));
+    const width = Math.max(60, ...lines.map((l) => l.length * CHARACTER + 16)) + (item.blocks.length ? 14 : 0); // of the sign
     const box = { item, x: 0, y: 0, width, height: lines.length * LINE + 9, lines };
     if (!expanded.has(item.id) || !item.blocks.length) return box;
     const inner: PlacedBlock[] = [];
