@@ -183,7 +183,7 @@ def test_what_is_no_plain_torch_is_refused():
             return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, (x,))
 
     module = convert_onnx_to_fx(exported(Choice(), (torch.ones(2),), "unoptimized"))
-    with pytest.raises(SourceError, match=r"^module 'cond': expected one of torch.nn or a block, got a If$"):
+    with pytest.raises(SourceError, match=r"^node 'node_cond__0' \(If\): expected plain calls of torch, got control flow$"):
         to_source(module)
     with pytest.raises(TypeError, match="^module: expected one that onnx_to_fx made, got Linear$"):
         to_source(nn.Linear(1, 1))

@@ -12,6 +12,7 @@ from typing import Any, Iterator
 import torch
 from torch import nn
 
+from .loader.control_flow import ControlFlow
 from .loader.converted import ConvertedModule
 from .loader.modules import Holder
 from .loader.program import Mode
@@ -130,6 +131,8 @@ class Classes:
             return self._list(path, module)
         if isinstance(module, Holder):
             return self._holder(path, module)
+        if isinstance(module, ControlFlow):
+            raise SourceError(f"{module.onnx}: expected plain calls of torch, got control flow")
         if path not in self.arguments:
             raise SourceError(f"module {path!r}: expected one of torch.nn or a block, got a {type(module).__name__}")
         return _construction_of(module, self.arguments[path])
