@@ -79,14 +79,17 @@ def write_source(module: fx.GraphModule, folder: str | os.PathLike[str]) -> None
     """Writes model.py and weights.safetensors: ``from model import Model; Model.load()`` computes what `module` does.
 
     The folder is made; files of these names in it are replaced.
+
+    Raises:
+      SourceError: as to_source. ValueError: the module has no weights. Nothing is written then.
     """
     from safetensors.torch import save_file
 
     text = to_source(module)
+    tensors = {_name(module, n): _plain(t) for n, t in (*module.named_parameters(), *module.named_buffers())}
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     (path / "model.py").write_text(text)
-    tensors = {_name(module, n): _plain(t) for n, t in (*module.named_parameters(), *module.named_buffers())}
     save_file(tensors, path / "weights.safetensors")
 
 
@@ -99,7 +102,7 @@ def main(package: str, path: str, shown: str, force: str) -> int:
         if not force:
             _check_ours(pathlib.Path(path))
         write_source(load(package), path)
-    except (OSError, ValueError, PackageError) as e:
+    except (ImportError, OSError, ValueError, PackageError) as e:
         print(f"error: {shown}: {e}", file=sys.stderr)
         return 1
     return 0
