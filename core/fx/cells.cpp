@@ -144,7 +144,7 @@ class Cells {
         const auto state = whole_of((*product)[at], 2, 3);
         const auto reset = of((*product)[1 - at], "aten::sigmoid");
         if (!state || !reset) continue;
-        const auto linears = both({*input, *state}, hidden);
+        auto linears = both({*input, *state}, hidden);
         if (linears && (*linears)[1].call == *state && sums(*reset, 0, *input, *state) &&
             sums(update, 1, *input, *state))
           return linears;

@@ -86,8 +86,8 @@ bool OutputLayout::permute(const Node& view) {
   } else {
     return false;
   }
-  std::vector<Axis> axes;
-  for (const size_t i : from) axes.push_back(axes_[i]);
+  std::vector<Axis> axes(from.size());
+  std::ranges::transform(from, axes.begin(), [&](size_t i) { return axes_[i]; });
   axes_ = std::move(axes);
   return true;
 }
