@@ -17,7 +17,7 @@ BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", ROOT / "build" / "release")
 CONSUMER = pathlib.Path(__file__).parent / "consumer"
 CMAKE = ROOT / ".venv" / "bin" / "cmake"
 CORE_HEADERS = {"convert", "diagnostic", "export", "options", "program", "version"}
-SDK_HEADERS = {"mock_host", "mock_weights", "plugin", "weights"}
+SDK_HEADERS = {"mock_host", "mock_weights", "plugin", "reference", "weights"}
 
 
 def run(*command, **options):

@@ -16,6 +16,7 @@ from . import (
     image_leaves,
     map_leaves,
     reference_leaves,
+    references,
     sequence_leaves,
     string_leaves,
 )
@@ -101,7 +102,7 @@ def _leaf(name: str) -> Callable[..., Any]:
 
 def require_function(name: Any, needed: Needed) -> None:
     """The first argument of onnx2fx::reference: what computes is in a library that is loaded."""
-    if not isinstance(name, str) or not reference_leaves.is_known(name):
+    if not isinstance(name, str) or not references.is_known(name):
         how = remedy(str(name), needed, "; load the library of the pack that has it first")
         raise PackageError(f"target 'onnx2fx::reference': no library that is loaded has {name!r}{how}")
 

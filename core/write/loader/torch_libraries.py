@@ -10,7 +10,7 @@ import torch
 
 from .errors import PackageError
 from .older_torch import is_older_than
-from .reference_leaves import add_references
+from .references import add_references
 
 Libraries = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Needed = Sequence[Mapping[str, Any]]  # torch_libraries of a document
