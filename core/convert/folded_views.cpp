@@ -65,29 +65,31 @@ void write_views(const fx::Module& module, fx::Program& program,
   program.nodes = std::move(nodes);
 }
 
+/// What an FX node's text gives `call` after "args = (%"; empty: it is another call.
+std::string_view operands_of(std::string_view text, std::string_view call) {
+  const std::string head = "target=torch.ops.aten." + std::string(call) + "](args = (%";
+  const size_t at = text.find(head);
+  return at == std::string_view::npos ? "" : text.substr(at + head.size());
+}
+
 /// "p_table" of "... target=torch.ops.aten.index.Tensor](args = (%p_table, [%i, %j]), ...": the
 /// exporter moves the axes that are indexed to the front, where these are.
 std::string_view indexed_in_front(std::string_view text) {
-  constexpr std::string_view kIndex = "target=torch.ops.aten.index.Tensor](args = (%";
-  size_t at = text.find(kIndex);
-  if (at == std::string_view::npos) return {};
-  text.remove_prefix(at + kIndex.size());
-  at = text.find_first_of(",()");
-  if (at == std::string_view::npos || !text.substr(at).starts_with(", [%")) return {};
-  const std::string_view indices = text.substr(at, text.find(']') - at);
-  return indices.find("None") == std::string_view::npos ? text.substr(0, at) : std::string_view();
+  const std::string_view operands = operands_of(text, "index.Tensor");
+  const size_t at = operands.find_first_of(",()");
+  if (at == std::string_view::npos || !operands.substr(at).starts_with(", [%")) return {};
+  const std::string_view indices = operands.substr(at, operands.find(']') - at);
+  return indices.find("None") == std::string_view::npos ? operands.substr(0, at)
+                                                        : std::string_view();
 }
 
 /// "p_fc_weight" of "... target=torch.ops.aten.linear.default](args = (%x, %p_fc_weight, ...".
 std::string_view weight_of_linear(std::string_view text) {
-  constexpr std::string_view kLinear = "target=torch.ops.aten.linear.default](args = (%";
-  size_t at = text.find(kLinear);
-  if (at == std::string_view::npos) return {};
-  text.remove_prefix(at + kLinear.size());
-  at = text.find_first_of(",()");
-  if (at == std::string_view::npos || !text.substr(at).starts_with(", %")) return {};
-  text.remove_prefix(at + 3);
-  return text.substr(0, text.find_first_of(",)"));
+  std::string_view operands = operands_of(text, "linear.default");
+  const size_t at = operands.find_first_of(",()");
+  if (at == std::string_view::npos || !operands.substr(at).starts_with(", %")) return {};
+  operands.remove_prefix(at + 3);
+  return operands.substr(0, operands.find_first_of(",)"));
 }
 
 /// The parameter that is no more, whose placeholder this is; null: none.

@@ -198,13 +198,18 @@ bool ModuleRaiser::renames(const Raised& raised) const {
   });
 }
 
+/// How many of these read the .t() of each tensor.
+static std::map<uint32_t, size_t> transposed_reads(const std::vector<Raised>& all) {
+  std::map<uint32_t, size_t> reads;
+  for (const Raised& r : all)
+    for (const Submodule::TensorUse& u : r.tensors) reads[u.tensor] += u.transposed;
+  return reads;
+}
+
 // A module can hold .t() of a tensor, or a tensor with other dims, only where nobody reads it as it
 // is stored.
 void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
-  std::map<uint32_t, size_t> transposed;
-  for (const Raised& r : all) {
-    for (const Submodule::TensorUse& u : r.tensors) transposed[u.tensor] += u.transposed;
-  }
+  std::map<uint32_t, size_t> transposed = transposed_reads(all);
   std::erase_if(all, [&](const Raised& r) {
     for (const Operand& o : r.reshaped)
       if (uses_[o.tensor] != 1) return true;
@@ -416,37 +421,30 @@ std::optional<Frame> ModuleRaiser::innermost(uint32_t index) const {
   return running && !running->empty() ? std::optional(running->back()) : std::nullopt;
 }
 
-/// Whether all that read the tensor are these, and read its .t().
-bool ModuleRaiser::is_read_transposed(const std::vector<Raised>& all, uint32_t tensor) const {
-  const auto reads = std::ranges::count_if(all, [&](const Raised& r) {
-    return r.tensors[0].tensor == tensor && r.tensors[0].transposed;
-  });
-  return static_cast<size_t>(reads) == uses_[tensor];
-}
-
 /// What the modules would compute, as calls on the tensors as the author has them.
 void ModuleRaiser::write_linears(const std::vector<Raised>& all) {
-  std::vector<const Raised*> written;
+  std::map<uint32_t, size_t> transposed = transposed_reads(all);
+  NameSet names;
+  if (!all.empty())
+    for (const Node& n : root_.nodes) names.claim(n.name);
   for (const Raised& r : all) {
     if (r.type != NnClass::kLinear || r.promoted) continue;
     const uint32_t weight = r.tensors[0].tensor;
     if (!r.tensors[0].transposed ||
-        (!module_.tensors[weight].named_by_author && is_read_transposed(all, weight)))
-      written.push_back(&r);
+        (!module_.tensors[weight].named_by_author && transposed[weight] == uses_[weight]))
+      write_linear(r, names);
   }
-  for (const Raised* r : written) write_linear(*r);
 }
 
-void ModuleRaiser::write_linear(const Raised& raised) {
+void ModuleRaiser::write_linear(const Raised& raised, NameSet& names) {
   const Submodule::TensorUse& weight = raised.tensors[0];
   Tensor& t = module_.tensors[weight.tensor];
   if (weight.transposed && !t.transposed) {
     t.transposed = true;
-    t.path = own_name(raised);
+    t.path = path_of(own_name(raised));
     Node& reader = root_.nodes[reader_of(weight.tensor).index];
     if (auto& shape = reader.type.shape) std::swap(shape->at(0), shape->at(1));
-    const std::string name = identifier(t.path);
-    if (std::ranges::find(root_.nodes, name, &Node::name) == root_.nodes.end()) reader.name = name;
+    reader.name = names.claim(identifier(t.path));
   }
   Node& n = root_.nodes[raised.result];
   n.target = "aten::linear";

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/fx/name_set.hpp"
 #include "core/fx/paths.hpp"
 #include "core/fx/schema.hpp"
 #include "core/fx/scopes.hpp"
@@ -87,10 +88,9 @@ class ModuleRaiser {
   bool renames(const Raised& raised) const;
   bool is_part(const Raised& raised) const;
   std::optional<Frame> innermost(uint32_t node) const;
-  bool is_read_transposed(const std::vector<Raised>& all, uint32_t tensor) const;
   NodeRef reader_of(uint32_t tensor) const;
   void write_linears(const std::vector<Raised>& all);
-  void write_linear(const Raised& raised);
+  void write_linear(const Raised& raised, NameSet& names);
   void place(const std::vector<Raised>& all);
   uint32_t submodule(const Raised& raised, std::vector<bool>& placed, PathTree& tree);
   /// The lowering made the tensor's name of the node's: it says nothing.

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "core/api/write_package.hpp"
 #include "tools/onnx2fx/by_python.hpp"
 
 namespace onnx2fx::cli {
@@ -16,14 +15,7 @@ void check_archive(const write::PackageFolder& file) {
 }
 
 bool write_archive(const Conversion& c, const write::PackageFolder& file, bool force) {
-  const TemporaryFolder folder;
-  const fs::path package = folder.path() / "package";
-  write_package_to(c, package);
-  return by_python(
-      "--format pt2",
-      "Python writes the archive: pip install onnx-to-fx[torch] in the environment that "
-      "is to do so",
-      "archive", {package, file.path, file.shown, force ? "force" : ""});
+  return written_by_python(c, file, force, "pt2", "archive", "archive");
 }
 
 }  // namespace onnx2fx::cli

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "core/include/onnx2fx/convert.hpp"
+#include "core/api/write_package.hpp"
 
 namespace onnx2fx::cli {
 
@@ -62,6 +62,18 @@ bool by_python(const std::string& what, const std::string& remedy, const std::st
   if (WIFSIGNALED(status))
     throw ConversionError(what, command[0] + " was ended by: " + strsignal(WTERMSIG(status)));
   return WEXITSTATUS(status) == 0;
+}
+
+bool written_by_python(const Conversion& conversion, const write::PackageFolder& out, bool force,
+                       const std::string& format, const std::string& thing,
+                       const std::string& name) {
+  const TemporaryFolder folder;
+  const fs::path package = folder.path() / "package";
+  write_package_to(conversion, package);
+  return by_python("--format " + format,
+                   "Python writes the " + thing +
+                       ": pip install onnx-to-fx[torch] in the environment that is to do so",
+                   name, {package, out.path, out.shown, force ? "force" : ""});
 }
 
 }  // namespace onnx2fx::cli

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "core/include/onnx2fx/convert.hpp"
+#include "core/write/package_folder.hpp"
+
 namespace onnx2fx::cli {
 
 /// Gone with this object.
@@ -25,6 +28,12 @@ class TemporaryFolder {
 /// ConversionError, by the name of `what` was asked for and with `remedy`: there is no Python.
 bool by_python(const std::string& what, const std::string& remedy, const std::string& name,
                const std::vector<std::string>& arguments);
+
+/// Hands the conversion, as a package in a temporary folder, to main() of onnx_to_fx.NAME, which
+/// writes `format` of it to `out`. False and ConversionError as by_python.
+bool written_by_python(const Conversion& conversion, const write::PackageFolder& out, bool force,
+                       const std::string& format, const std::string& thing,
+                       const std::string& name);
 
 }  // namespace onnx2fx::cli
 

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "core/api/write_package.hpp"
 #include "tools/onnx2fx/by_python.hpp"
 
 namespace onnx2fx::cli {
@@ -16,14 +15,7 @@ void check_source_folder(const write::PackageFolder& folder) {
 }
 
 bool write_source(const Conversion& c, const write::PackageFolder& folder, bool force) {
-  const TemporaryFolder temporary;
-  const fs::path package = temporary.path() / "package";
-  write_package_to(c, package);
-  return by_python(
-      "--format source",
-      "Python writes the source: pip install onnx-to-fx[torch] in the environment that "
-      "is to do so",
-      "source", {package, folder.path, folder.shown, force ? "force" : ""});
+  return written_by_python(c, folder, force, "source", "source", "source");
 }
 
 }  // namespace onnx2fx::cli
