@@ -6,7 +6,9 @@
 #include "core/api/installation.hpp"
 #include "core/border/weight_source.hpp"
 #include "core/convert/converter.hpp"
+#include "core/convert/merged.hpp"
 #include "core/convert/module.hpp"
+#include "core/convert/removed_biases.hpp"
 #include "core/fx/passes.hpp"
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/registry.hpp"
@@ -72,6 +74,8 @@ Conversion convert(read::ModelFile read, Options options, plugin::Registry* give
   prepare::give_shapes(*file, options.input_shapes);
   c.report.warnings = prepared.warnings;
   c.store = open_weights(*file, options, registry, c);
+  conversion::part_merged(file->model, *c.store);
+  conversion::restore_biases(*file->model.mutable_graph());
 
   conversion::Builder builder;
   conversion::Tensors tensors(builder, *c.store);

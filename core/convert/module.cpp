@@ -140,6 +140,7 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
   restore_shapes(m, entries, signature);
   std::ranges::move(untrained_parameters(m, entries, signature), std::back_inserter(warnings));
   tie_transposed(m, entries, signature, tensors);
+  tie_copies(m, entries, tensors);
   drop_zero_biases(m, entries, tensors);
   fx::write_decimals(m);
   if (options.recover == Recover::kOn) {

@@ -58,6 +58,11 @@ std::string call_of(std::string_view fx_name) {
 
 }  // namespace
 
+std::string_view fx_node_of(const onnx::NodeProto& node) {
+  const std::string* text = property(node.metadata_props(), "pkg.torch.onnx.fx_node");
+  return text ? std::string_view(*text) : std::string_view();
+}
+
 // Lines "p_fc_weight: PARAMETER target='fc.weight'", inputs first.
 void Signature::read(std::string_view text) {
   while (!text.empty()) {

@@ -15,6 +15,9 @@
 
 namespace onnx2fx::conversion {
 
+/// The text of the FX node that the exporter made the node of; empty: it does not say.
+std::string_view fx_node_of(const onnx::NodeProto& node);
+
 class Signature {
  public:
   enum class Kind : uint8_t { kParameter, kPersistentBuffer, kBuffer, kConstant };

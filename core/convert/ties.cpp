@@ -113,33 +113,53 @@ class Ties {
   std::map<std::pair<int64_t, int64_t>, std::vector<uint32_t>> by_dims_;  ///< of parameters
 };
 
-/// Reads `original` through aten::t where the root reads `copy`.
-void read_transposed(fx::Module& module, uint32_t copy, uint32_t original) {
-  std::vector<Node>& nodes = module.programs[0].nodes;
+/// The get_attr of `original` stands before that of `copy`; nullopt: one of them is not read.
+struct Readers {
+  uint32_t original, copy;
+};
+std::optional<Readers> ordered_readers(std::vector<Node>& nodes, uint32_t copy,
+                                       uint32_t original) {
   const auto reads = [](uint32_t tensor) {
     return [tensor](const Node& n) { return n.op == fx::Op::kGetAttr && n.tensor == tensor; };
   };
   const auto place = std::find_if(nodes.begin(), nodes.end(), reads(copy));
   const auto source = std::find_if(nodes.begin(), nodes.end(), reads(original));
-  if (place == nodes.end() || source == nodes.end()) return;
+  if (place == nodes.end() || source == nodes.end()) return {};
   const auto at = static_cast<uint32_t>(place - nodes.begin());
   const auto from = static_cast<uint32_t>(source - nodes.begin());
-  if (from > at) {  // a get_attr reads nothing: it may stand anywhere before its readers
-    std::rotate(place, source, source + 1);
-    const auto moved = [&](uint32_t i) { return i == from ? at : i >= at && i < from ? i + 1 : i; };
-    for (Node& n : nodes) {
-      const auto move = [&](fx::Argument& a) {
-        fx::for_each_ref(a, [&](fx::NodeRef& r) { r.index = moved(r.index); });
-      };
-      for (fx::Argument& a : n.args) move(a);
-      for (fx::NamedArgument& a : n.kwargs) move(a.second);
-    }
-  }
-  Node& n = nodes[from > at ? at + 1 : at];
+  if (from < at) return Readers{from, at};
+  std::rotate(place, source, source + 1);  // a get_attr may stand anywhere before its readers
+  const auto moved = [&](uint32_t i) { return i == from ? at : i >= at && i < from ? i + 1 : i; };
+  for (Node& n : nodes) fx::for_each_ref(n, [&](fx::NodeRef& r) { r.index = moved(r.index); });
+  return Readers{at, at + 1};
+}
+
+/// Reads `original` through aten::t where the root reads `copy`.
+void read_transposed(fx::Module& module, uint32_t copy, uint32_t original) {
+  std::vector<Node>& nodes = module.programs[0].nodes;
+  const auto readers = ordered_readers(nodes, copy, original);
+  if (!readers) return;
+  Node& n = nodes[readers->copy];
   n.op = fx::Op::kCallFunction;
   n.target = "aten::t";
   n.tensor.reset();
-  n.args = {fx::NodeRef{std::min(from, at)}};
+  n.args = {fx::NodeRef{readers->original}};
+}
+
+/// Reads `original` where the root reads `copy`, which is left dead.
+void read_instead(fx::Module& module, uint32_t copy, uint32_t original) {
+  std::vector<Node>& nodes = module.programs[0].nodes;
+  const auto readers = ordered_readers(nodes, copy, original);
+  if (!readers) return;
+  for (Node& n : nodes)
+    fx::for_each_ref(n, [&](fx::NodeRef& r) {
+      if (r.index == readers->copy) r.index = readers->original;
+    });
+}
+
+bool is_same(Tensors& tensors, TensorEntry& a, TensorEntry& b) {
+  if (tensors.absent(a) || tensors.absent(b)) return true;
+  return std::ranges::equal(tensors.bytes(a), tensors.bytes(b));
 }
 
 }  // namespace
@@ -154,6 +174,19 @@ void tie_transposed(fx::Module& module, const std::vector<TensorEntry*>& entries
       if (const auto original = ties.original_of(i)) found.emplace_back(i, *original);
   }
   for (const auto& [copy, original] : found) read_transposed(module, copy, original);
+}
+
+void tie_copies(fx::Module& module, const std::vector<TensorEntry*>& entries, Tensors& tensors) {
+  std::map<std::string, uint32_t> firsts;
+  for (uint32_t i = 0; i < module.tensors.size(); i++) {
+    const fx::Tensor& t = module.tensors[i];
+    if (t.transposed_of.empty()) continue;
+    const auto [first, is_first] = firsts.emplace(t.transposed_of, i);
+    const fx::Tensor& f = module.tensors[first->second];
+    if (!is_first && f.dims == t.dims && f.dtype == t.dtype &&
+        is_same(tensors, *entries[first->second], *entries[i]))
+      read_instead(module, i, first->second);
+  }
 }
 
 }  // namespace onnx2fx::conversion

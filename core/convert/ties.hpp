@@ -1,4 +1,4 @@
-// Weights that the exporter stored twice, the second time transposed, become one again.
+// Weights that the exporter stored twice become one again.
 #ifndef ONNX2FX_CORE_CONVERT_TIES_HPP_
 #define ONNX2FX_CORE_CONVERT_TIES_HPP_
 
@@ -16,6 +16,10 @@ namespace onnx2fx::conversion {
 /// entries[i] made tensors[i]; the tensor that is read no more stays, dead.
 void tie_transposed(fx::Module& module, const std::vector<TensorEntry*>& entries,
                     const Signature& signature, Tensors& tensors);
+
+/// After name_folded_weights. Of a parameter whose .t() the exporter wrote anew for each call of its
+/// module only the first is read; the bytes are equal, or absent. The others stay, dead.
+void tie_copies(fx::Module& module, const std::vector<TensorEntry*>& entries, Tensors& tensors);
 
 }  // namespace onnx2fx::conversion
 

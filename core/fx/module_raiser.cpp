@@ -5,8 +5,8 @@
 #include <numeric>
 #include <set>
 
-#include "core/fx/identifier.hpp"
-#include "core/fx/scopes.hpp"
+#include "core/fx/module_paths.hpp"
+#include "core/fx/open_calls.hpp"
 #include "core/fx/users.hpp"
 
 namespace onnx2fx::fx {
@@ -96,10 +96,10 @@ ModuleRaiser::ModuleRaiser(Module& module, const std::map<std::string_view, Rule
       root_(module.programs[0]),
       rules_(rules),
       users_(users_of(root_)),
-      uses_(module.tensors.size()) {
+      readers_(module.tensors.size()) {
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
     if (!root_.nodes[i].tensor) continue;
-    uses_[*root_.nodes[i].tensor] += readers(i);
+    readers_[*root_.nodes[i].tensor] += readers(i);
   }
 }
 
@@ -168,38 +168,7 @@ std::optional<std::vector<std::string>> ModuleRaiser::shape(const Argument& a) c
   return ref ? node(ref->index).type.shape : std::nullopt;
 }
 
-static std::string last_part(const std::string& path) { return path.substr(path.rfind('.') + 1); }
-
-/// Of the weight in the author's model; empty: it is not known. Where the exporter lost it, the
-/// classes of torch that do not call their bias "bias" tell it by that.
-std::string ModuleRaiser::own_name(const Raised& raised) const {
-  if (raised.tensors.empty()) return "";
-  const Tensor& weight = module_.tensors[raised.tensors[0].tensor];
-  if (weight.named_by_author) return weight.path;
-  if (!weight.transposed_of.empty() || raised.tensors.size() < 2) return weight.transposed_of;
-  const Tensor& bias = module_.tensors[raised.tensors[1].tensor];
-  const std::string part = last_part(bias.name);
-  if (!bias.named_by_author || (part != "in_proj_bias" && part != "bias_ih" && part != "bias_hh"))
-    return "";
-  const size_t at = bias.name.size() - part.size();
-  return bias.name.substr(0, at) +
-         (part == "in_proj_bias" ? "in_proj_weight" : "weight" + part.substr(4));
-}
-
-/// Whether the module would hold a tensor that the author holds under another name: the
-/// in_proj_weight of nn.MultiheadAttention, the weight_ih of a cell.
-bool ModuleRaiser::renames(const Raised& raised) const {
-  const std::string name = own_name(raised);
-  if (name.empty()) return false;
-  if (last_part(name) != raised.tensors[0].attribute) return true;
-  return std::ranges::any_of(raised.tensors, [&](const Submodule::TensorUse& u) {
-    const Tensor& t = module_.tensors[u.tensor];
-    return t.named_by_author && last_part(t.name) != u.attribute;
-  });
-}
-
-/// How many of these read the .t() of each tensor.
-static std::map<uint32_t, size_t> transposed_reads(const std::vector<Raised>& all) {
+std::map<uint32_t, size_t> transposed_reads(const std::vector<Raised>& all) {
   std::map<uint32_t, size_t> reads;
   for (const Raised& r : all)
     for (const Submodule::TensorUse& u : r.tensors) reads[u.tensor] += u.transposed;
@@ -212,253 +181,20 @@ void ModuleRaiser::drop_conflicts(std::vector<Raised>& all) const {
   std::map<uint32_t, size_t> transposed = transposed_reads(all);
   std::erase_if(all, [&](const Raised& r) {
     for (const Operand& o : r.reshaped)
-      if (uses_[o.tensor] != 1) return true;
+      if (readers_[o.tensor] != 1) return true;
     return std::any_of(r.tensors.begin(), r.tensors.end(), [&](const Submodule::TensorUse& u) {
-      return u.transposed && transposed[u.tensor] != uses_[u.tensor];
+      return u.transposed && transposed[u.tensor] != readers_[u.tensor];
     });
   });
 }
 
-bool ModuleRaiser::is_named_by_node(const Raised& raised, const Submodule::TensorUse& use) const {
-  const auto& onnx = node(raised.result).onnx;
-  return onnx && module_.tensors[use.tensor].name == onnx->name + "." + use.attribute;
-}
-
-/// Several modules read it.
-bool ModuleRaiser::is_tied(uint32_t tensor) const {
-  return uses_[tensor] > 1 && module_.tensors[tensor].named_by_author;
-}
-
-/// A name of the author's under which none of the modules has it is where it is held.
-void ModuleRaiser::hold_tied(const std::vector<bool>& placed, PathTree& tree) {
-  std::vector<bool> as_named(placed.size());
-  for (const Submodule& m : module_.modules)
-    for (const Submodule::TensorUse& u : m.tensors)
-      if (m.path + "." + u.attribute == path_of(module_.tensors[u.tensor].name))
-        as_named[u.tensor] = true;
-  for (uint32_t i = 0; i < placed.size(); ++i) {
-    Tensor& t = module_.tensors[i];
-    if (placed[i] && is_tied(i) && !as_named[i]) t.path = tree.claim(path_of(t.name));
-  }
-}
-
-// "encoder.0.weight" -> "encoder.0", where all agree.
-std::string ModuleRaiser::tensors_path(const Raised& raised,
-                                       const std::vector<bool>& placed) const {
-  std::set<std::string> prefixes;
-  for (const Submodule::TensorUse& u : raised.tensors) {
-    const Tensor& t = module_.tensors[u.tensor];
-    const std::string path = t.role == Role::kConstant ? path_of(t.name) : t.path;
-    if (placed[u.tensor] || !path.ends_with("." + u.attribute)) continue;
-    if (is_named_by_node(raised, u)) continue;
-    prefixes.insert(path.substr(0, path.size() - u.attribute.size() - 1));
-  }
-  return prefixes.size() == 1 ? *prefixes.begin() : "";
-}
-
-namespace {
-
-bool lies_below(const std::set<std::string>& paths, const std::string& path) {
-  const auto at = paths.lower_bound(path + ".");
-  return at != paths.end() && at->starts_with(path + ".");
-}
-
-/// A convolution whose weight has lost its name has lost more: a normalization was folded into it.
-bool keeps_its_weights(NnClass type) { return !name_of(type).starts_with("Conv"); }
-
-}  // namespace
-
-/// That of the ONNX node, where its module was running: one of `type` is what the node stands for.
-static std::string path_in_scope(const Node& n, std::string_view type) {
-  if (!n.onnx) return "";
-  const std::optional<std::vector<Frame>> running = frames(*n.onnx);
-  if (!running) return path_of(n.onnx->name);
-  std::string path = path_of(n.onnx->name.substr(n.onnx->name.rfind('/') + 1));
-  if (path.empty()) path = path_of(n.name);
-  for (size_t i = running->size(); i-- > 0;)
-    if ((*running)[i].type != type) return (*running)[i].path + "." + path;
-  return path;
-}
-
-// A scope of the older exporter is that of the module if nothing else wants to be there or below.
-void ModuleRaiser::find_scopes(const std::vector<Raised>& all) {
-  std::vector<bool> by_node(module_.tensors.size());
-  std::map<std::string, std::vector<uint32_t>> traced;
-  std::set<std::string> paths;
-  for (const Raised& r : all) {
-    for (const Submodule::TensorUse& u : r.tensors)
-      if (is_named_by_node(r, u)) by_node[u.tensor] = true;
-    const Node& n = node(r.result);
-    if (!n.onnx || !keeps_its_weights(r.type)) continue;
-    if (std::string stated = stated_scope(*n.onnx, name_of(r.type)); !stated.empty()) {
-      scopes_[r.result] = {std::move(stated), true, true};
-    } else if (std::string scope = traced_scope(*n.onnx); !scope.empty()) {
-      traced[scope].push_back(r.result);
-      paths.insert(scope);
-      scopes_[r.result] = {std::move(scope), false, false};
-    }
-  }
-  for (size_t i = 0; i < by_node.size(); ++i)
-    if (!by_node[i] && module_.tensors[i].role != Role::kConstant)
-      paths.insert(path_of(module_.tensors[i].name));
-  for (const auto& [scope, nodes] : traced)
-    if (nodes.size() == 1 && !lies_below(paths, scope)) scopes_[nodes[0]].its_own = true;
-}
-
-// Where the author's module stood, else that of the tensors, else of the ONNX node.
-std::string ModuleRaiser::wanted_path(const Raised& raised, const std::vector<bool>& placed) const {
-  const Node& n = node(raised.result);
-  const auto scope = scopes_.find(raised.result);
-  if (scope != scopes_.end() && scope->second.stated) return scope->second.path;
-  const bool tied = !raised.tensors.empty() && is_tied(raised.tensors[0].tensor);
-  if (tied && scope != scopes_.end() && scope->second.its_own) return scope->second.path;
-  if (std::string path = tensors_path(raised, placed); !path.empty()) return path;
-  if (scope != scopes_.end() && scope->second.its_own) return scope->second.path;
-  const std::string path = path_in_scope(n, name_of(raised.type));
-  return path.empty() ? path_of(n.name) : path;
-}
-
-static bool same_uses(const std::vector<Submodule::TensorUse>& a,
-                      const std::vector<Submodule::TensorUse>& b) {
-  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
-    return x.attribute == y.attribute && x.tensor == y.tensor && x.transposed == y.transposed;
-  });
-}
-
-/// The older exporter calls the scope of another call of the module at "a" "a_1".
-static bool may_be_one(const std::string& first, const std::string& again) {
-  if (first.empty() || again.empty() || first == again) return true;
-  if (!again.starts_with(first + "_") || again.size() == first.size() + 1) return false;
-  return std::all_of(again.begin() + static_cast<std::ptrdiff_t>(first.size()) + 1, again.end(),
-                     [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// Calls with all the same tensors are calls of one module, unless the exporter tells two apart.
-uint32_t ModuleRaiser::submodule(const Raised& r, std::vector<bool>& placed, PathTree& tree) {
-  const std::string type(name_of(r.type));
-  std::vector<uint32_t> unshared;
-  std::vector<uint32_t>& candidates =
-      r.tensors.empty() ? unshared : modules_of_[r.tensors[0].tensor];
-  const auto scope = scopes_.find(r.result);
-  const std::string place = scope == scopes_.end() ? "" : scope->second.path;
-  for (const uint32_t i : candidates)
-    if (const Submodule& m = module_.modules[i]; m.type == type && m.arguments == r.arguments &&
-                                                 same_uses(m.tensors, r.tensors) &&
-                                                 may_be_one(places_[i], place))
-      return i;
-  Submodule m{tree.claim(wanted_path(r, placed)), type, r.arguments, r.tensors};
-  for (const Submodule::TensorUse& u : r.tensors) {
-    if (!placed[u.tensor]) module_.tensors[u.tensor].path = m.path + "." + u.attribute;
-    placed[u.tensor] = true;
-  }
-  candidates.push_back(static_cast<uint32_t>(module_.modules.size()));
-  module_.modules.push_back(std::move(m));
-  places_.push_back(place);
-  return candidates.back();
-}
-
-void ModuleRaiser::place(const std::vector<Raised>& all) {
-  PathTree tree;
-  for (size_t i = 1; i < module_.programs.size(); ++i) tree.claim(module_.programs[i].name);
-  std::vector<bool> placed(module_.tensors.size());
-  find_scopes(all);
-  for (const Raised& r : all) {
-    submodules_.push_back(submodule(r, placed, tree));
-    if (r.promoted) {
-      module_.tensors[*r.promoted].role = Role::kParameter;
-      module_.tensors[*r.promoted].requires_grad =
-          module_.tensors[r.tensors[0].tensor].requires_grad;
-    }
-    for (const Operand& o : r.reshaped) module_.tensors[o.tensor].dims = o.dims;
-  }
-  hold_tied(placed, tree);
-  for (size_t i = 0; i < placed.size(); ++i) {
-    if (placed[i]) continue;
-    Tensor& t = module_.tensors[i];
-    if (t.role == Role::kConstant && tree.lies_below_leaf(t.path)) {
-      std::ranges::replace(t.path, '.', '_');
-      t.path.insert(0, "constants.");
-    }
-    t.path = tree.claim(t.path);
-  }
-}
-
-/// The get_attr of a tensor that the root reads.
-NodeRef ModuleRaiser::reader_of(uint32_t tensor) const {
-  const auto at =
-      std::ranges::find_if(root_.nodes, [&](const Node& n) { return n.tensor == tensor; });
-  return {static_cast<uint32_t>(at - root_.nodes.begin())};
-}
-
-/// Whether the author's module of these weights is a class of one's own that does more with them: a
-/// router that scores and picks, a norm that moves the channels to the end and back. It holds them
-/// itself, and this is one of its calls. Not so where the author has them in another layout, and
-/// not of statistics, which a class of torch moves.
-bool ModuleRaiser::is_part(const Raised& raised) const {
-  if (raised.type != NnClass::kLinear && raised.type != NnClass::kLayerNorm &&
-      raised.type != NnClass::kGroupNorm && raised.type != NnClass::kEmbedding)
-    return false;
-  const std::string weight = own_name(raised);
-  const std::optional<Frame> own = innermost(raised.result);
-  if (!own || own->of_torch || own->type == name_of(raised.type) ||
-      weight != own->path + "." + raised.tensors[0].attribute)
-    return false;
-  const Submodule::TensorUse& use = raised.tensors[0];
-  if (use.transposed && (module_.tensors[use.tensor].named_by_author || uses_[use.tensor] != 1))
-    return false;
-  const auto is_inside = [&](uint32_t i) {
-    const std::optional<Frame> at = innermost(i);
-    return at && (at->path == own->path || is_below(at->path, own->path));
-  };
-  const NodeRef* input = raised.inputs[0].as<NodeRef>();
-  return (input && is_inside(input->index)) || std::ranges::any_of(users(raised.result), is_inside);
-}
-
-/// The module of the author's that was running when the node was computed.
-std::optional<Frame> ModuleRaiser::innermost(uint32_t index) const {
-  const Node& n = node(index);
-  const auto running = n.onnx ? frames(*n.onnx) : std::nullopt;
-  return running && !running->empty() ? std::optional(running->back()) : std::nullopt;
-}
-
-/// What the modules would compute, as calls on the tensors as the author has them.
-void ModuleRaiser::write_linears(const std::vector<Raised>& all) {
-  std::map<uint32_t, size_t> transposed = transposed_reads(all);
-  NameSet names;
-  if (!all.empty())
-    for (const Node& n : root_.nodes) names.claim(n.name);
-  for (const Raised& r : all) {
-    if (r.type != NnClass::kLinear || r.promoted) continue;
-    const uint32_t weight = r.tensors[0].tensor;
-    if (!r.tensors[0].transposed ||
-        (!module_.tensors[weight].named_by_author && transposed[weight] == uses_[weight]))
-      write_linear(r, names);
-  }
-}
-
-void ModuleRaiser::write_linear(const Raised& raised, NameSet& names) {
-  const Submodule::TensorUse& weight = raised.tensors[0];
-  Tensor& t = module_.tensors[weight.tensor];
-  if (weight.transposed && !t.transposed) {
-    t.transposed = true;
-    t.path = path_of(own_name(raised));
-    Node& reader = root_.nodes[reader_of(weight.tensor).index];
-    if (auto& shape = reader.type.shape) std::swap(shape->at(0), shape->at(1));
-    reader.name = names.claim(identifier(t.path));
-  }
-  Node& n = root_.nodes[raised.result];
-  n.target = "aten::linear";
-  n.args = raised.inputs;
-  for (const Submodule::TensorUse& u : raised.tensors) n.args.push_back(reader_of(u.tensor));
-  n.kwargs.clear();
-}
-
-void ModuleRaiser::rewrite(const std::vector<Raised>& all) {
+void ModuleRaiser::rewrite(const std::vector<Raised>& all,
+                           const std::vector<uint32_t>& submodules) {
   for (size_t i = 0; i < all.size(); ++i) {
     Node& n = root_.nodes[all[i].result];
     n.op = Op::kCallModule;
     n.target.clear();
-    n.module = submodules_[i];
+    n.module = submodules[i];
     n.args = all[i].inputs;
     n.kwargs.clear();
   }
@@ -498,19 +234,19 @@ void ModuleRaiser::nest_states(const std::vector<Raised>& all) {
 }
 
 void ModuleRaiser::run() {
-  std::vector<Raised> all, open;
+  OpenCalls open(module_, *this);
+  std::vector<Raised> all;
   for (uint32_t i = 0; i < root_.nodes.size(); ++i) {
     auto rule = rules_.find(node(i).target);
     if (rule == rules_.end()) continue;
     std::optional<Call> call = call_of(i);
     if (!call) continue;
-    if (std::optional<Raised> r = rule->second(*this, *call))
-      (renames(*r) || is_part(*r) ? open : all).push_back(std::move(*r));
+    std::optional<Raised> r = rule->second(*this, *call);
+    if (r && !open.take(*r)) all.push_back(std::move(*r));
   }
-  write_linears(open);
+  open.write();
   drop_conflicts(all);
-  place(all);
-  rewrite(all);
+  rewrite(all, place_modules(module_, *this, all));
   nest_states(all);
 }
 

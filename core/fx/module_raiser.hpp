@@ -6,13 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "core/fx/name_set.hpp"
-#include "core/fx/paths.hpp"
 #include "core/fx/schema.hpp"
-#include "core/fx/scopes.hpp"
 #include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::fx {
@@ -60,6 +56,9 @@ struct Raised {
   bool nested_state = false;  ///< returns (output, (h, c)) where the call returned (output, h, c)
 };
 
+/// How many of these read the .t() of each tensor.
+std::map<uint32_t, size_t> transposed_reads(const std::vector<Raised>& all);
+
 class ModuleRaiser {
  public:
   using Rule = std::optional<Raised> (*)(const ModuleRaiser&, const Call&);
@@ -76,6 +75,8 @@ class ModuleRaiser {
   /// Rank and dims of a node's result; nullopt: unknown.
   std::optional<std::vector<std::string>> shape(const Argument& a) const;
   const std::vector<uint32_t>& users(uint32_t node) const { return users_[node]; }
+  /// Mentions of a tensor in calls of the root, views of it followed.
+  size_t readers_of(uint32_t tensor) const { return readers_[tensor]; }
 
  private:
   std::optional<Call> call_of(uint32_t node) const;
@@ -84,40 +85,14 @@ class ModuleRaiser {
   /// Mentions of a node in calls, views of it followed.
   size_t readers(uint32_t node) const;
   void drop_conflicts(std::vector<Raised>& all) const;
-  std::string own_name(const Raised& raised) const;
-  bool renames(const Raised& raised) const;
-  bool is_part(const Raised& raised) const;
-  std::optional<Frame> innermost(uint32_t node) const;
-  NodeRef reader_of(uint32_t tensor) const;
-  void write_linears(const std::vector<Raised>& all);
-  void write_linear(const Raised& raised, NameSet& names);
-  void place(const std::vector<Raised>& all);
-  uint32_t submodule(const Raised& raised, std::vector<bool>& placed, PathTree& tree);
-  /// The lowering made the tensor's name of the node's: it says nothing.
-  bool is_named_by_node(const Raised& raised, const Submodule::TensorUse& use) const;
-  bool is_tied(uint32_t tensor) const;
-  void hold_tied(const std::vector<bool>& placed, PathTree& tree);
-  std::string tensors_path(const Raised& raised, const std::vector<bool>& placed) const;
-  std::string wanted_path(const Raised& raised, const std::vector<bool>& placed) const;
-  void find_scopes(const std::vector<Raised>& all);
-  void rewrite(const std::vector<Raised>& all);
+  void rewrite(const std::vector<Raised>& all, const std::vector<uint32_t>& submodules);
   void nest_states(const std::vector<Raised>& all);
 
   Module& module_;
   Program& root_;
   const std::map<std::string_view, Rule>& rules_;
   std::vector<std::vector<uint32_t>> users_;  ///< of each node, one entry per mention
-  std::vector<size_t> uses_;                  ///< readers of each tensor
-  /// Of nodes that become modules: where the author's module stood.
-  struct Scope {
-    std::string path;
-    bool stated;   ///< by the exporter, with the class
-    bool its_own;  ///< no other module wants to be there or below
-  };
-  std::map<uint32_t, Scope> scopes_;
-  std::vector<std::string> places_;   ///< the scope of each module; empty: not known
-  std::vector<uint32_t> submodules_;  ///< of each call that becomes one
-  std::unordered_map<uint32_t, std::vector<uint32_t>> modules_of_;  ///< by their first tensor
+  std::vector<size_t> readers_;               ///< of each tensor
 };
 
 }  // namespace onnx2fx::fx

@@ -9,6 +9,7 @@
 
 #include "core/fx/module_raiser.hpp"
 #include "core/fx/passes.hpp"
+#include "core/fx/paths.hpp"
 #include "core/fx/scopes.hpp"
 
 namespace onnx2fx::fx {

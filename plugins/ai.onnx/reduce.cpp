@@ -180,7 +180,9 @@ void reduce_extreme(Node& n, const char* target) {
   if (is_empty(n, r.x))
     return n.output(constant_extreme(n, r, std::string_view(target) == "aten::amax"));
   const Value x = ordered(n, r.x, r.dtype);
-  const Value y = n.call(target, {x, r.axes ? *r.axes : Ints{}, r.keep});
+  // torch.onnx.export wants the axes, of what has any
+  const bool ranked = n.info(r.x).raw.rank >= 0;
+  const Value y = n.call(target, {x, ranked ? listed(n, r) : r.axes.value_or(Ints{}), r.keep});
   n.output(unordered(n, y, r.dtype));
 }
 
