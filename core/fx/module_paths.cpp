@@ -164,9 +164,13 @@ std::string ModulePaths::wanted_path(const Raised& raised) const {
   const Node& n = calls_.node(raised.result);
   const auto scope = scopes_.find(raised.result);
   if (scope != scopes_.end() && scope->second.stated) return scope->second.path;
-  if (holds_tied_weight(raised) && scope != scopes_.end() && scope->second.its_own) return scope->second.path;
-  if (std::string path = tensors_path(raised); !path.empty()) return path;
-  if (scope != scopes_.end() && scope->second.its_own) return scope->second.path;
+  const bool its_own = scope != scopes_.end() && scope->second.its_own;
+  const std::string by_tensors = tensors_path(raised);
+  // the scope of a module that its parent's parent calls lacks the parent
+  const bool is_end = its_own && by_tensors.ends_with("." + scope->second.path);
+  if (its_own && holds_tied_weight(raised) && !is_end) return scope->second.path;
+  if (!by_tensors.empty()) return by_tensors;
+  if (its_own) return scope->second.path;
   const std::string path = path_in_scope(n, name_of(raised.type));
   return path.empty() ? path_of(n.name) : path;
 }

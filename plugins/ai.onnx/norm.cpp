@@ -127,14 +127,30 @@ bool exported_in_training(Node& n) {
 
 // Running statistics that the model holds are a state, which train() updates and eval() uses,
 // whatever the mode of the export. Where they are computed there is none: batch statistics always.
+// ATen's running statistics have no gradient; in arithmetic what they were computed of has its own.
+Value by_arithmetic(Node& n, const Batch& b) {
+  Ints channels(static_cast<size_t>(n.rank(b.x, 2) - 1), 1);
+  channels[0] = -1;
+  const auto by_channel = [&](Value v) { return n.call("aten::reshape", {v, channels}); };
+  const Value width =
+      n.call("aten::rsqrt", {n.call("aten::add.Scalar", {b.variance, b.epsilon})});
+  const Value centred = n.call("aten::sub.Tensor", {b.x, by_channel(b.mean)});
+  const Value factor = by_channel(n.call("aten::mul.Tensor", {width, b.scale}));
+  const Value y = n.call("aten::add.Tensor",
+                         {n.call("aten::mul.Tensor", {centred, factor}), by_channel(b.bias)});
+  const int32_t dtype = n.info(b.x).raw.dtype;
+  return dtype == n.info(b.mean).raw.dtype ? y : n.call("aten::to.dtype", {y, Dtype{dtype}});
+}
+
 void batch_norm(Node& n) {
   const bool training = exported_in_training(n);
   const bool has_state = n.info(n.input(3)).is_stored() && n.info(n.input(4)).is_stored();
-  if (!training || has_state) {
+  if (has_state) {
     n.role(n.input(3), O2FX_ROLE_MUTATED);
     n.role(n.input(4), O2FX_ROLE_MUTATED);
   }
   const Batch b = read_batch(n);
+  if (!training && !has_state) return batch_output(n, b, by_arithmetic(n, b));
   if (training) statistics_outputs(n, b, has_state);
   if (training)
     n.annotate("training_mode",

@@ -163,3 +163,26 @@ def test_the_report_says_so(tmp_path):
             " of a sample (n - 1), ONNX's that of the population"
         }
     ]
+
+
+class Standardized(nn.Conv2d):
+    """As in NFNets: the weight is normalized by its own statistics in each call."""
+
+    def forward(self, x):
+        flat = nn.functional.batch_norm(self.weight.reshape(1, len(self.weight), -1), None, None, training=True)
+        return nn.functional.conv2d(x, flat.reshape_as(self.weight), self.bias)
+
+
+@pytest.mark.parametrize("dynamo", [True, False])
+def test_statistics_that_are_computed_have_gradients(tmp_path, dynamo):
+    torch.manual_seed(0)
+    net, x = Standardized(3, 4, 3).eval(), torch.randn(2, 3, 6, 6)
+    options = {"verbose": False} if dynamo else {"do_constant_folding": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net, (x,), tmp_path / "m.onnx", dynamo=dynamo, optimize=False, **options)
+    module = convert_onnx_to_fx(tmp_path / "m.onnx")
+    torch.testing.assert_close(module(x), net(x))
+    module(x).square().sum().backward()
+    net(x).square().sum().backward()
+    torch.testing.assert_close(module.get_parameter("weight").grad, net.weight.grad, rtol=1e-4, atol=1e-4)

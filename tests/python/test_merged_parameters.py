@@ -53,9 +53,26 @@ class Subclasses(nn.Module):
         return self.head(self.mix(self.embed(ids)).relu())
 
 
+class Outer(nn.Module):
+    """Calls a module of a module of its own, whose scope the older exporter so loses."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = nn.Module()
+        self.model.decoder = nn.Module()
+        self.model.decoder.embed = nn.Embedding(20, 8)
+        self.model.decoder.forward = lambda ids: self.model.decoder.embed(ids).relu()
+        self.head = nn.Linear(8, 20, bias=False)
+        self.head.weight = self.model.decoder.embed.weight
+
+    def forward(self, ids):
+        return self.head(self.model.decoder(ids))
+
+
 MODELS = {
     "untrained": (Untrained, lambda: torch.randn(2, 3, 5)),
     "twice": (Twice, lambda: torch.randn(2, 3, 48)),
+    "outer": (Outer, lambda: torch.randint(0, 20, (2, 3))),
     "subclasses": (Subclasses, lambda: torch.randint(0, 20, (2, 3))),
 }
 
