@@ -117,8 +117,7 @@ class Ties {
 struct Readers {
   uint32_t original, copy;
 };
-std::optional<Readers> ordered_readers(std::vector<Node>& nodes, uint32_t copy,
-                                       uint32_t original) {
+std::optional<Readers> ordered_readers(std::vector<Node>& nodes, uint32_t copy, uint32_t original) {
   const auto reads = [](uint32_t tensor) {
     return [tensor](const Node& n) { return n.op == fx::Op::kGetAttr && n.tensor == tensor; };
   };

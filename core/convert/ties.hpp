@@ -17,8 +17,8 @@ namespace onnx2fx::conversion {
 void tie_transposed(fx::Module& module, const std::vector<TensorEntry*>& entries,
                     const Signature& signature, Tensors& tensors);
 
-/// After name_folded_weights. Of a parameter whose .t() the exporter wrote anew for each call of its
-/// module only the first is read; the bytes are equal, or absent. The others stay, dead.
+/// After name_folded_weights. Of a parameter whose .t() the exporter wrote anew for each call of
+/// its module only the first is read; the bytes are equal, or absent. The others stay, dead.
 void tie_copies(fx::Module& module, const std::vector<TensorEntry*>& entries, Tensors& tensors);
 
 }  // namespace onnx2fx::conversion

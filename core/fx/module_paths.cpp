@@ -42,10 +42,10 @@ class ModulePaths {
   Module& module_;
   const ModuleRaiser& calls_;
   PathTree tree_;
-  std::vector<bool> placed_;           ///< tensors that a module holds
+  std::vector<bool> placed_;                ///< tensors that a module holds
   std::map<std::string, size_t> calls_in_;  ///< each scope; empty until it is asked for
-  std::map<uint32_t, Scope> scopes_;   ///< of nodes that become modules
-  std::vector<std::string> places_;    ///< the scope of each module; empty: not known
+  std::map<uint32_t, Scope> scopes_;        ///< of nodes that become modules
+  std::vector<std::string> places_;         ///< the scope of each module; empty: not known
   std::unordered_map<uint32_t, std::vector<uint32_t>> modules_of_;  ///< by their first tensor
 };
 
@@ -176,7 +176,7 @@ std::string ModulePaths::wanted_path(const Raised& raised) const {
 }
 
 bool same_uses(const std::vector<Submodule::TensorUse>& a,
-                      const std::vector<Submodule::TensorUse>& b) {
+               const std::vector<Submodule::TensorUse>& b) {
   return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
     return x.attribute == y.attribute && x.tensor == y.tensor && x.transposed == y.transposed;
   });

@@ -71,14 +71,16 @@ bool OpenCalls::is_part(const Raised& raised) {
       weight != own->path + "." + raised.tensors[0].attribute)
     return false;
   const Submodule::TensorUse& use = raised.tensors[0];
-  if (use.transposed && (module_.tensors[use.tensor].named_by_author || calls_.readers_of(use.tensor) != 1))
+  if (use.transposed &&
+      (module_.tensors[use.tensor].named_by_author || calls_.readers_of(use.tensor) != 1))
     return false;
   const auto is_inside = [&](uint32_t i) {
     const std::optional<Frame>& at = innermost(i);
     return at && (at->path == own->path || is_below(at->path, own->path));
   };
   const NodeRef* input = raised.inputs[0].as<NodeRef>();
-  return (input && is_inside(input->index)) || std::ranges::any_of(calls_.users(raised.result), is_inside);
+  return (input && is_inside(input->index)) ||
+         std::ranges::any_of(calls_.users(raised.result), is_inside);
 }
 
 void OpenCalls::write() {
@@ -89,8 +91,8 @@ void OpenCalls::write() {
   for (const Raised& r : taken_) {
     if (r.type != NnClass::kLinear || r.promoted) continue;
     const uint32_t weight = r.tensors[0].tensor;
-    if (!r.tensors[0].transposed ||
-        (!module_.tensors[weight].named_by_author && transposed[weight] == calls_.readers_of(weight)))
+    if (!r.tensors[0].transposed || (!module_.tensors[weight].named_by_author &&
+                                     transposed[weight] == calls_.readers_of(weight)))
       write_linear(r, names);
   }
 }

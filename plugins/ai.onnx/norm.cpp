@@ -132,8 +132,7 @@ Value by_arithmetic(Node& n, const Batch& b) {
   Ints channels(static_cast<size_t>(n.rank(b.x, 2) - 1), 1);
   channels[0] = -1;
   const auto by_channel = [&](Value v) { return n.call("aten::reshape", {v, channels}); };
-  const Value width =
-      n.call("aten::rsqrt", {n.call("aten::add.Scalar", {b.variance, b.epsilon})});
+  const Value width = n.call("aten::rsqrt", {n.call("aten::add.Scalar", {b.variance, b.epsilon})});
   const Value centred = n.call("aten::sub.Tensor", {b.x, by_channel(b.mean)});
   const Value factor = by_channel(n.call("aten::mul.Tensor", {width, b.scale}));
   const Value y = n.call("aten::add.Tensor",
