@@ -35,13 +35,18 @@ int64_t attribute(const onnx::NodeProto& node, std::string_view name, int64_t ot
   return otherwise;
 }
 
+constexpr int64_t kMostElements = int64_t{1} << 24;  // a file may state any
+
 /// The elements of the node's bias; nullopt: it takes none, or has one.
 std::optional<int64_t> missing_bias(const onnx::NodeProto& node, const onnx::TensorProto& weight) {
   if (node.input_size() != 2 || !node.domain().empty() || weight.dims_size() < 2) return {};
-  if (node.op_type() == "Gemm") return weight.dims(attribute(node, "transB", 0) ? 0 : 1);
-  if (node.op_type() == "Conv") return weight.dims(0);
-  if (node.op_type() == "ConvTranspose") return weight.dims(1) * attribute(node, "group", 1);
-  return {};
+  const bool is_gemm = node.op_type() == "Gemm", is_transposed = node.op_type() == "ConvTranspose";
+  if (!is_gemm && !is_transposed && node.op_type() != "Conv") return {};
+  const bool is_second = is_transposed || (is_gemm && !attribute(node, "transB", 0));
+  const int64_t size = weight.dims(is_second ? 1 : 0);
+  const int64_t groups = is_transposed ? attribute(node, "group", 1) : 1;
+  if (size < 1 || groups < 1 || size > kMostElements / groups) return {};
+  return size * groups;
 }
 
 }  // namespace
