@@ -8,7 +8,6 @@ import pytest
 import torch
 from exporting import exported
 from onnx_to_fx import convert_onnx_to_fx, to_source, write_source
-from onnx_to_fx.source import SourceError
 from onnx_to_fx.source_expressions import literal
 from scoped_models import Model as Scoped
 from test_blocks import Net, arguments
@@ -178,13 +177,6 @@ def test_the_text_is_in_order(net, tmp_path):
 
 
 def test_what_is_no_plain_torch_is_refused():
-    class Choice(nn.Module):
-        def forward(self, x):
-            return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, (x,))
-
-    module = convert_onnx_to_fx(exported(Choice(), (torch.ones(2),), "unoptimized"))
-    with pytest.raises(SourceError, match=r"^node 'node_cond__0' \(If\): expected plain calls of torch, got control flow$"):
-        to_source(module)
     with pytest.raises(TypeError, match="^module: expected one that onnx_to_fx made, got Linear$"):
         to_source(nn.Linear(1, 1))
     weightless = convert_onnx_to_fx(exported(nn.Linear(2, 2), (torch.ones(1, 2),), "unoptimized"), weights="meta")

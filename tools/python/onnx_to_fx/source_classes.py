@@ -16,8 +16,11 @@ from .loader.control_flow import ControlFlow
 from .loader.converted import ConvertedModule
 from .loader.modules import Holder
 from .loader.program import Mode
-from .source_expressions import filled, literal, slot, slots
-from .source_forward import Forward, SourceError, is_device, is_tensor, wrapped
+from .source_expressions import SourceError, filled, literal, slot, slots
+from .source_forward import Forward
+from .source_layers import Layers
+from .source_layout import laid_out
+from .source_nodes import is_device, is_tensor
 
 SMALL = 4
 """Elements of a constant that stands in the text."""
@@ -38,7 +41,8 @@ class _Class:
         init = filled(init, lambda i, _: self._number(i, ""))
         init = init.replace("(self)", f"({', '.join(['self', *self.parameters])})", 1)
         init += "".join(f"\n        self.{p} = {p}" for p in kept)
-        return f"\n\nclass {self.name}(nn.Module):\n{init}\n\n{body}\n"
+        lines = (line for statement in f"{init}\n\n{body}".split("\n") for line in laid_out(statement))
+        return "\n".join(("\n", f"class {self.name}(nn.Module):", *lines, ""))
 
     def _number(self, index: int, owner: str) -> str:
         column = self.columns[index]
@@ -51,6 +55,7 @@ class Classes:
         self.arguments = module.meta["onnx2fx"]["modules"]
         # by class and how many there are: blocks that compute the same have one text
         self.inputs: dict[tuple[str, int], list[str]] = {}
+        self.layers: Layers
         self.calls: dict[int, str] = {}  # how each block is constructed, by id
         self.written: list[_Class] = []
         self.names: set[str] = {"Model"}
@@ -97,11 +102,13 @@ class Classes:
 
     def _lines(self, path: str, block: ConvertedModule) -> list[str]:
         forward = Forward(block, self._input_names(path, block), _path_writer(block))
+        statements = forward.lines()
+        self.layers = forward.layers
         init = [*self._members(path, block), *(self._ties() if not path else ())]
         lines = ["    def __init__(self) -> None:", "        super().__init__()"]
-        lines += [line for text in init for line in wrapped(text, " " * 8)]
+        lines += [f"        {statement}" for statement in init]
         lines += ["", f"    def forward({', '.join(['self', *forward.inputs])}):"]
-        return lines + [line for text in forward.lines() for line in wrapped(text, " " * 8)]
+        return lines + [f"        {statement}" for statement in statements]
 
     def _input_names(self, path: str, block: ConvertedModule) -> list[str]:
         names = [n.name for n in block.graph.nodes if n.op == "placeholder"]
@@ -113,16 +120,17 @@ class Classes:
     def _members(self, path: str, block: ConvertedModule) -> Iterator[str]:
         for name, parameter in block._parameters.items():
             if parameter is not None:
-                yield f"self.{name} = nn.Parameter({_empty(parameter)})"
+                text = f"nn.Parameter({_empty(parameter)})"
+                yield f"self.{name} = {text}" if name.isidentifier() else f'self.register_parameter("{name}", {text})'
         for name, buffer in block._buffers.items():
             if buffer is not None:
                 persistent = "" if name not in block._non_persistent_buffers_set else ", persistent=False"
                 yield f'self.register_buffer("{name}", {_value(buffer) if persistent else _empty(buffer)}{persistent})'
         for name, child in block._modules.items():
-            if child is None or isinstance(child, Mode) or _is_unread(block, name, child):
+            if child is None or isinstance(child, (Mode, ControlFlow)) or _is_unread(block, name, child):
                 continue
             text = self._construction(f"{path}.{name}" if path else name, child)
-            yield f'self.add_module("{name}", {text})' if name.isdigit() else f"self.{name} = {text}"
+            yield f"self.{name} = {text}" if name.isidentifier() else f'self.add_module("{name}", {text})'
 
     def _construction(self, path: str, module: nn.Module) -> str:
         if id(module) in self.calls:
@@ -130,9 +138,7 @@ class Classes:
         if isinstance(module, nn.ModuleList):
             return self._list(path, module)
         if isinstance(module, Holder):
-            return self._holder(path, module)
-        if isinstance(module, ControlFlow):
-            raise SourceError(f"{module.onnx}: expected plain calls of torch, got control flow")
+            return self.layers.construction(module) or self._holder(path, module)
         if path not in self.arguments:
             raise SourceError(f"module {path!r}: expected one of torch.nn or a block, got a {type(module).__name__}")
         return _construction_of(module, self.arguments[path])
@@ -201,7 +207,8 @@ def _by_height(module: ConvertedModule) -> list[list[tuple[str, ConvertedModule]
     heights: dict[int, list[tuple[str, ConvertedModule]]] = collections.defaultdict(list)
 
     def visit(path: str, m: nn.Module) -> int:
-        children = (visit(f"{path}.{n}" if path else n, c) for n, c in m.named_children())
+        inside = () if isinstance(m, ControlFlow) else m.named_children()  # bodies are written where they are called
+        children = (visit(f"{path}.{n}" if path else n, c) for n, c in inside)
         height = max(children, default=0)
         if isinstance(m, ConvertedModule):
             height += 1
@@ -220,7 +227,7 @@ def _path_writer(block: nn.Module) -> Any:
         for name in path.split("."):
             if isinstance(owner, (nn.ModuleList, nn.Sequential)) or (owner is not block and name.isdigit()):
                 text += f'["{name}"]' if isinstance(owner, Holder) else f"[{name}]"
-            elif name.isdigit():
+            elif not name.isidentifier():
                 text = f'getattr({text}, "{name}")'
             elif isinstance(owner, Holder) and name in owner._modules:
                 text += f'["{name}"]'
