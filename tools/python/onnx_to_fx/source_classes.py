@@ -16,10 +16,11 @@ from .loader.control_flow import ControlFlow
 from .loader.converted import ConvertedModule
 from .loader.modules import Holder
 from .loader.program import Mode
-from .source_expressions import SourceError, filled, literal, slot, slots
+from .source_expressions import SourceError, filled, literal, number_text, slot, slots
 from .source_forward import Forward
 from .source_layers import Layers
 from .source_layout import laid_out
+from .source_names import Names
 from .source_nodes import is_device, is_tensor
 
 SMALL = 4
@@ -101,7 +102,8 @@ class Classes:
     # ---- one class
 
     def _lines(self, path: str, block: ConvertedModule) -> list[str]:
-        forward = Forward(block, self._input_names(path, block), _path_writer(block))
+        names = Names(path)
+        forward = Forward(block, self._input_names(path, block, names), _path_writer(block), names)
         statements = forward.lines()
         self.layers = forward.layers
         init = [*self._members(path, block), *(self._ties() if not path else ())]
@@ -110,11 +112,11 @@ class Classes:
         lines += ["", f"    def forward({', '.join(['self', *forward.inputs])}):"]
         return lines + [f"        {statement}" for statement in statements]
 
-    def _input_names(self, path: str, block: ConvertedModule) -> list[str]:
+    def _input_names(self, path: str, block: ConvertedModule, readable: Names) -> list[str]:
         names = [n.name for n in block.graph.nodes if n.op == "placeholder"]
         if not path:
             return names
-        own = ["x"] if len(names) == 1 else names
+        own = ["x"] if len(names) == 1 else [readable.of(n) for n in names]
         return self.inputs.setdefault((type(block).__name__, len(names)), own)
 
     def _members(self, path: str, block: ConvertedModule) -> Iterator[str]:
@@ -271,7 +273,7 @@ def _empty(tensor: torch.Tensor) -> str:
 def _value(tensor: torch.Tensor) -> str:
     if tensor.numel() > SMALL or tensor.is_meta or not torch.isfinite(tensor.double()).all():
         return _empty(tensor)
-    return f"torch.tensor({tensor.tolist()!r}, dtype={tensor.dtype})"
+    return f"torch.tensor({number_text(tensor.tolist())}, dtype={tensor.dtype})"
 
 
 def _number(text: str) -> int | float:

@@ -27,7 +27,12 @@ _NUMBER = re.compile("\0(\\w+)=([^\0]*)\0")
 
 def slot(value: Any, hint: str) -> str:
     """A number, which another module of the same class may have another of; with a hint at its name."""
-    return f"\0{hint}={value!r}\0"
+    return f"\0{hint}={number_text(value)}\0"
+
+
+def number_text(value: Any) -> str:
+    """Of a number, or a list of them."""
+    return repr(value).replace("e+", "e")
 
 
 def slots(text: str) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import keyword
 import operator
-import re
 from typing import AbstractSet, Any, Sequence, cast
 
 from torch import fx, nn
@@ -16,17 +15,18 @@ from .loader.program import Mode
 from .source_expressions import SourceError, Text, call, filled, literal
 from .source_layers import Layers
 from .source_layout import WIDTH
-from .source_nodes import is_device, is_tensor, mentions, nodes_of
+from .source_names import Names
+from .source_nodes import is_device, is_tensor, mentions, nodes_of, results_of
 from .source_numbers import is_size, same
 
 _TAKEN = {*dir(builtins), *keyword.kwlist, "self", "torch", "F", "nn", "math", "operator", "pathlib"}
 
 
 class Forward:
-    """`path` writes how a path of the block is reached: self.layers[0].weight."""
+    """`path` writes how a path of the block is reached: self.layers[0].weight. `names`: those of its values."""
 
-    def __init__(self, module: fx.GraphModule, inputs: list[str], path: Any) -> None:
-        self.module, self.path = module, path
+    def __init__(self, module: fx.GraphModule, inputs: list[str], path: Any, names: Names) -> None:
+        self.module, self.path, self.readable = module, path, names
         self.layers = Layers(module, path)
         self.names: dict[fx.Node, Text] = {}
         self.loops = _loops(module)
@@ -34,7 +34,7 @@ class Forward:
         self.statements: list[tuple[fx.Node, Text | list[str]]] = []  # of a node of `loops`: what the loop starts with
         placeholders = [n for n in module.graph.nodes if n.op == "placeholder"]
         for node, wanted in zip(placeholders, inputs):
-            self.names[node] = self.claim(wanted)
+            self.names[node] = self._unused(wanted)
         self.inputs = [str(self.names[n]) for n in placeholders if n in self.names]
         self.tensors = [self.names[n] for n in placeholders if n in self.names and is_tensor(n)]
         self.given: set[fx.Node] = set()  # by another forward, which may read it again
@@ -42,7 +42,7 @@ class Forward:
     def inside(self, path: str, inputs: Sequence[Any]) -> Forward:
         """A body of control flow, in place: `inputs` are what it is called with, nodes or texts."""
         module = cast(fx.GraphModule, self.module.get_submodule(path))
-        body = Forward(module, [], lambda p: self.path(f"{path}.{p}"))
+        body = Forward(module, [], lambda p: self.path(f"{path}.{p}"), self.readable)
         placeholders = [n for n in module.graph.nodes if n.op == "placeholder"]
         body.names = {p: i if isinstance(i, Text) else self.argument(i) for p, i in zip(placeholders, inputs)}
         self.taken |= body.taken
@@ -98,8 +98,9 @@ class Forward:
         return [*start, f"for layer in {modules}:", f"    {name} = layer({', '.join(arguments)})"]
 
     def claim(self, wanted: str) -> Text:
-        base = re.sub(r"(_\d+)+$", "", wanted).strip("_") or "value"
-        base = base if base.isidentifier() else f"value_{base}"
+        return self._unused(self.readable.of(wanted))
+
+    def _unused(self, base: str) -> Text:
         name, number = base + "_" * (base in _TAKEN), 1
         while name in self.taken:
             name, number = f"{base}_{number}", number + 1
@@ -149,7 +150,19 @@ class Forward:
         else:
             text = self._fitting(lambda: self._text(node), node, node.all_input_nodes)
             self.statements.append((node, text))
-            self.names[node] = self.claim(node.name) if node.users else Text("_")
+            self.names[node] = self._unpacked(node) or (self.claim(node.name) if node.users else Text("_"))
+
+    def _unpacked(self, node: fx.Node) -> Text | None:
+        """What a call that returns several is assigned to, where each is read by its place."""
+        count = results_of(self.module, node)
+        if count is None or not all(u.target is operator.getitem and u.args[1] in range(count) for u in node.users):
+            return None
+        parts = {user.args[1]: user for user in node.users}
+        if len(parts) < len(node.users):
+            return None
+        for part in parts.values():
+            self.names[part] = self.claim(part.name)
+        return Text(", ".join(self.names[parts[i]] if i in parts else "_" for i in range(count)))
 
     def _is_mode(self, node: Any) -> bool:
         is_call = isinstance(node, fx.Node) and node.op == "call_module"

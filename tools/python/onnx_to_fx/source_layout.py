@@ -21,6 +21,8 @@ def laid_out(statement: str) -> list[str]:
     items, operands = _items(text), _operands(text)
     if head and len(items) > 1:
         inside = [line for item in items for line in _exploded(item, indent + _STEP, ",")]
+    elif head and text.endswith("]") and len(indent + _STEP + text) <= WIDTH:
+        inside = [indent + _STEP + text]  # what a subscript is of stays beside it
     elif head and (len(operands) > 2 or (len(operands) == 2 and text[-1] not in _CLOSE)):
         inside = _continued(operands, indent + _STEP)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import fx
 
 
@@ -33,3 +34,13 @@ def nodes_of(a: Any) -> list[fx.Node]:
     found: dict[fx.Node, None] = {}
     fx.node.map_arg(a, lambda n: found.setdefault(n))
     return list(found)
+
+
+def results_of(module: fx.GraphModule, node: fx.Node) -> int | None:
+    """How many results a call returns; None: one, or nobody knows."""
+    if node.op == "call_module" and isinstance(block := module.get_submodule(str(node.target)), fx.GraphModule):
+        result = block.graph.output_node().args[0]
+        return len(result) if isinstance(result, tuple) and len(result) > 1 else None
+    if node.target is torch.split and isinstance(node.args[1], (list, tuple)) and len(node.args[1]) > 1:
+        return len(node.args[1])
+    return None
