@@ -45,7 +45,7 @@ def test_the_text_is_what_a_person_would_have_written(net):
 class Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm((6,))
+        self.norm = nn.LayerNorm(6)
         self.up = nn.Linear(6, 12)
         self.act = nn.Tanh()
         self.down = nn.Linear(12, 6)

@@ -23,6 +23,8 @@ from .source_layout import laid_out
 from .source_names import Names
 from .source_nodes import is_device, is_tensor
 
+SIZES = {"kernel_size", "stride", "padding", "output_padding", "dilation", "output_size", "normalized_shape"}
+"""Of modules of torch.nn: a number and the tuple that repeats it are the same."""
 SMALL = 4
 """Elements of a constant that stands in the text."""
 
@@ -251,7 +253,9 @@ def constant_name(holder: Holder, name: str) -> str:
 
 def _construction_of(module: nn.Module, arguments: dict[str, Any]) -> str:
     """nn.Linear(8, 16, bias=False): without what is the default, the leading ones without names."""
-    parameters = inspect.signature(type(module).__init__).parameters
+    owner = nn.RNNBase if isinstance(module, nn.RNNBase) else type(module)  # those take *args
+    parameters = inspect.signature(owner.__init__).parameters
+    arguments = {n: _one_for_all(n, v) for n, v in arguments.items()}
     positional = [n for n, p in itertools.islice(parameters.items(), 1, None) if p.default is p.empty]
     positional = [n for n in positional if n in arguments]
     texts: list[str] = [literal(arguments[n], n) for n in positional]
@@ -263,6 +267,13 @@ def _construction_of(module: nn.Module, arguments: dict[str, Any]) -> str:
     if dtypes - {torch.float32}:
         texts.append(f"dtype={next(iter(dtypes))}")
     return f"nn.{type(module).__name__}({', '.join(texts)})"
+
+
+def _one_for_all(name: str, value: Any) -> Any:
+    """A size that is the same along all axes, or of one axis."""
+    if name in SIZES and isinstance(value, (list, tuple)) and len(set(value)) == 1 and (name != "normalized_shape" or len(value) == 1):
+        return value[0]
+    return value
 
 
 def _empty(tensor: torch.Tensor) -> str:
