@@ -1,6 +1,7 @@
 """to_source: the model as a person would have written it, equal to the last bit."""
 
 import importlib.util
+import operator
 import subprocess
 import sys
 
@@ -9,9 +10,10 @@ import torch
 from exporting import exported
 from onnx_to_fx import convert_onnx_to_fx, to_source, write_source
 from onnx_to_fx.source_expressions import literal
+from onnx_to_fx.source_numbers import same
 from scoped_models import Model as Scoped
 from test_blocks import Net, arguments
-from torch import nn
+from torch import fx, nn
 
 SIZES = ({0: "batch", 1: "length"}, {0: "batch", 1: "length"})
 
@@ -182,3 +184,19 @@ def test_what_is_no_plain_torch_is_refused():
     weightless = convert_onnx_to_fx(exported(nn.Linear(2, 2), (torch.ones(1, 2),), "unoptimized"), weights="meta")
     with pytest.raises(ValueError, match="^module: expected one with weights, got tensors on the meta device$"):
         write_source(weightless, "/nonexistent/folder")
+
+
+def test_sizes_say_nothing_that_changes_nothing():
+    graph = fx.Graph()
+    x = graph.placeholder("x")
+    n, m = (graph.call_method("size", (x, dim)) for dim in (0, 1))
+    call = graph.call_function
+    assert same(call(operator.mul, (call(operator.floordiv, (n, 1)), 1))) is n
+    assert same(call(operator.add, (0, call(torch.sym_int, (n,))))) is n
+    assert same(call(operator.floordiv, (call(operator.mul, (n, 4)), 4))) is n
+    assert same(call(operator.sub, (7, call(operator.mul, (2, 3))))) == 1
+    for args in ((n, m), (n, 2), (x, 1)):  # of a tensor, 1 may change the dtype
+        node = call(operator.mul, args)
+        assert same(node) is node
+    quotient = call(operator.floordiv, (n, 0))
+    assert same(quotient) is quotient

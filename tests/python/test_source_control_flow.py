@@ -5,6 +5,7 @@ import pytest
 import torch
 from exporting import exported
 from onnx_to_fx import convert_onnx_to_fx, to_source
+from onnx_to_fx.loader.control_flow import Scan
 from onnx_to_fx.source import SourceError
 from test_source import written
 from torch import nn
@@ -265,6 +266,19 @@ def test_what_is_no_plain_torch_in_a_body_is_refused_by_the_name_of_its_node():
     with pytest.raises(SourceError) as e:
         to_source(module)
     assert str(e.value) == "node 'a' (StringConcat): expected a call of torch, got string_concat"
+
+
+def test_a_cell_of_ours_which_sums_in_another_order_is_refused():
+    module = converted("""g (float[4] zero, float[T, 4] x) => (float[4] total) {
+      total = Scan <num_scan_inputs = 1, body = body (float[4] s, float[4] e) => (float[4] t) { t = Add (s, e) }> (zero, x)
+    }""")
+    leaf = next(m for m in module.modules() if isinstance(m, Scan))
+    leaf.cell = "dynamic_quantize_lstm"
+    with pytest.raises(SourceError) as e:
+        to_source(module)
+    assert str(e.value) == (
+        "node 'total' (Scan): expected a body of torch's calls, got a cell of ours: dynamic_quantize_lstm"
+    )
 
 
 def test_a_plain_if_does_not_export_and_the_module_does(tmp_path):

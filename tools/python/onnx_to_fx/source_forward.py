@@ -19,7 +19,7 @@ from .source_names import Names
 from .source_nodes import is_device, is_tensor, mentions, nodes_of, results_of
 from .source_numbers import is_size, same
 
-_TAKEN = {*dir(builtins), *keyword.kwlist, "self", "torch", "F", "nn", "math", "operator", "pathlib"}
+_TAKEN = {*dir(builtins), *keyword.kwlist, "self", "torch", "F", "nn", "itertools", "math", "operator", "pathlib"}
 
 
 class Forward:
