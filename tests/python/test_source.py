@@ -1,6 +1,7 @@
 """to_source: the model as a person would have written it, equal to the last bit."""
 
 import importlib.util
+import operator
 import subprocess
 import sys
 
@@ -8,11 +9,11 @@ import pytest
 import torch
 from exporting import exported
 from onnx_to_fx import convert_onnx_to_fx, to_source, write_source
-from onnx_to_fx.source import SourceError
 from onnx_to_fx.source_expressions import literal
+from onnx_to_fx.source_numbers import same
 from scoped_models import Model as Scoped
 from test_blocks import Net, arguments
-from torch import nn
+from torch import fx, nn
 
 SIZES = ({0: "batch", 1: "length"}, {0: "batch", 1: "length"})
 
@@ -46,7 +47,7 @@ def test_the_text_is_what_a_person_would_have_written(net):
 class Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm((6,))
+        self.norm = nn.LayerNorm(6)
         self.up = nn.Linear(6, 12)
         self.act = nn.Tanh()
         self.down = nn.Linear(12, 6)
@@ -178,15 +179,24 @@ def test_the_text_is_in_order(net, tmp_path):
 
 
 def test_what_is_no_plain_torch_is_refused():
-    class Choice(nn.Module):
-        def forward(self, x):
-            return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, (x,))
-
-    module = convert_onnx_to_fx(exported(Choice(), (torch.ones(2),), "unoptimized"))
-    with pytest.raises(SourceError, match=r"^node 'node_cond__0' \(If\): expected plain calls of torch, got control flow$"):
-        to_source(module)
     with pytest.raises(TypeError, match="^module: expected one that onnx_to_fx made, got Linear$"):
         to_source(nn.Linear(1, 1))
     weightless = convert_onnx_to_fx(exported(nn.Linear(2, 2), (torch.ones(1, 2),), "unoptimized"), weights="meta")
     with pytest.raises(ValueError, match="^module: expected one with weights, got tensors on the meta device$"):
         write_source(weightless, "/nonexistent/folder")
+
+
+def test_sizes_say_nothing_that_changes_nothing():
+    graph = fx.Graph()
+    x = graph.placeholder("x")
+    n, m = (graph.call_method("size", (x, dim)) for dim in (0, 1))
+    call = graph.call_function
+    assert same(call(operator.mul, (call(operator.floordiv, (n, 1)), 1))) is n
+    assert same(call(operator.add, (0, call(torch.sym_int, (n,))))) is n
+    assert same(call(operator.floordiv, (call(operator.mul, (n, 4)), 4))) is n
+    assert same(call(operator.sub, (7, call(operator.mul, (2, 3))))) == 1
+    for args in ((n, m), (n, 2), (x, 1)):  # of a tensor, 1 may change the dtype
+        node = call(operator.mul, args)
+        assert same(node) is node
+    quotient = call(operator.floordiv, (n, 0))
+    assert same(quotient) is quotient

@@ -12,7 +12,7 @@ import time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.setrecursionlimit(5000)
 
-from . import cells, columns, exports, results, round_trip  # noqa: E402
+from . import cells, columns, exports, lines, results, round_trip  # noqa: E402
 from .models import BY_NAME, MODELS, Model  # noqa: E402
 from .subject import subject  # noqa: E402
 
@@ -32,6 +32,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="write results.json and RESULTS.md")
     parser.add_argument("--round-trip", action="store_true", help="ONNX's backend suite there and back instead")
     parser.add_argument("--match", default="", metavar="REGEX", help="of the suite's cases")
+    parser.add_argument("--lines", action="store_true", help="write the table of lines into docs/authors-modules.md instead")
     parser.add_argument("--list", action="store_true", help="print models and columns")
     return parser.parse_args(arguments)
 
@@ -149,6 +150,10 @@ def main() -> int:
         print("\n".join(f"{m.name:18} {m.network:28} {m.inputs}" for m in MODELS))
         for g in columns.load():
             print(f"{', '.join(g.columns):38} {(g.function.__doc__ or '').splitlines()[0] if g.function.__doc__ else ''}")
+        return 0
+    if a.lines:
+        preload([BY_NAME[n] for n in lines.MODELS])
+        lines.write()
         return 0
     if a.round_trip:
         preload([])

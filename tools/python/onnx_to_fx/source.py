@@ -15,7 +15,7 @@ from .loader.converted import ConvertedModule
 from .loader.errors import PackageError
 from .loader.modules import Holder
 from .source_classes import Classes, constant_name
-from .source_forward import SourceError
+from .source_expressions import SourceError
 
 __all__ = ["SourceError", "to_source", "write_source"]
 
@@ -25,6 +25,7 @@ from __future__ import annotations
 
 '''
 _IMPORTS = {
+    "itertools.": "import itertools\n",
     "math.": "import math\n",
     "operator.": "import operator\n",
     "pathlib.": "import pathlib\n",
@@ -64,7 +65,7 @@ def to_source(module: fx.GraphModule) -> str:
     of PyTorch's exporter where the file has them. The module's own parameters, not their values, are in the text.
 
     Raises:
-      SourceError: something in it is no plain torch: control flow, strings, an operator of a pack.
+      SourceError: something in it is no plain torch: strings, an operator of a pack.
     """
     if not isinstance(module, ConvertedModule):
         raise TypeError(f"module: expected one that onnx_to_fx made, got {type(module).__name__}")

@@ -16,9 +16,15 @@ from .loader.control_flow import ControlFlow
 from .loader.converted import ConvertedModule
 from .loader.modules import Holder
 from .loader.program import Mode
-from .source_expressions import filled, literal, slot, slots
-from .source_forward import Forward, SourceError, is_device, is_tensor, wrapped
+from .source_expressions import SourceError, filled, literal, number_text, slot, slots
+from .source_forward import Forward
+from .source_layers import Layers
+from .source_layout import laid_out
+from .source_names import Names
+from .source_nodes import is_device, is_tensor
 
+SIZES = {"kernel_size", "stride", "padding", "output_padding", "dilation", "output_size", "normalized_shape"}
+"""Of modules of torch.nn: a number and the tuple that repeats it are the same."""
 SMALL = 4
 """Elements of a constant that stands in the text."""
 
@@ -38,7 +44,8 @@ class _Class:
         init = filled(init, lambda i, _: self._number(i, ""))
         init = init.replace("(self)", f"({', '.join(['self', *self.parameters])})", 1)
         init += "".join(f"\n        self.{p} = {p}" for p in kept)
-        return f"\n\nclass {self.name}(nn.Module):\n{init}\n\n{body}\n"
+        lines = (line for statement in f"{init}\n\n{body}".split("\n") for line in laid_out(statement))
+        return "\n".join(("\n", f"class {self.name}(nn.Module):", *lines, ""))
 
     def _number(self, index: int, owner: str) -> str:
         column = self.columns[index]
@@ -51,6 +58,7 @@ class Classes:
         self.arguments = module.meta["onnx2fx"]["modules"]
         # by class and how many there are: blocks that compute the same have one text
         self.inputs: dict[tuple[str, int], list[str]] = {}
+        self.layers: Layers
         self.calls: dict[int, str] = {}  # how each block is constructed, by id
         self.written: list[_Class] = []
         self.names: set[str] = {"Model"}
@@ -96,33 +104,37 @@ class Classes:
     # ---- one class
 
     def _lines(self, path: str, block: ConvertedModule) -> list[str]:
-        forward = Forward(block, self._input_names(path, block), _path_writer(block))
+        names = Names(path)
+        forward = Forward(block, self._input_names(path, block, names), _path_writer(block), names)
+        statements = forward.lines()
+        self.layers = forward.layers
         init = [*self._members(path, block), *(self._ties() if not path else ())]
         lines = ["    def __init__(self) -> None:", "        super().__init__()"]
-        lines += [line for text in init for line in wrapped(text, " " * 8)]
+        lines += [f"        {statement}" for statement in init]
         lines += ["", f"    def forward({', '.join(['self', *forward.inputs])}):"]
-        return lines + [line for text in forward.lines() for line in wrapped(text, " " * 8)]
+        return lines + [f"        {statement}" for statement in statements]
 
-    def _input_names(self, path: str, block: ConvertedModule) -> list[str]:
+    def _input_names(self, path: str, block: ConvertedModule, readable: Names) -> list[str]:
         names = [n.name for n in block.graph.nodes if n.op == "placeholder"]
         if not path:
             return names
-        own = ["x"] if len(names) == 1 else names
+        own = ["x"] if len(names) == 1 else [readable.of(n) for n in names]
         return self.inputs.setdefault((type(block).__name__, len(names)), own)
 
     def _members(self, path: str, block: ConvertedModule) -> Iterator[str]:
         for name, parameter in block._parameters.items():
             if parameter is not None:
-                yield f"self.{name} = nn.Parameter({_empty(parameter)})"
+                text = f"nn.Parameter({_empty(parameter)})"
+                yield f"self.{name} = {text}" if name.isidentifier() else f'self.register_parameter("{name}", {text})'
         for name, buffer in block._buffers.items():
             if buffer is not None:
                 persistent = "" if name not in block._non_persistent_buffers_set else ", persistent=False"
                 yield f'self.register_buffer("{name}", {_value(buffer) if persistent else _empty(buffer)}{persistent})'
         for name, child in block._modules.items():
-            if child is None or isinstance(child, Mode) or _is_unread(block, name, child):
+            if child is None or isinstance(child, (Mode, ControlFlow)) or _is_unread(block, name, child):
                 continue
             text = self._construction(f"{path}.{name}" if path else name, child)
-            yield f'self.add_module("{name}", {text})' if name.isdigit() else f"self.{name} = {text}"
+            yield f"self.{name} = {text}" if name.isidentifier() else f'self.add_module("{name}", {text})'
 
     def _construction(self, path: str, module: nn.Module) -> str:
         if id(module) in self.calls:
@@ -130,9 +142,7 @@ class Classes:
         if isinstance(module, nn.ModuleList):
             return self._list(path, module)
         if isinstance(module, Holder):
-            return self._holder(path, module)
-        if isinstance(module, ControlFlow):
-            raise SourceError(f"{module.onnx}: expected plain calls of torch, got control flow")
+            return self.layers.construction(module) or self._holder(path, module)
         if path not in self.arguments:
             raise SourceError(f"module {path!r}: expected one of torch.nn or a block, got a {type(module).__name__}")
         return _construction_of(module, self.arguments[path])
@@ -201,7 +211,8 @@ def _by_height(module: ConvertedModule) -> list[list[tuple[str, ConvertedModule]
     heights: dict[int, list[tuple[str, ConvertedModule]]] = collections.defaultdict(list)
 
     def visit(path: str, m: nn.Module) -> int:
-        children = (visit(f"{path}.{n}" if path else n, c) for n, c in m.named_children())
+        inside = () if isinstance(m, ControlFlow) else m.named_children()  # bodies are written where they are called
+        children = (visit(f"{path}.{n}" if path else n, c) for n, c in inside)
         height = max(children, default=0)
         if isinstance(m, ConvertedModule):
             height += 1
@@ -220,7 +231,7 @@ def _path_writer(block: nn.Module) -> Any:
         for name in path.split("."):
             if isinstance(owner, (nn.ModuleList, nn.Sequential)) or (owner is not block and name.isdigit()):
                 text += f'["{name}"]' if isinstance(owner, Holder) else f"[{name}]"
-            elif name.isdigit():
+            elif not name.isidentifier():
                 text = f'getattr({text}, "{name}")'
             elif isinstance(owner, Holder) and name in owner._modules:
                 text += f'["{name}"]'
@@ -242,7 +253,9 @@ def constant_name(holder: Holder, name: str) -> str:
 
 def _construction_of(module: nn.Module, arguments: dict[str, Any]) -> str:
     """nn.Linear(8, 16, bias=False): without what is the default, the leading ones without names."""
-    parameters = inspect.signature(type(module).__init__).parameters
+    owner = nn.RNNBase if isinstance(module, nn.RNNBase) else type(module)  # those take *args
+    parameters = inspect.signature(owner.__init__).parameters
+    arguments = {n: _one_for_all(n, v) for n, v in arguments.items()}
     positional = [n for n, p in itertools.islice(parameters.items(), 1, None) if p.default is p.empty]
     positional = [n for n in positional if n in arguments]
     texts: list[str] = [literal(arguments[n], n) for n in positional]
@@ -256,6 +269,13 @@ def _construction_of(module: nn.Module, arguments: dict[str, Any]) -> str:
     return f"nn.{type(module).__name__}({', '.join(texts)})"
 
 
+def _one_for_all(name: str, value: Any) -> Any:
+    """A size that is the same along all axes, or of one axis."""
+    if name in SIZES and isinstance(value, (list, tuple)) and len(set(value)) == 1 and (name != "normalized_shape" or len(value) == 1):
+        return value[0]
+    return value
+
+
 def _empty(tensor: torch.Tensor) -> str:
     dtype = "" if tensor.dtype == torch.float32 else f", dtype={tensor.dtype}"
     return f"torch.empty({', '.join(slot(d, 'size') for d in tensor.shape) or '()'}{dtype})"
@@ -264,7 +284,7 @@ def _empty(tensor: torch.Tensor) -> str:
 def _value(tensor: torch.Tensor) -> str:
     if tensor.numel() > SMALL or tensor.is_meta or not torch.isfinite(tensor.double()).all():
         return _empty(tensor)
-    return f"torch.tensor({tensor.tolist()!r}, dtype={tensor.dtype})"
+    return f"torch.tensor({number_text(tensor.tolist())}, dtype={tensor.dtype})"
 
 
 def _number(text: str) -> int | float:

@@ -8,20 +8,31 @@ import json
 import math
 import operator
 import re
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import torch
 from torch import fx
 
+from .loader import sequence_leaves
 from .loader.targets import resolve
 from .loader.vocabulary import NN_FUNCTIONS, NN_NAMES, NUMBER_OPERATORS
+
+
+class SourceError(ValueError):
+    """Something in a module is no plain torch."""
+
 
 _NUMBER = re.compile("\0(\\w+)=([^\0]*)\0")
 
 
 def slot(value: Any, hint: str) -> str:
     """A number, which another module of the same class may have another of; with a hint at its name."""
-    return f"\0{hint}={value!r}\0"
+    return f"\0{hint}={number_text(value)}\0"
+
+
+def number_text(value: Any) -> str:
+    """Of a number, or a list of them."""
+    return repr(value).replace("e+", "e")
 
 
 def slots(text: str) -> list[tuple[str, str]]:
@@ -82,14 +93,34 @@ def call(node: fx.Node, argument: Callable[[Any], str]) -> Text:
         sign, binds = _INFIX[target]
         left, right = map(argument, node.args)
         repeats = binds in (6, 7)  # a - b + c is (a - b) + c
-        return _text(f"{_tight(left, binds + (not repeats))} {sign} {_tight(right, binds + 1)}", binds)
+        left, right = _tight(left, binds + (not repeats)), _tight(right, binds + 1)
+        space = "" if sign == "**" and _is_plain(left, ".") and _is_plain(right, ".") else " "
+        return _text(f"{left}{space}{sign}{space}{right}", binds)
     if target in _PREFIX and len(node.args) == 1:
         return _text(f"{_PREFIX[target]}{_tight(argument(node.args[0]), _UNARY + 1)}", _UNARY)
     if target is operator.getitem:
         return _text(f"{_tight(argument(node.args[0]))}[{_index(node.args[1], argument)}]")
+    if target is torch.ops.aten.index.Tensor and (text := _subscript(node, argument)):
+        return _text(text)
+    if target is sequence_leaves.sequence_length:
+        return _text(f"len({argument(node.args[0])})")
+    if target is sequence_leaves.sequence_insert and node.args[2] is None:
+        return _text(f"[*{argument(node.args[0])}, {argument(node.args[1])}]")
     if target is getattr:
         return _text(f"{_tight(argument(node.args[0]))}.{node.args[1]}")
     return _text(f"{_function(target)}({_arguments(node.args, node.kwargs, argument)})")
+
+
+def _subscript(node: fx.Node, argument: Callable[[Any], str]) -> str | None:
+    """Of a call of aten::index with one index; with several, Python's rules are others, as they are for a number."""
+    x, indices = cast("tuple[Any, list[Any]]", node.args)
+    at = [i for i, index in enumerate(indices) if index is not None]
+    shape = (indices[at[0]].meta.get("onnx_type") or {}).get("shape") if len(at) == 1 else None
+    if shape is None:
+        return None
+    index = argument(indices[at[0]])
+    text = f"{_tight(argument(x))}[{':, ' * at[0]}{index if shape else f'{_tight(index)}[None]'}]"
+    return text if shape else f"{text}.squeeze({at[0]})"
 
 
 def _function(target: Any) -> str:
@@ -106,9 +137,17 @@ def _index(index: Any, argument: Callable[[Any], str]) -> str:
     if isinstance(index, tuple) and index:
         return ", ".join(_index(i, argument) for i in index) + ("," if len(index) == 1 else "")
     if isinstance(index, slice):
-        start, stop, step = ("" if b is None else argument(b) for b in (index.start, index.stop, index.step))
-        return f"{start}:{stop}" + (f":{step}" if step else "")
+        bounds = ["" if b is None else argument(b) for b in (index.start, index.stop, index.step)]
+        space = "" if all(map(_is_plain, bounds)) else " "
+        start, stop, step = bounds
+        text = (f"{start}{space}" if start else "") + ":" + (f"{space}{stop}" if stop else "")
+        return text + (f"{space}:{space}{step}" if step else "")
     return argument(index)
+
+
+def _is_plain(text: str, joint: str = "") -> bool:
+    """A name or a number, or names with `joint` between: nothing that spaces would help to read."""
+    return re.fullmatch(rf"-?[\w{joint}]*", filled(text)) is not None
 
 
 def literal(value: Any, hint: str = "n") -> Text:
