@@ -21,6 +21,9 @@ namespace onnx2fx::plugin {
 namespace {
 
 thread_local const Breadcrumb* innermost_crumb = nullptr;
+/// One of some thread, for an exit() on a thread that a plugin has started; null: none, or one was
+/// at work beside another that has ended.
+std::atomic<const Breadcrumb*> crumb_of_the_process = nullptr;
 
 constexpr std::array kSignals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 std::array<struct sigaction, kSignals.size()> before;
@@ -49,6 +52,7 @@ void on_crash(int signal, siginfo_t* info, void*) {
 
 void on_exit_of_the_process(int code, void*) {
   const Breadcrumb* crumb = Breadcrumb::innermost();
+  if (!crumb && gettid() != getpid()) crumb = crumb_of_the_process;
   if (!crumb) return;
   std::array<char, 32> text;
   std::string_view end = "exit code ";
@@ -69,11 +73,14 @@ Breadcrumb::Breadcrumb(std::string_view library, std::string_view id, std::strin
       version_(version),
       doing_(printable(doing)),
       outer_(std::exchange(innermost_crumb, this)) {
+  crumb_of_the_process = this;
   TimeLimit::enter(this);
 }
 
 Breadcrumb::~Breadcrumb() {
   innermost_crumb = outer_;
+  const Breadcrumb* mine = this;
+  crumb_of_the_process.compare_exchange_strong(mine, outer_);
   TimeLimit::enter(outer_);
 }
 

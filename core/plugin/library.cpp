@@ -245,8 +245,10 @@ class Libraries {
 ElfImage read_image(const std::string& path) { return image_of(FileView(path).bytes(), path); }
 
 std::vector<std::string> relative_paths(const ElfImage& image) {
+  // "$ORIGINAL/lib" is no $ORIGIN to the loader, but a name in the current folder.
   const auto absolute = [](const std::string& path) {
-    return path.starts_with("/") || path.starts_with("$ORIGIN") || path.starts_with("${ORIGIN}");
+    const std::string first = path.substr(0, path.find('/'));
+    return first.empty() ? path.starts_with("/") : first == "$ORIGIN" || first == "${ORIGIN}";
   };
   std::vector<std::string> faults;
   for (const std::string& path : image.run_paths)

@@ -1,19 +1,16 @@
 #include "core/plugin/table.hpp"
 
 #include <algorithm>
-#include <cstddef>
-#include <cstring>
 #include <map>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
+#include "core/plugin/table_head.hpp"
 #include "core/plugin/weight_table.hpp"
 
 namespace onnx2fx::plugin {
 namespace {
-
-constexpr const char* kEntry = "onnx2fx_plugin_entry_1";
 
 bool is_utf8(std::string_view s) {
   for (size_t i = 0; i < s.size();) {
@@ -39,47 +36,19 @@ std::string text(o2fx_str s) { return std::string(s.data, s.len); }
 
 class TableCheck {
  public:
-  TableCheck(const o2fx_plugin* table, std::string where, uint32_t host_minor)
-      : raw_(table), where_(std::move(where)), host_minor_(host_minor) {}
+  TableCheck(const o2fx_plugin& table, std::string where)
+      : where_(std::move(where)), table_(table) {}
 
   o2fx_plugin run() {
-    head();
-    if (faults_.empty()) names();
+    names();
     if (faults_.empty()) op_rows();
     if (!faults_.empty()) throw PluginError(std::move(faults_));
     return table_;
   }
 
  private:
-  void fault(const std::string& what, std::vector<std::string> notes = {}) {
-    faults_.push_back({Severity::kError, where_, what, std::move(notes)});
-  }
+  void fault(const std::string& what) { faults_.push_back({Severity::kError, where_, what, {}}); }
 
-  std::string spoken() const {
-    return std::to_string(O2FX_ABI_MAJOR) + "." + std::to_string(host_minor_);
-  }
-
-  void head() {
-    if (!raw_) return fault(std::string(kEntry) + ": expected a table, got NULL");
-    constexpr uint64_t kMinor0 =
-        offsetof(o2fx_plugin, get_extension) + sizeof(table_.get_extension);
-    if (raw_->struct_size < kMinor0 || raw_->struct_size > O2FX_MAX_STRUCT || raw_->struct_size % 8)
-      return fault("struct_size: expected a multiple of 8 from " + std::to_string(kMinor0) +
-                   " to " + std::to_string(O2FX_MAX_STRUCT) + ", got " +
-                   std::to_string(raw_->struct_size));
-    std::memcpy(&table_, raw_, std::min<uint64_t>(raw_->struct_size, sizeof table_));
-    if (table_.abi_major != O2FX_ABI_MAJOR)
-      return fault("plugin ABI " + std::to_string(table_.abi_major) + "." +
-                       std::to_string(table_.abi_minor) + ", this host speaks " + spoken(),
-                   {"rebuild the plugin against this SDK, or upgrade onnx2fx"});
-    if (table_.abi_min_minor > host_minor_)
-      return fault("needs a host of ABI " + std::to_string(table_.abi_major) + "." +
-                       std::to_string(table_.abi_min_minor) + " or newer, this host speaks " +
-                       spoken(),
-                   {"upgrade onnx2fx"});
-    if (table_.flags & ~O2FX_PLUGIN_CONCURRENT)
-      fault("flags: expected known ones, got " + std::to_string(table_.flags));
-  }
   void names() {
     if (!is_name(table_.id, false)) fault("id: expected a name in UTF-8, got none");
     if (!is_name(table_.version, false)) fault("version: expected a version in UTF-8, got none");
@@ -122,10 +91,8 @@ class TableCheck {
     if (!op.lower) fault(at + ": lower: expected a function, got NULL");
   }
 
-  const o2fx_plugin* raw_;
   std::string where_;
-  uint32_t host_minor_;
-  o2fx_plugin table_{};
+  o2fx_plugin table_;
   std::vector<Diagnostic> faults_;
 };
 
@@ -138,7 +105,7 @@ std::string row_text(const std::string& domain, const std::string& op_type, int3
 
 o2fx_plugin accepted_table(const o2fx_plugin* table, const std::string& where,
                            uint32_t host_minor) {
-  return TableCheck(table, where, host_minor).run();
+  return TableCheck(readable_table(table, where, host_minor), where).run();
 }
 
 std::vector<const o2fx_op*> rows(const o2fx_plugin& table) {

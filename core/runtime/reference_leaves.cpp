@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "core/runtime/around_library.hpp"
 #include "core/runtime/coerce.hpp"
 #include "core/runtime/leaf_functions.hpp"
 #include "core/runtime/reference_library.hpp"
@@ -172,12 +173,13 @@ std::vector<at::Tensor> compute(const std::string& name, const std::vector<at::T
                                     {options.data(), options.size()},
                                     static_cast<uint32_t>(inputs.size()),
                                     static_cast<uint32_t>(running.stated.size())};
-  o2fx_status status;
+  o2fx_status status = O2FX_OK;
   {
     std::unique_lock<std::mutex> lock;
     if (f->serial) lock = std::unique_lock(*f->serial);
     innermost = &running;
-    status = f->compute(&kHost, running.token, &call, f->user);
+    in_library({f->library, f->id, f->version, "while it computed " + name},
+               [&] { status = f->compute(&kHost, running.token, &call, f->user); });
     innermost = nullptr;
   }
   TORCH_CHECK(status == O2FX_OK, name, ": ",

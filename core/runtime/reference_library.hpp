@@ -10,7 +10,7 @@
 namespace onnx2fx::runtime {
 
 struct Reference {
-  std::string library;
+  std::string library, id, version;  ///< its file and its plugin
   o2fx_reference_fn compute;
   const void* user;
   std::mutex* serial;  ///< of its library; null: any number of calls at a time

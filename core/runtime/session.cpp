@@ -8,6 +8,7 @@
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/module.hpp"
+#include "core/runtime/around_library.hpp"
 #include "core/runtime/compare.hpp"
 #include "core/runtime/host_value.hpp"
 
@@ -59,11 +60,12 @@ class ModuleSession final : public Session {
 
 }  // namespace
 
-extern "C" ONNX2FX_API MakeSession onnx2fx_runtime_make_session_2;
+extern "C" ONNX2FX_API MakeSession onnx2fx_runtime_make_session_3;
 
-std::unique_ptr<Session> onnx2fx_runtime_make_session_2(
+std::unique_ptr<Session> onnx2fx_runtime_make_session_3(
     const fx::Module& module, const fx::TensorBytes& bytes,
-    const std::vector<std::string>& torch_libraries) {
+    const std::vector<std::string>& torch_libraries, AroundLibrary around) {
+  set_around_library(around);
   for (const std::string& library : torch_libraries) load_torch_library(library, module);
   return std::make_unique<ModuleSession>(module, bytes);
 }

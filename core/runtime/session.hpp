@@ -5,6 +5,7 @@
 #define ONNX2FX_CORE_RUNTIME_SESSION_HPP_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -65,11 +66,20 @@ class Session {
                                          const Tolerance& tolerance) = 0;
 };
 
+/// What a library of a pack is called for: "while it computed acme::rope". id and version: of its
+/// plugin, empty where they are not known.
+struct LibraryCall {
+  const std::string &library, &id, &version, doing;
+};
+/// Stands around such a call, which it makes.
+using AroundLibrary = void (*)(const LibraryCall& what, const std::function<void()>& call);
+
 /// The entry of libonnx2fx_runtime.so. `bytes` is only called before it returns. torch_libraries:
-/// of packs, loaded first.
+/// of packs, loaded first. around: all calls into them from now on; may be null.
 using MakeSession = std::unique_ptr<Session>(const fx::Module& module, const fx::TensorBytes& bytes,
-                                             const std::vector<std::string>& torch_libraries);
-inline constexpr const char* kMakeSessionSymbol = "onnx2fx_runtime_make_session_2";
+                                             const std::vector<std::string>& torch_libraries,
+                                             AroundLibrary around);
+inline constexpr const char* kMakeSessionSymbol = "onnx2fx_runtime_make_session_3";
 
 }  // namespace onnx2fx::runtime
 

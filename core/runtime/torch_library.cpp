@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <torch/headeronly/version.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -13,6 +14,7 @@
 #include "core/include/onnx2fx/module.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/read/open_file.hpp"
+#include "core/runtime/around_library.hpp"
 #include "core/runtime/reference_library.hpp"
 
 namespace onnx2fx {
@@ -65,8 +67,13 @@ void load_torch_library(const std::string& path, const fx::Module& module) {
     throw ConversionError(
         path, "torch library: expected the one that is loaded, got another, built since",
         {"end this process: LibTorch can neither forget nor replace an operator"});
-  if (known != loaded.end()) return;
-  void* handle = dlopen(real.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const bool is_loaded = std::any_of(loaded.begin(), loaded.end(),
+                                     [&](const auto& one) { return one.second == sha256; });
+  if (is_loaded) return;  // these very bytes, perhaps from another place
+  void* handle = nullptr;
+  const std::string unknown;
+  runtime::in_library({path, unknown, unknown, "while it was loaded"},
+                      [&] { handle = dlopen(real.c_str(), RTLD_NOW | RTLD_LOCAL); });
   if (!handle)
     throw ConversionError(path, std::string("torch library: cannot be loaded: ") + dlerror());
   runtime::add_references(handle, path);

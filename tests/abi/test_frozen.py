@@ -17,7 +17,7 @@ BUILD = pathlib.Path(os.environ.get("ONNX2FX_BUILD", HERE.parents[2] / "build" /
 PROGRAM = BUILD / "bin" / "onnx2fx"
 MINORS = sorted(p.name for p in HERE.iterdir() if p.is_dir())
 PACKS = [f"{minor}/{p.stem}" for minor in MINORS for p in sorted((HERE / minor).glob("*.so"))]
-WRAPPED = [p for p in PACKS if p.split("/")[1] not in ("every_slot", "store", "rust")]
+WRAPPED = [p for p in PACKS if p.split("/")[1] not in ("every_slot", "store", "reference", "rust")]
 
 HEAD = '<ir_version: 10, opset_import: ["": 21, "frozen": 1]> '
 MODELS = {
@@ -80,7 +80,7 @@ def test_program_is_what_it_was(tmp_path, pack, name):
 def test_compilers():
     """C, C++ by gcc (both ABIs of its library) and clang (both libraries), Rust."""
     assert [p for p in PACKS if p.startswith("1.0/")] == [
-        f"1.0/{name}" for name in ("clang", "every_slot", "gcc", "libcxx", "old-abi", "rust", "store")
+        f"1.0/{name}" for name in ("clang", "every_slot", "gcc", "libcxx", "old-abi", "reference", "rust", "store")
     ]
 
 
@@ -94,7 +94,7 @@ def test_library_is_small_and_keeps_the_rules(tmp_path, pack):
     assert out.startswith(f"ok: {library}: {descriptor['plugin']['id']} 1.0.0, ABI {pack.split('/')[0]}"), out
 
 
-@pytest.mark.parametrize("pack", [p for p in PACKS if not p.endswith("/store")])
+@pytest.mark.parametrize("pack", [p for p in PACKS if not p.endswith(("/store", "/reference"))])
 def test_error_of_a_lowering(tmp_path, pack):
     text = HEAD + "g (float[N] x) => (float[N] y) { y = frozen.Fails () }"
     onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
@@ -125,6 +125,30 @@ def test_source_of_weights(tmp_path, pack):
         if name != "__metadata__"
     }
     assert read == {"mapped": (1, 2), "copied": (3, 4)}
+
+
+def write_tensors(folder, **tensors):
+    folder.mkdir()
+    for file, (kind, *values) in tensors.items():
+        tensor = onnx.helper.make_tensor("t", kind, [len(values)], values)
+        (folder / f"{file}.pb").write_bytes(tensor.SerializeToString())
+
+
+@pytest.mark.parametrize("pack", [p for p in PACKS if p.endswith("/reference")])
+def test_reference_function(tmp_path, pack):
+    """It is handed inputs, one that is left out, and options; it gives two results, and an error."""
+    text = """g (float[N] x, float[N] w) => (float[N] y, int64[2] n) { y, n = frozen.Sum <options = OPTIONS> (x, , w) }"""
+    arguments = ("verify", "m.onnx", "--data", "data", "--plugin", HERE / f"{pack}.onnx2fx.json", "--torch-library", HERE / f"{pack}.so")
+    floats, integers = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    write_tensors(
+        tmp_path / "data", input_0=(floats, 1.0, 2.0, 3.0), input_1=(floats, 10.0, 20.0, 30.0),
+        output_0=(floats, 11.0, 22.0, 33.0), output_1=(integers, 2, 1),
+    )  # fmt: skip
+    onnx.save(onnx.parser.parse_model(HEAD + text.replace("OPTIONS", '""')), tmp_path / "m.onnx")
+    code, out, errors = onnx2fx(tmp_path, *arguments)
+    assert (code, errors, [line.split()[-1] for line in out.splitlines()[1:]]) == (0, "", ["ok", "ok"])
+    onnx.save(onnx.parser.parse_model(HEAD + text.replace("OPTIONS", '"fails"')), tmp_path / "m.onnx")
+    assert onnx2fx(tmp_path, *arguments) == (1, "", "error: node 'y' (onnx2fx::reference): frozen::sum: options: expected others\n")
 
 
 if __name__ == "__main__":  # test_frozen.py MINOR: the programs, on the day that the packs are made

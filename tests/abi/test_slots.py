@@ -71,7 +71,7 @@ def test_words_that_are_not_known(line, message):
     assert str(error.value) == message
 
 
-USERS = {"o2fx_host_api": "every_slot.c", "o2fx_weights_host": "store.c"}
+USERS = {"o2fx_host_api": "every_slot.c", "o2fx_weights_host": "store.c", "o2fx_reference_host": "reference.c"}
 
 
 @pytest.mark.parametrize("table", USERS)

@@ -127,6 +127,9 @@ SIGNALS = {
     "exit before its destructors": (dict(lower="exit(0);", language="c++", outside="struct S { ~S() { abort(); } } s;"), 3,
                                     f"ended the process {LOWERING}: exit code 0"),
     "exit in init": (dict(init="exit(7);"), 3, "ended the process in init: exit code 7"),
+    "exit on a thread of its own": (
+        dict(lower="pthread_t t; void *run(void *); pthread_create(&t, NULL, run, NULL); pthread_join(t, NULL);",
+             outside="void *run(void *p) { exit(0); return p; }"), 3, f"ended the process {LOWERING}: exit code 0"),
     "exit while loaded": (dict(outside="__attribute__((constructor)) static void begin(void) { exit(1); }"), 3,
                           "ended the process while it was loaded: exit code 1"),
 }  # fmt: skip
@@ -161,6 +164,21 @@ def test_relative_run_path_is_judged_before_loading(tmp_path):
     pack(tmp_path, f"-L{tmp_path}/lib", "-lplanted", "-Wl,-rpath,$ORIGIN/../lib", outside=outside)
     assert convert(tmp_path) == (0, "", "")
     assert (tmp_path / "ran").exists()
+
+
+def test_run_path_that_only_looks_like_the_folder_of_the_pack(tmp_path):
+    """To the loader $ORIGINS is a name in the current folder."""
+    (tmp_path / "$ORIGINS").mkdir()
+    planted = f'#include <stdio.h>\n__attribute__((constructor)) static void run(void) {{ fclose(fopen("{tmp_path}/ran", "w")); }}'
+    (tmp_path / "l.c").write_text(planted + " int planted(void) { return 0; }")
+    subprocess.run(["gcc", "-shared", "-fPIC", "l.c", "-o", "$ORIGINS/libplanted.so"], check=True, cwd=tmp_path)
+    outside = "int planted(void); int used(void) { return planted(); }"
+    pack(tmp_path, f"-L{tmp_path}/$ORIGINS", "-lplanted", "-Wl,-rpath,$ORIGINS", outside=outside)
+    save_model(tmp_path)
+    assert convert(tmp_path) == (
+        3, "", "error: DIR/pack/p.so: run path '$ORIGINS': expected an absolute one, or $ORIGIN\n",
+    )  # fmt: skip
+    assert not (tmp_path / "ran").exists()
 
 
 def test_needed_library_by_a_relative_path(tmp_path):

@@ -38,12 +38,13 @@ def succeed(command):
 
 
 def test_what_is_offered():
-    assert OFFERED == ["ops-c", "ops-cpp", "ops-python", "torch-op-cpp", "torch-op-python", "weights-cpp"]
+    assert OFFERED == ["ops-c", "ops-cpp", "ops-python", "reference-cpp", "torch-op-cpp", "torch-op-python", "weights-cpp"]
 
 
 TESTS = {  # of ctest, besides mock, check and convert
     "ops-cpp": ["cases"],
     "ops-c": ["cases"],
+    "reference-cpp": ["cases"],
     "torch-op-cpp": ["cases"],
     "weights-cpp": [],
 }

@@ -102,6 +102,34 @@ def test_wrong_function_in_verify(folder, function):
     )
 
 
+FAULT = "  note: this is a fault of plugin com.acme.reference 1.0.0\n"
+ENDS = {
+    "crashes": (-6, "crashed while it computed acme::crashes: Aborted"),
+    "ends": (3, "ended the process while it computed acme::ends: exit code 0"),
+}
+
+
+@pytest.mark.parametrize("function", ENDS)
+def test_end_inside_a_function_is_told(folder, function):
+    data_set(folder)
+    onnx.save(onnx.parser.parse_model(model(function)), folder / "m.onnx")
+    arguments = ("verify", "m.onnx", "--data", "data", "--plugin-dir", "pack", "--torch-library", f"pack/{LIBRARY}")
+    code, what = ENDS[function]
+    assert onnx2fx(folder, *arguments) == (code, "", f"error: pack/{LIBRARY}: {what}\n{FAULT}")
+
+
+def test_crash_names_the_function_where_faulthandler_is_on(folder):
+    onnx.save(onnx.parser.parse_model(model("crashes")), folder / "m.onnx")
+    program = f"""
+LIBRARY = "pack/{LIBRARY}"
+convert_onnx_to_fx(onnx.load("m.onnx"), plugin_dirs=["pack"], torch_libraries=LIBRARY)(X)
+"""
+    code, out, errors = python(folder, program, "-X", "faulthandler")
+    assert (code, out) == (-6, "")
+    assert errors.startswith("Fatal Python error: Aborted\n")
+    assert f" in acme::crashes of com.acme.reference 1.0.0 in DIR/pack/{LIBRARY}\n" in errors
+
+
 def test_in_python(folder):
     """One process: absent, of other bytes, right; what functions do wrong; options, inputs left out, sizes of the data."""
     assert convert(folder) == (0, "", "")
@@ -142,8 +170,11 @@ copy = folder / "another.so"
 import shutil
 shutil.copy(LIBRARY, copy)
 graph.write_text(text)
+assert torch.equal(load("out", torch_libraries=copy)(X), X)  # these bytes are loaded
+copy.write_bytes(copy.read_bytes() + b"more")
 assert refused(torch_libraries=copy) == ("DIR/another.so: torch library: reference function 'acme::copy': "
-    "expected a name of its own, got one that DIR/pack/{LIBRARY} has"), refused(torch_libraries=copy)
+    "expected a name of its own, got one that DIR/pack/{LIBRARY} has; give one of the two; "
+    "a process has one function of a name"), refused(torch_libraries=copy)
 model = onnx.parser.parse_model({model("positive", type="float[K]")!r})
 program = torch.export.export(convert_onnx_to_fx(model, plugin_dirs=["pack"]), (X,))
 assert program.module()(X).tolist() == [2, 4]

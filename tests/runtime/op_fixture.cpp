@@ -142,7 +142,8 @@ Conversion convert_text(const std::string& text) {
 std::vector<Literal> run_model(const std::string& text, const std::vector<Literal>& inputs) {
   const Conversion converted = convert_text(text);
   const auto session = runtime::open_library(ONNX2FX_TEST_RUNTIME)(
-      converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); }, {});
+      converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); }, {},
+      nullptr);
   std::vector<HostValue> values;
   values.reserve(inputs.size());
   for (const Literal& input : inputs) values.push_back(to_host(input));

@@ -356,8 +356,9 @@ Command plugin_new_command(CLI::App& plugin, Arguments& a) {
   c->add_option("folder", pack.folder, "New folder")->required()->type_name("");
   c->add_option("--kind", pack.kind,
                 "ops: decompositions (default); torch-op: a torch operator with a kernel of its "
-                "own; weights: a source of weights")
-      ->type_name("ops|torch-op|weights");
+                "own; reference: a function that computes before there is a kernel; weights: a "
+                "source of weights")
+      ->type_name("ops|torch-op|reference|weights");
   c->add_option("--lang", pack.language, "cpp (default), c (of ops), python (of ops, torch-op)")
       ->type_name("cpp|c|python");
   add_json(*c, a);

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/plugin/library.hpp"
+#include "core/plugin/reference_table.hpp"
 #include "core/plugin/table.hpp"
 #include "tools/onnx2fx/dry_lowering.hpp"
 #include "tools/onnx2fx/fault_json.hpp"
@@ -75,15 +76,20 @@ Json tried(const o2fx_plugin* source, const std::string& library, Faults& faults
   return rows;
 }
 
-Json described(const o2fx_plugin& table, const plugin::Descriptor& own) {
-  Json schemes = Json::array();
+/// Throws PluginError where a table of the plugin breaks a rule.
+Json described(const o2fx_plugin& table, const std::string& library) {
+  const plugin::Descriptor own = plugin::describe(table);
+  Json schemes = Json::array(), references = Json::array();
   for (const plugin::DescribedScheme& s : own.schemes) schemes.push_back(s.name);
+  for (const plugin::ReferenceFunction& f : plugin::reference_functions(table, library))
+    references.push_back(f.name);
   return {{"id", own.id},
           {"version", own.version},
           {"abi", fmt::format("{}.{}", table.abi_major, table.abi_minor)},
           {"host_minor", table.abi_min_minor},
           {"ops", own.ops.size()},
-          {"schemes", schemes}};
+          {"schemes", schemes},
+          {"references", references}};
 }
 
 /// Throws PluginError where the descriptor says something else.
@@ -109,7 +115,7 @@ int load_and_compare(const std::string& library, int out) {
   try {
     const o2fx_plugin* const source = plugin::load_library(library, "");
     const o2fx_plugin table = plugin::accepted_table(source, library);
-    document["plugin"] = described(table, plugin::describe(table));
+    document["plugin"] = described(table, library);
     compare_with_descriptor(library, table, faults);
     document["rows"] = tried(source, library, faults);
   } catch (const PluginError& e) {
@@ -184,6 +190,14 @@ Json check_in_child(const std::string& library, int timeout_seconds, Faults& fau
   return nullptr;
 }
 
+/// ", weights of xor, npz"; nothing of none.
+std::string listed(const char* what, const Json& names) {
+  std::string text;
+  for (const Json& name : names)
+    text += (text.empty() ? fmt::format(", {} ", what) : ", ") + name.get<std::string>();
+  return text;
+}
+
 /// In a few lines; of a plugin at fault its faults alone, on standard error.
 void print_text(const std::string& library, const Json& found, const Faults& faults) {
   if (plugin::has_errors(faults)) {
@@ -191,13 +205,10 @@ void print_text(const std::string& library, const Json& found, const Faults& fau
     return;
   }
   const Json& p = found["plugin"];
-  std::string weights;
-  for (const Json& s : p["schemes"])
-    weights += (weights.empty() ? ", weights of " : ", ") + s.get<std::string>();
-  fmt::print("ok: {}: {} {}, ABI {}, needs host minor {}, {} ops{}\n", library,
+  fmt::print("ok: {}: {} {}, ABI {}, needs host minor {}, {} ops{}{}\n", library,
              p["id"].get<std::string>(), p["version"].get<std::string>(),
              p["abi"].get<std::string>(), p["host_minor"].get<int>(), p["ops"].get<size_t>(),
-             weights);
+             listed("weights of", p["schemes"]), listed("computes", p["references"]));
   for (const Diagnostic& d : faults) fmt::print(stderr, "{}\n", format(d));
   for (const Json& row : found["rows"])
     fmt::print("  {}: {}\n", row["row"].get<std::string>(),

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "core/plugin/breadcrumb.hpp"
+#include "core/plugin/exit_report.hpp"
 #include "tools/verify/runtime_library.hpp"
 #include "tools/verify/test_data.hpp"
 
@@ -49,6 +52,12 @@ void print_json(const VerifyOptions& options, const std::vector<SetResult>& resu
   out << document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
 }
 
+/// Where a library of a pack crashes or calls exit(), the command says which and what it did.
+void tell_of_its_end(const runtime::LibraryCall& what, const std::function<void()>& call) {
+  const plugin::Breadcrumb crumb(what.library, what.id, what.version, what.doing);
+  call();
+}
+
 }  // namespace
 
 std::vector<SetResult> check_program(const Conversion& converted, bool training,
@@ -58,7 +67,8 @@ std::vector<SetResult> check_program(const Conversion& converted, bool training,
                                      const std::vector<std::string>& torch_libraries) {
   const auto session = runtime::open_library(library)(
       converted.module, [&](const fx::Tensor& tensor) { return converted.bytes(tensor.data); },
-      torch_libraries);
+      torch_libraries, tell_of_its_end);
+  plugin::renew_exit_report();  // LibTorch has handlers of its own
   session->train(training);
   std::vector<SetResult> results;
   results.reserve(sets.size());

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ctypes
 import itertools
 import threading
+import types
 from typing import Any, Callable, NamedTuple, Sequence
 
 import torch
 
 from .errors import PackageError
+from .reference_table import CONCURRENT, Str, read_table
 
 OK, INVALID, NO_MEMORY = 0, -1, -5
 _CPU = 1  # kDLCPU
-_CONCURRENT = 1
-_MOST_TEXT, _MOST_NAME, _MOST_ROWS, _MOST_RANK, _MOST_STRUCT = 1 << 20, 4096, 65536, 1024, 65536
+_MOST_TEXT, _MOST_RANK = 1 << 20, 1024
 
 # dtype -> (code, bits) of DLPack
 _DTYPES = {
@@ -35,15 +36,6 @@ _DTYPES = {
     torch.bool: (6, 8),
 }
 _NAMES = {dlpack: str(dtype).removeprefix("torch.") for dtype, dlpack in _DTYPES.items()}
-
-
-class _Str(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("len", ctypes.c_uint64)]
-
-    def bytes(self, most: int) -> bytes | None:
-        if self.len > most or (self.len and not self.data):
-            return None
-        return ctypes.string_at(self.data, self.len) if self.len else b""
 
 
 class _Tensor(ctypes.Structure):
@@ -68,14 +60,14 @@ class _Call(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint64),
         ("inputs", ctypes.POINTER(_TensorPointer)),
-        ("options", _Str),
+        ("options", Str),
         ("n_inputs", ctypes.c_uint32),
         ("n_outputs", ctypes.c_uint32),
     ]
 
 
 _SetError = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_int32, _Str
+    ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_int32, Str
 )
 _Output = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32, _TensorPointer)
 
@@ -93,53 +85,12 @@ _Compute = ctypes.CFUNCTYPE(
 )
 
 
-class _Row(ctypes.Structure):
-    _fields_ = [
-        ("name", _Str),
-        ("flags", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
-        ("compute", ctypes.c_void_p),
-        ("user", ctypes.c_void_p),
-    ]
-
-
-class _Extension(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_uint64),
-        ("functions", ctypes.c_void_p),
-        ("n_functions", ctypes.c_uint32),
-        ("function_size", ctypes.c_uint32),
-    ]
-
-
-_GetExtension = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)
-
-
-class _Plugin(ctypes.Structure):
-    """o2fx_plugin, minor 0."""
-
-    _fields_ = [
-        ("struct_size", ctypes.c_uint64),
-        ("abi_major", ctypes.c_uint32),
-        ("abi_minor", ctypes.c_uint32),
-        ("abi_min_minor", ctypes.c_uint32),
-        ("flags", ctypes.c_uint32),
-        ("id", _Str),
-        ("version", _Str),
-        ("ops", ctypes.c_void_p),
-        ("n_ops", ctypes.c_uint32),
-        ("op_size", ctypes.c_uint32),
-        ("init", ctypes.c_void_p),
-        ("deinit", ctypes.c_void_p),
-        ("get_extension", ctypes.c_void_p),
-    ]
-
-
 class _Function(NamedTuple):
     library: str
     compute: Callable[..., int]
     user: int | None
     serial: threading.Lock | None  # of its library; None: any number of calls at a time
+    run: Callable[..., int]
 
 
 _functions: dict[str, _Function] = {}
@@ -151,51 +102,26 @@ def is_known(name: str) -> bool:
 
 def add_references(path: str) -> None:
     """Those of a library that is loaded; none if it is no plugin, or one without such."""
-    library = ctypes.CDLL(path)
-    try:
-        entry = library.onnx2fx_plugin_entry_1
-    except AttributeError:
+    table = read_table(ctypes.CDLL(path), path)
+    if table is None:
         return
-    entry.restype = ctypes.POINTER(_Plugin)
-    table = entry()
-    if not table or table.contents.struct_size < ctypes.sizeof(_Plugin) or table.contents.abi_major != 1:
-        raise PackageError(f"{path}: torch library: expected a plugin table of ABI 1, got another")
-    plugin = table.contents
-    answer = plugin.get_extension and _GetExtension(plugin.get_extension)(b"onnx2fx.reference/1")
-    if not answer:
-        return
-    serial = None if plugin.flags & _CONCURRENT else threading.Lock()
-    own = {n: _Function(path, c, u, serial) for n, c, u in _rows(path, _Extension.from_address(answer))}
-    for name in own:
+    serial = None if table.flags & CONCURRENT else threading.Lock()
+    for name, *_ in table.functions:
         if is_known(name):
             raise PackageError(
-                f"{path}: torch library: reference function {name!r}: expected a name of its own, "
-                f"got one that {_functions[name].library} has"
+                f"{path}: torch library: reference function '{name}': expected a name of its own, "
+                f"got one that {_functions[name].library} has; give one of the two; a process has one "
+                "function of a name"
             )
-    _functions.update(own)
+    for name, address, user in table.functions:
+        run = _named(_run, f"{name} of {table.plugin} in {path}")
+        _functions[name] = _Function(path, _Compute(address), user, serial, run)
 
 
-def _rows(path: str, table: _Extension) -> list[tuple[str, Callable[..., int], int | None]]:
-    sizes = (table.struct_size, ctypes.sizeof(_Extension)), (table.function_size, ctypes.sizeof(_Row))
-    whole = table.struct_size >= ctypes.sizeof(_Extension) and all(
-        least <= size <= _MOST_STRUCT and size % 8 == 0 for size, least in sizes
-    )
-    if not whole or not table.functions or not 0 < table.n_functions <= _MOST_ROWS:
-        raise PackageError(f"{path}: torch library: onnx2fx.reference/1: expected a table of rows")
-    rows: list[tuple[str, Callable[..., int], int | None]] = []
-    for i in range(table.n_functions):
-        row = _Row.from_address(table.functions + i * table.function_size)
-        name = (row.name.bytes(_MOST_NAME) or b"").decode(errors="replace")
-        words = name.split("::")
-        if len(words) != 2 or not all(w.isascii() and w.isidentifier() for w in words):
-            what = f"expected a name such as acme::rope, got {name[:64]!r}"
-        elif not row.compute or row.flags or row.reserved or any(name == n for n, *_ in rows):
-            what = f"{name!r}: expected a function, no flags, and a name of its own"
-        else:
-            rows.append((name, _Compute(row.compute), row.user))
-            continue
-        raise PackageError(f"{path}: torch library: onnx2fx.reference/1: function row {i}: {what}")
-    return rows
+def _named(function: Callable[..., int], name: str) -> Callable[..., int]:
+    """The same function under this name: in a traceback, and in what faulthandler says of a crash."""
+    assert isinstance(function, types.FunctionType)
+    return types.FunctionType(function.__code__.replace(co_name=name), function.__globals__, name)
 
 
 # ---- one call ----
@@ -260,7 +186,7 @@ def _running(ctx: int | None) -> _Running | None:
 
 
 @_SetError
-def _set_error(ctx: Any, status: int, file: Any, line: int, message: _Str) -> int:
+def _set_error(ctx: Any, status: int, file: Any, line: int, message: Str) -> int:
     running = _running(ctx)
     if running is None:
         return INVALID
@@ -303,13 +229,13 @@ def compute(
     )
     data = options.encode()
     text = ctypes.create_string_buffer(data)
-    said = _Str(ctypes.addressof(text), len(data))
+    said = Str(ctypes.addressof(text), len(data))
     call = _Call(ctypes.sizeof(_Call), pointers, said, len(inputs), len(stated))
     if function.serial:
         with function.serial:
-            status = _run(function, running, call)
+            status = function.run(function, running, call)
     else:
-        status = _run(function, running, call)
+        status = function.run(function, running, call)
     if status != OK:
         told, what = running.error
         silent = told != status or not what

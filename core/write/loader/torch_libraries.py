@@ -39,6 +39,8 @@ def _load(path: str, shown: str, needed: Needed) -> None:
                 "end this process"
             )
         return
+    if sha256 in _loaded.values():  # these very bytes, from another place
+        return
     try:
         torch.ops.load_library(path)
     except (OSError, RuntimeError) as e:

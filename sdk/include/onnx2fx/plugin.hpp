@@ -26,6 +26,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -852,6 +853,20 @@ constexpr o2fx_plugin with_init(o2fx_plugin p) {
       if (const o2fx_status s = h->config(c, &config)) throw Failed{s};
       Init(view(config));
     });
+  };
+  return p;
+}
+
+/// Under which id a plugin offers a table of this type (get_extension).
+template <class Table>
+inline constexpr const char* kExtensionId = nullptr;
+/// The same plugin, which offers this table beside those that it has.
+template <const auto& Table>
+o2fx_plugin with_extension(o2fx_plugin p) {
+  static const auto others = p.get_extension;
+  p.get_extension = [](const char* id) -> const void* {
+    if (std::string_view(id) == kExtensionId<std::remove_cvref_t<decltype(Table)>>) return &Table;
+    return others ? others(id) : nullptr;
   };
   return p;
 }

@@ -137,13 +137,12 @@ template <size_t N>
 constexpr o2fx_reference_ext references(const o2fx_reference (&functions)[N]) {
   return {sizeof(o2fx_reference_ext), functions, N, sizeof(o2fx_reference)};
 }
-/// The same plugin with reference functions beside its operators.
+template <>
+inline constexpr const char* kExtensionId<o2fx_reference_ext> = O2FX_EXT_REFERENCE;
+/// The same plugin with reference functions beside what it has.
 template <const o2fx_reference_ext& References>
-constexpr o2fx_plugin with_references(o2fx_plugin p) {
-  p.get_extension = [](const char* id) -> const void* {
-    return std::string_view(id) == O2FX_EXT_REFERENCE ? &References : nullptr;
-  };
-  return p;
+o2fx_plugin with_references(o2fx_plugin p) {
+  return with_extension<References>(p);
 }
 
 }  // namespace onnx2fx

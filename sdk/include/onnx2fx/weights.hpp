@@ -15,7 +15,9 @@
 #ifndef ONNX2FX_WEIGHTS_HPP_
 #define ONNX2FX_WEIGHTS_HPP_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <onnx2fx/plugin.hpp>
 #include <optional>
@@ -161,8 +163,8 @@ constexpr o2fx_weights_ext weights(const o2fx_weight_scheme (&schemes)[N]) {
               o2fx_weight_answer* out) {
     return weights_trampoline(h, c, [&](WeightsHost& host) {
       const Found found = static_cast<WeightSource*>(source)->find(host, *want);
-      const uint64_t size = out->struct_size;
-      *out = found.answer;
+      const uint64_t size = out->struct_size;  // of an older host: less than this header knows
+      std::memcpy(out, &found.answer, std::min<uint64_t>(size, sizeof found.answer));
       out->struct_size = size;
       return found.status;
     });
@@ -177,20 +179,17 @@ constexpr o2fx_weights_ext weights(const o2fx_weight_scheme (&schemes)[N]) {
   return e;
 }
 
-template <const o2fx_weights_ext& Weights>
-const void* weights_extension(const char* id) {
-  return std::string_view(id) == O2FX_EXT_WEIGHTS ? &Weights : nullptr;
-}
+template <>
+inline constexpr const char* kExtensionId<o2fx_weights_ext> = O2FX_EXT_WEIGHTS;
 
-/// The same plugin with sources of weights beside its operators.
+/// The same plugin with sources of weights beside what it has.
 template <const o2fx_weights_ext& Weights>
-constexpr o2fx_plugin with_weights(o2fx_plugin p) {
-  p.get_extension = weights_extension<Weights>;
-  return p;
+o2fx_plugin with_weights(o2fx_plugin p) {
+  return with_extension<Weights>(p);
 }
 /// The table of a plugin that has sources and no operators.
 template <const o2fx_weights_ext& Weights>
-constexpr o2fx_plugin weights_plugin(std::string_view id, std::string_view version) {
+o2fx_plugin weights_plugin(std::string_view id, std::string_view version) {
   return with_weights<Weights>(plugin_table(id, version, nullptr, 0));
 }
 

@@ -1,5 +1,6 @@
 // Reference functions, most of which do what they may not: com.acme::Call <function> (x...) calls
 // acme::FUNCTION, which gives a tensor of the type of the first x.
+#include <cstdlib>
 #include <onnx2fx/reference.hpp>
 #include <string>
 
@@ -45,6 +46,8 @@ static void longer(ReferenceCall& c) {
 static void wider(ReferenceCall& c) { like(c, kReferenceDouble, shape_of(c.input(0))); }
 static void beyond(ReferenceCall& c) { c.output(1, kReferenceFloat, shape_of(c.input(0))); }
 static void throws(ReferenceCall&) { throw 7; }
+static void crashes(ReferenceCall&) { std::abort(); }
+static void ends(ReferenceCall&) { std::exit(0); }
 static o2fx_status mute(const o2fx_reference_host*, o2fx_ctx, const o2fx_reference_call*,
                         const void*) {
   return -3;
@@ -73,6 +76,8 @@ static constexpr o2fx_reference kFunctions[] = {
     reference<wider>("acme::wider"),
     reference<beyond>("acme::beyond"),
     reference<throws>("acme::throws"),
+    reference<crashes>("acme::crashes"),
+    reference<ends>("acme::ends"),
     {O2FX_STR("acme::mute"), 0, 0, mute, nullptr},
 };
 static constexpr o2fx_reference_ext kReferences = references(kFunctions);
