@@ -105,11 +105,13 @@ std::string path_in_scope(const Node& n, std::string_view type) {
   return path;
 }
 
-/// That of the author's own module that was running; empty: it is not known, or one of torch's.
+/// That of the module that was running, as the older exporter names it, or of one of the author's
+/// own classes; empty: it is not known, or one of torch's.
 std::string own_scope(const Node& n) {
+  if (std::string traced = traced_scope(*n.onnx); !traced.empty()) return traced;
   const std::optional<std::vector<Frame>> running = frames(*n.onnx);
-  if (!running) return traced_scope(*n.onnx);
-  return running->empty() || running->back().of_torch ? "" : running->back().path;
+  if (!running || running->empty() || running->back().of_torch) return "";
+  return running->back().path;
 }
 
 bool is_call_in(const std::string& scope, const Node& n) {
@@ -154,8 +156,8 @@ void ModulePaths::find_scopes(const std::vector<Raised>& all) {
       paths.insert(path_of(module_.tensors[i].name));
   for (const auto& [scope, raised] : open)
     if (raised.size() == 1 && !lies_below(paths, scope) &&
-        (!frames(*calls_.node(raised[0]->result).onnx) || holds_tied_weight(*raised[0]) ||
-         is_all_of(scope, *raised[0])))
+        (!traced_scope(*calls_.node(raised[0]->result).onnx).empty() ||
+         holds_tied_weight(*raised[0]) || is_all_of(scope, *raised[0])))
       scopes_[raised[0]->result].its_own = true;
 }
 

@@ -376,6 +376,7 @@ def test_check_as_a_document(pack, tmp_path):
         "passed": True,
         "plugin": {
             "id": "com.acme.rope-pack", "version": "1.4.0", "abi": "1.0", "host_minor": 0, "ops": 2, "schemes": [],
+            "references": [],
         },
         "rows": [{"row": row, "outcome": outcome, "passed": True} for row, outcome in rows],
         "faults": [],

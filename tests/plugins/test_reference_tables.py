@@ -9,13 +9,14 @@ from test_torch_library import data_set
 
 SOURCE = """
 #include <onnx2fx/reference.h>
+#include <string.h>
 static o2fx_status f(const o2fx_reference_host *h, o2fx_ctx c, const o2fx_reference_call *k, const void *u) {{
   (void)h, (void)c, (void)k, (void)u;
   return O2FX_OK;
 }}
 static const o2fx_reference kRows[] = {{{rows}}};
 static const o2fx_reference_ext kTable = {{{size}, {functions}, {n}, {stride}}};
-static const void *extension(const char *id) {{ (void)id; return &kTable; }}
+static const void *extension(const char *id) {{ return strcmp(id, "onnx2fx.reference/1") ? NULL : &kTable; }}
 static const o2fx_plugin kPlugin = {{{plugin_size}, {major}, 9, {least}, {flags}, O2FX_STR("com.acme.{name}"), O2FX_STR("1.0.0"),
                                     NULL, 0, 0, NULL, NULL, extension}};
 O2FX_EXPORT const o2fx_plugin *onnx2fx_plugin_entry_1(void) {{ return {table}; }}
