@@ -167,7 +167,7 @@ std::string ModulePaths::wanted_path(const Raised& raised) const {
   const auto scope = scopes_.find(raised.result);
   if (scope != scopes_.end() && scope->second.stated) return scope->second.path;
   const bool its_own = scope != scopes_.end() && scope->second.its_own;
-  const std::string by_tensors = tensors_path(raised);
+  std::string by_tensors = tensors_path(raised);
   // the scope of a module that its parent's parent calls lacks the parent
   const bool is_end = its_own && by_tensors.ends_with("." + scope->second.path);
   if (its_own && holds_tied_weight(raised) && !is_end) return scope->second.path;
