@@ -94,12 +94,20 @@ class ByText {
       const auto is_of_kind = [&](const std::string& name) {
         return last_part(name) == last_part(read);
       };
-      const std::string* meant = foreign.size() == 1 && gone.size() == 1 ? &gone[0] : nullptr;
-      if (!meant) meant = only(gone, is_of_kind);
+      const std::string* meant = only(gone, is_of_kind);
+      if (!meant && foreign.size() == 1 && gone.size() == 1 && !reads_computed(node))
+        meant = &gone[0];
       if (!meant) continue;
       merged_.add(*meant, read);
       node.set_input(i, *meant);
     }
+  }
+
+  /// An initializer that is none of the model's own: what is gone may be in it.
+  bool reads_computed(const onnx::NodeProto& node) const {
+    return std::ranges::any_of(node.input(), [&](const std::string& input) {
+      return merged_.find(input) && !signature_.find(input);
+    });
   }
 
   /// A parameter that has readers of its own, of which this, by its text, is none.
