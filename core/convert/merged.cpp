@@ -8,15 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/convert/roles.hpp"
 #include "core/convert/signature.hpp"
-#include "core/fx/identifier.hpp"
+#include "core/fx/paths.hpp"
 
 namespace onnx2fx::conversion {
 namespace {
 
 using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
-
-std::string last_part(const std::string& path) { return path.substr(path.rfind('.') + 1); }
 
 /// The one of `all` that `belongs`; null: none, or several.
 template <class T, class Belongs>
@@ -92,7 +91,7 @@ class ByText {
     for (const int i : foreign) {
       const std::string read = node.input(i);
       const auto is_of_kind = [&](const std::string& name) {
-        return last_part(name) == last_part(read);
+        return fx::last_part(name) == fx::last_part(read);
       };
       const std::string* meant = only(gone, is_of_kind);
       if (!meant && foreign.size() == 1 && gone.size() == 1 && !reads_computed(node))
@@ -127,21 +126,15 @@ class ByText {
 
 /// "encoder.norm.bias", not "/encoder/Identity_output_0", "onnx::Add_12" or "35".
 bool is_of_module(const std::string& name) {
-  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
-         std::ranges::all_of(name, [](char c) { return fx::is_word(c) || c == '.'; });
-}
-
-bool is_of_floats(const onnx::TensorProto& t) {
-  return t.data_type() == onnx::TensorProto::FLOAT || t.data_type() == onnx::TensorProto::DOUBLE ||
-         t.data_type() == onnx::TensorProto::FLOAT16 ||
-         t.data_type() == onnx::TensorProto::BFLOAT16;
+  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') && is_path(name);
 }
 
 /// Several elements, and all of them one number. Not so of what is absent.
 bool is_uniform(const onnx::TensorProto& t, weights::Store& store) {
   size_t count = 1;
   for (const int64_t d : t.dims()) count *= static_cast<size_t>(d);
-  if (count < 2 || !is_of_floats(t) || store.absent_file(t, t.name())) return false;
+  if (count < 2 || !is_trainable_dtype(t.data_type()) || store.absent_file(t, t.name()))
+    return false;
   const auto bytes = store.bytes(t);
   const size_t width = bytes.size() / count;
   return width > 0 && std::memcmp(bytes.data(), bytes.data() + width, bytes.size() - width) == 0;

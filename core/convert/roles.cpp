@@ -38,11 +38,6 @@ struct Verdict {
   std::string because;
 };
 
-bool is_trainable_dtype(int32_t d) {
-  return d == onnx::TensorProto::FLOAT || d == onnx::TensorProto::FLOAT16 ||
-         d == onnx::TensorProto::DOUBLE || d == onnx::TensorProto::BFLOAT16;
-}
-
 bool matches(const std::vector<std::string>& globs, const TensorEntry& e) {
   return std::any_of(globs.begin(), globs.end(), [&](const std::string& g) {
     return glob_matches(g, e.name) || (!e.part_of.empty() && glob_matches(g, e.part_of));
@@ -67,10 +62,6 @@ bool is_derived(std::string_view name) {
     return !rest.starts_with("ih") && !rest.starts_with("hh");
   }
   return false;
-}
-
-bool is_path(const std::string& name) {
-  return std::ranges::all_of(name, [](char c) { return fx::is_word(c) || c == '.'; });
 }
 
 /// "encoder.layer.0.weight"; "learned_0" may be a name that was given to the exporter.
@@ -257,6 +248,15 @@ class Judge {
 };
 
 }  // namespace
+
+bool is_trainable_dtype(int32_t d) {
+  return d == onnx::TensorProto::FLOAT || d == onnx::TensorProto::FLOAT16 ||
+         d == onnx::TensorProto::DOUBLE || d == onnx::TensorProto::BFLOAT16;
+}
+
+bool is_path(const std::string& name) {
+  return std::ranges::all_of(name, [](char c) { return fx::is_word(c) || c == '.'; });
+}
 
 void assign_roles(fx::Module& module, const std::vector<TensorEntry*>& entries,
                   const onnx::ModelProto& model, const Signature& signature,

@@ -4,6 +4,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <string>
 #include <vector>
 
 #include "core/build/builder.hpp"
@@ -14,6 +15,12 @@
 #include "core/include/onnx2fx/program.hpp"
 
 namespace onnx2fx::conversion {
+
+/// Of floats, as a parameter has.
+bool is_trainable_dtype(int32_t onnx_dtype);
+
+/// Letters, digits, "_" and "." alone, as names in a torch module are.
+bool is_path(const std::string& name);
 
 /// Sets role, requires_grad, role_because and named_by_author of the module's tensors; entries[i]
 /// made tensors[i].

@@ -31,6 +31,10 @@ bool is_reserved(std::string_view component) {
   return component.starts_with("__") || std::ranges::binary_search(kReserved, component);
 }
 
+std::string last_part(std::string_view path) {
+  return std::string(path.substr(path.rfind('.') + 1));
+}
+
 std::string path_of(std::string_view name) {
   std::string path;
   while (!name.empty()) {
@@ -64,7 +68,7 @@ std::string PathTree::with_free_parents(const std::string& wanted) const {
     for (int n = 1; leaves_.contains(free); ++n) free = parent + "_" + std::to_string(n);
     path = free + ".";
   }
-  return path + wanted.substr(wanted.rfind('.') + 1);
+  return path + last_part(wanted);
 }
 
 std::string PathTree::claim(const std::string& wanted) {

@@ -8,8 +8,6 @@
 
 namespace onnx2fx::fx {
 
-static std::string last_part(const std::string& path) { return path.substr(path.rfind('.') + 1); }
-
 OpenCalls::OpenCalls(Module& module, const ModuleRaiser& calls)
     : module_(module), root_(module.programs[0]), calls_(calls) {}
 

@@ -20,6 +20,9 @@ bool is_reserved(std::string_view component);
 /// "a.b" and "a.b.c" lie below "a"; "ab" does not.
 bool is_below(std::string_view path, std::string_view parent);
 
+/// "weight" of "encoder.layer.0.weight".
+std::string last_part(std::string_view path);
+
 /// The paths given out so far. Each is a leaf: nothing lies below it.
 class PathTree {
  public:

@@ -20,7 +20,7 @@ std::vector<std::string_view> items_of(const Provenance& node, std::string_view 
 
 /// "transformers.models.bert.BertLayer" is "BertLayer".
 std::string class_name(std::string_view type) {
-  const std::string name = path_of(type.substr(type.rfind('.') + 1));
+  const std::string name = path_of(last_part(type));
   return name.empty() ? "Block" : name;
 }
 

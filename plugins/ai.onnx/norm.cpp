@@ -125,8 +125,6 @@ bool exported_in_training(Node& n) {
   return statistics;
 }
 
-// Running statistics that the model holds are a state, which train() updates and eval() uses,
-// whatever the mode of the export. Where they are computed there is none: batch statistics always.
 // ATen's running statistics have no gradient; in arithmetic what they were computed of has its own.
 Value by_arithmetic(Node& n, const Batch& b) {
   Ints channels(static_cast<size_t>(n.rank(b.x, 2) - 1), 1);
@@ -141,6 +139,9 @@ Value by_arithmetic(Node& n, const Batch& b) {
   return dtype == n.info(b.mean).raw.dtype ? y : n.call("aten::to.dtype", {y, Dtype{dtype}});
 }
 
+// Running statistics that the model holds are a state, which train() updates and eval() uses,
+// whatever the mode of the export. Where they are computed there is none: batch statistics always
+// of an export in training, else those that were computed.
 void batch_norm(Node& n) {
   const bool training = exported_in_training(n);
   const bool has_state = n.info(n.input(3)).is_stored() && n.info(n.input(4)).is_stored();

@@ -141,7 +141,7 @@ class Writer {
     }
     Tensor& t = module_.tensors[at->second];
     if (at->second != tensor || !is_below(t.path, path))
-      t.path = paths_.claim(path + ".constants." + t.path.substr(t.path.rfind('.') + 1));
+      t.path = paths_.claim(path + ".constants." + last_part(t.path));
     return at->second;
   }
 
