@@ -107,6 +107,26 @@ bool inference_ends(const NodeView& node) {
   return RE2::FullMatch(node.text("equation"), kTerms);
 }
 
+/// The last dim of an Attention's scores: its keys, with those of the past. ONNX's own inference
+/// takes an extent that is not known for 0.
+void count_keys(Operands& operands, const NodeView& node, std::vector<Type>& outputs) {
+  constexpr size_t kKey = 1, kPastKey = 4, kScores = 3;
+  if (!node.proto.domain().empty() || node.proto.op_type() != "Attention" ||
+      outputs.size() <= kScores || !outputs[kScores].dims || outputs[kScores].dims->empty())
+    return;
+  const auto given = [&](size_t i) { return i < node.inputs.size() && node.inputs[i]; };
+  const auto length = [&](size_t i) -> MaybeSym {
+    const int rank = given(i) && operands.type(i).dims ? operands.type(i).rank() : 0;
+    return rank >= 3 ? MaybeSym(operands.dim(i, rank - 2)) : MaybeSym();
+  };
+  MaybeSym keys = length(kKey);
+  if (given(kPastKey)) {
+    const MaybeSym past = length(kPastKey);
+    keys = keys && past ? operands.syms.add(*keys, *past) : MaybeSym();
+  }
+  outputs[kScores].dims->back() = keys;
+}
+
 }  // namespace
 
 std::vector<Type> infer(Operands& operands, const NodeView& node, std::string* problem) {
@@ -123,7 +143,7 @@ std::vector<Type> infer(Operands& operands, const NodeView& node, std::string* p
     for (size_t i = 0; i < r.size(); i++)
       r[i] = from_proto(*context.getOutputType(i), operands.syms);
   }
-  if (!r.empty()) apply_shape_rules(operands, node, r);
+  count_keys(operands, node, r);
   return r;
 }
 

@@ -1,6 +1,6 @@
-// The types of a node's outputs: ONNX's own per-node inference, fed with the conversion's symbolic
-// sizes, then the shape rules, which go on where ONNX stops at a symbol. And the value rules: small
-// tensors that describe shapes are computed here, symbolically.
+// The types of a node's outputs as ONNX's own inference has them, fed with the conversion's symbolic
+// sizes; where it stops at a symbol, the calls that the node becomes know more (build/emit). And the
+// value rules: small tensors that describe shapes are computed here, symbolically.
 #ifndef ONNX2FX_CORE_SHAPES_INFER_HPP_
 #define ONNX2FX_CORE_SHAPES_INFER_HPP_
 
@@ -15,9 +15,6 @@ namespace onnx2fx::conversion {
 /// One Type per output of the node. What cannot be inferred is UNKNOWN; `problem` gets ONNX's
 /// complaint, if any. Nodes that hold graphs are left to their lowering.
 std::vector<Type> infer(Operands& operands, const NodeView& node, std::string* problem);
-
-/// Fills extents of outputs[0] that ONNX's inference left unknown.
-void apply_shape_rules(Operands& operands, const NodeView& node, std::vector<Type>& outputs);
 
 /// Elements of the outputs that are small tensors of integers, bools or floats computed from
 /// tracked ones; unknown elements are nullopt. An output is nullopt as a whole if nothing is known
