@@ -1,7 +1,5 @@
 #include "core/api/write_package.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "core/weights/weights.hpp"
 #include "core/write/package.hpp"
 #include "core/write/report_json.hpp"
@@ -20,7 +18,7 @@ void write_package_to(const Conversion& c, const write::PackageFolder& folder) {
   // Where rules give some tensors weights, the package is no longer a weightless one.
   const bool partly = c.weights == weights::Mode::kMeta && c.has_weight_rules;
   const weights::Mode weights = partly ? weights::Mode::kReference : c.weights;
-  write::write_package(c.module, weights, bytes, write::report(c), folder);
+  write::write_package(c.module, weights, bytes, write::report_json(c), folder);
 }
 
 void write_package(const Conversion& c, const std::string& folder) { write_package_to(c, folder); }

@@ -88,6 +88,9 @@ o2fx_status set_value_info(o2fx_ctx ctx, o2fx_value id, const o2fx_value_info* i
     });
     v.type = std::move(merged);
     v.proto.reset();
+    // an extent that the plugin leaves open is a size with a name from here on
+    if (v.type.is_tensor() && v.type.dims)
+      for (int axis = 0; axis < v.type.rank(); axis++) b.dim(id, axis);
     return O2FX_OK;
   });
 }

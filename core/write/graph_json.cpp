@@ -2,14 +2,12 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "core/write/json_text.hpp"
 #include "core/write/type_json.hpp"
 #include "onnx2fx/diagnostic.hpp"
 #include "onnx2fx/version.hpp"
@@ -17,13 +15,7 @@
 namespace onnx2fx::write {
 namespace {
 
-using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
-
-// Names in ONNX files are bytes; what is no UTF-8 becomes U+FFFD.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 template <class... F>
 struct Overloaded : F... {
@@ -32,15 +24,9 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
-Json number(double f) {
-  if (std::isnan(f)) return {{"float", "nan"}};
-  if (std::isinf(f)) return {{"float", f > 0 ? "inf" : "-inf"}};
-  return f;
-}
-
-const char* name_of(fx::Op op) {
-  static constexpr const char* kNames[] = {"placeholder", "get_attr", "call_function",
-                                           "call_module", "output"};
+std::string_view name_of(fx::Op op) {
+  static constexpr std::string_view kNames[] = {"placeholder", "get_attr", "call_function",
+                                                "call_module", "output"};
   return kNames[static_cast<size_t>(op)];
 }
 
@@ -48,16 +34,10 @@ std::string_view name_of(Weights weights) {
   return weights ? weights::kModeWords[static_cast<size_t>(*weights)] : "memory";
 }
 
-const char* name_of(fx::Role role) {
+std::string_view name_of(fx::Role role) {
   return role == fx::Role::kParameter ? "parameter"
          : role == fx::Role::kBuffer  ? "buffer"
                                       : "constant";
-}
-
-Json object(const std::vector<std::pair<std::string, std::string>>& texts) {
-  Json o = Json::object();
-  for (auto& [key, value] : texts) o[key] = value;
-  return o;
 }
 
 class GraphWriter {
@@ -69,187 +49,163 @@ class GraphWriter {
       for (uint32_t i = 0; i < module.sources.size(); ++i) index_of(i);
   }
 
-  // One line for each node, tensor, module: a diff of two packages can be read.
   std::string text() {
-    Json head = {{"format", "onnx2fx.graph"},
-                 {"version", "1.2"},
-                 {"generator", std::string("onnx2fx ") + kVersion},
-                 {"dialect", fx::kDialectWords[static_cast<size_t>(module_.dialect)]},
-                 {"weights", name_of(options_.weights)}};
+    DocumentText d;
+    d.add("format", std::string_view("onnx2fx.graph"));
+    d.add("version", std::string_view("1.2"));
+    d.add("generator", std::string("onnx2fx ") + kVersion);
+    d.add("dialect", fx::kDialectWords[static_cast<size_t>(module_.dialect)]);
+    d.add("weights", name_of(options_.weights));
     if (module_.weights_layout != fx::WeightsLayout::kContiguous)
-      head["weights_layout"] = fx::kWeightsLayoutWords[static_cast<size_t>(module_.weights_layout)];
-    for (auto& [key, value] : head.items())
-      text_ += (text_.empty() ? "{\n\"" : ",\n\"") + key + "\": " + dump(value);
-    lines("inputs", module_.inputs, [&](const fx::Port& p) { return dump(port(p)); });
-    lines("outputs", module_.outputs, [&](const fx::Port& p) { return dump(port(p)); });
-    lines("programs", module_.programs, [&](const fx::Program& p) { return program(p); });
-    lines("tensors", module_.tensors, [&](const fx::Tensor& t) { return dump(tensor(t)); });
-    lines("modules", module_.modules, [&](const fx::Submodule& m) { return dump(submodule(m)); });
-    lines("sources", sources_, [&](uint32_t s) { return dump(source(module_.sources[s])); });
-    lines("provenance", provenance_, [&](const fx::Provenance* p) { return dump(provenance(*p)); });
+      d.add("weights_layout", fx::kWeightsLayoutWords[static_cast<size_t>(module_.weights_layout)]);
+    d.add_lines("inputs", module_.inputs, port);
+    d.add_lines("outputs", module_.outputs, port);
+    d.add_lines("programs", module_.programs, [&](const fx::Program& p) { return program(p); });
+    d.add_lines("tensors", module_.tensors, [&](const fx::Tensor& t) { return tensor(t); });
+    d.add_lines("modules", module_.modules, [&](const fx::Submodule& m) { return submodule(m); });
+    d.add_lines("sources", sources_, [&](uint32_t s) { return source(module_.sources[s]); });
+    d.add_lines("provenance", provenance_, [](const fx::Provenance* p) { return provenance(*p); });
     if (!module_.torch_libraries.empty())
-      lines("torch_libraries", module_.torch_libraries,
-            [](const fx::TorchLibrary& l) { return dump(torch_library(l)); });
-    text_ += ",\n\"metadata\": " + dump(object(module_.metadata)) + "\n}\n";
-    return std::move(text_);
+      d.add_lines("torch_libraries", module_.torch_libraries, torch_library);
+    d.add_json("metadata", json_object(module_.metadata));
+    return std::move(d).text();
   }
 
  private:
-  template <class Items, class F>
-  void lines(const char* key, const Items& items, F&& line) {
-    text_ += std::string(",\n\"") + key + "\": [";
-    for (size_t i = 0; i < items.size(); ++i) text_ += (i ? ",\n" : "\n") + line(items[i]);
-    text_ += "]";
-  }
-
-  Json port(const fx::Port& p) {
-    Json j = {{"name", p.name}, {"onnx_name", p.onnx_name}};
-    j.update(type_json(p.type));
-    return j;
+  static std::string port(const fx::Port& p) {
+    ObjectText o;
+    o.add("name", p.name).add("onnx_name", p.onnx_name);
+    add_type(o, p.type);
+    return o.text();
   }
 
   std::string program(const fx::Program& p) {
-    std::string s = "{\"name\": " + dump(p.name) + ", \"nodes\": [";
-    for (size_t i = 0; i < p.nodes.size(); ++i) s += (i ? ",\n" : "\n") + dump(node(p, p.nodes[i]));
+    std::string s = "{\"name\": " + json(p.name) + ", \"nodes\": [";
+    for (size_t i = 0; i < p.nodes.size(); ++i) s += (i ? ",\n" : "\n") + node(p, p.nodes[i]);
     return s + "]}";
   }
 
-  Json node(const fx::Program& p, const fx::Node& n) {
-    Json j = {{"op", name_of(n.op)}, {"name", n.name}};
-    if (n.op == fx::Op::kCallFunction) j["target"] = n.target;
-    if (n.tensor) j["tensor"] = *n.tensor;
-    if (n.module) j["module"] = *n.module;
-    if (n.op != fx::Op::kPlaceholder && n.op != fx::Op::kGetAttr) j["args"] = argument(p, n.args);
-    if (!n.kwargs.empty()) j["kwargs"] = arguments(p, n.kwargs);
-    if (n.onnx) j["onnx"] = index_of(n.onnx.get());
-    if (!n.meta.empty()) j["meta"] = arguments(p, n.meta);
-    if (!n.type.dtype.empty() || n.type.shape) j["type"] = type_json(n.type);
-    return j;
+  std::string node(const fx::Program& p, const fx::Node& n) {
+    ObjectText o;
+    o.add("op", name_of(n.op)).add("name", n.name);
+    if (n.op == fx::Op::kCallFunction) o.add("target", n.target);
+    if (n.tensor) o.add("tensor", *n.tensor);
+    if (n.module) o.add("module", *n.module);
+    if (n.op != fx::Op::kPlaceholder && n.op != fx::Op::kGetAttr)
+      o.add_json("args", argument(p, n.args));
+    if (!n.kwargs.empty()) o.add_json("kwargs", arguments(p, n.kwargs));
+    if (n.onnx) o.add("onnx", index_of(n.onnx.get()));
+    if (!n.meta.empty()) o.add_json("meta", arguments(p, n.meta));
+    if (!n.type.dtype.empty() || n.type.shape) o.add_json("type", type_json(n.type));
+    return o.text();
   }
 
-  Json arguments(const fx::Program& p, const std::vector<fx::NamedArgument>& named) {
-    Json j = Json::object();
-    for (auto& [name, value] : named) j[name] = argument(p, value);
-    return j;
+  std::string arguments(const fx::Program& p, const std::vector<fx::NamedArgument>& named) {
+    ObjectText o;
+    for (auto& [name, value] : named) o.add_json(name, argument(p, value));
+    return o.text();
   }
 
-  Json argument(const fx::Program& p, const fx::List& list) {
-    Json j = Json::array();
-    for (const fx::Argument& x : list) j.push_back(argument(p, x));
-    return j;
+  std::string argument(const fx::Program& p, const fx::List& list) {
+    return json(list, [&](const fx::Argument& x) { return argument(p, x); });
   }
 
-  Json argument(const fx::Program& p, const fx::Argument& a) {
-    return std::visit(Overloaded{
-                          [](std::monostate) { return Json(); },
-                          [](bool b) { return Json(b); },
-                          [](int64_t i) { return Json(i); },
-                          [](double f) { return number(f); },
-                          [](const std::string& s) { return Json(s); },
-                          [&](fx::NodeRef r) {
-                            return Json{{"node", p.nodes.at(r.index).name}};
-                          },
-                          [&](fx::ProgramRef r) {
-                            return Json{{"program", module_.programs.at(r.index).name}};
-                          },
-                          [](const fx::Dtype& d) {
-                            return Json{{"dtype", d.name}};
-                          },
-                          [](const fx::Device& d) {
-                            return Json{{"device", d.name}};
-                          },
-                          [](const fx::Layout& l) {
-                            return Json{{"layout", l.name}};
-                          },
-                          [](const fx::MemoryFormat& m) {
-                            return Json{{"memory_format", m.name}};
-                          },
-                          [](fx::Training) {
-                            return Json{{"training", true}};
-                          },
-                          [&](fx::DeviceOf d) {
-                            return Json{{"device_of", p.nodes.at(d.tensor.index).name}};
-                          },
-                          [&](const fx::List& l) { return argument(p, l); },
-                          [&](const fx::Slice& s) {
-                            return Json{{"slice", argument(p, s.bounds)}};
-                          },
-                      },
-                      a.value);
+  std::string argument(const fx::Program& p, const fx::Argument& a) {
+    const auto named = [](std::string_view key, const auto& value) {
+      return ObjectText().add(key, value).text();
+    };
+    return std::visit(
+        Overloaded{
+            [](std::monostate) { return std::string("null"); },
+            [](bool b) { return json(b); },
+            [](int64_t i) { return json(i); },
+            [](double f) { return json(f); },
+            [](const std::string& s) { return json(s); },
+            [&](fx::NodeRef r) { return named("node", p.nodes.at(r.index).name); },
+            [&](fx::ProgramRef r) { return named("program", module_.programs.at(r.index).name); },
+            [&](const fx::Dtype& d) { return named("dtype", d.name); },
+            [&](const fx::Device& d) { return named("device", d.name); },
+            [&](const fx::Layout& l) { return named("layout", l.name); },
+            [&](const fx::MemoryFormat& m) { return named("memory_format", m.name); },
+            [&](fx::Training) { return named("training", true); },
+            [&](fx::DeviceOf d) { return named("device_of", p.nodes.at(d.tensor.index).name); },
+            [&](const fx::List& l) { return argument(p, l); },
+            [&](const fx::Slice& s) {
+              return ObjectText().add_json("slice", argument(p, s.bounds)).text();
+            },
+        },
+        a.value);
   }
 
-  Json tensor(const fx::Tensor& t) {
-    Json j = {{"name", t.name},  {"path", t.path},          {"dtype", t.dtype},
-              {"shape", t.dims}, {"role", name_of(t.role)}, {"requires_grad", t.requires_grad},
-              {"data", data(t)}};
-    if (t.transposed) j["transposed"] = true;
-    return j;
+  std::string tensor(const fx::Tensor& t) {
+    ObjectText o;
+    o.add("name", t.name).add("path", t.path).add("dtype", t.dtype).add("shape", t.dims);
+    o.add("role", name_of(t.role)).add("requires_grad", t.requires_grad);
+    o.add_json("data", data(t));
+    if (t.transposed) o.add("transposed", true);
+    return o.text();
   }
 
-  Json data(const fx::Tensor& t) {
-    if (is_copied(t, options_.weights)) return {{"safetensors", t.path}};
+  std::string data(const fx::Tensor& t) {
+    ObjectText o;
+    if (is_copied(t, options_.weights)) return o.add("safetensors", t.path).text();
     if (const fx::FileRange* range = std::get_if<fx::FileRange>(&t.data.where)) {
-      return {{"source", index_of(range->source)},
-              {"offset", range->offset},
-              {"length", range->length}};
+      o.add("source", index_of(range->source)).add("offset", range->offset);
+      return o.add("length", range->length).text();
     }
     bool in_memory = !std::holds_alternative<std::monostate>(t.data.where);
-    return in_memory ? Json{{"memory", memory_++}} : Json();
+    return in_memory ? o.add("memory", memory_++).text() : "null";
   }
 
-  Json submodule(const fx::Submodule& m) {
+  std::string submodule(const fx::Submodule& m) {
     static const fx::Program kNoNodes;
-    Json tensors = Json::array();
-    for (const fx::Submodule::TensorUse& u : m.tensors) {
-      Json use = {{"attribute", u.attribute}, {"tensor", u.tensor}};
-      if (u.transposed) use["transposed"] = true;
-      tensors.push_back(use);
-    }
-    Json j = {{"path", m.path},
-              {"type", m.type},
-              {"args", arguments(kNoNodes, m.arguments)},
-              {"tensors", tensors}};
-    if (m.program) j["program"] = module_.programs.at(m.program->index).name;
-    return j;
+    ObjectText o;
+    o.add("path", m.path).add("type", m.type).add_json("args", arguments(kNoNodes, m.arguments));
+    o.add_json("tensors", json(m.tensors, [](const fx::Submodule::TensorUse& u) {
+                 ObjectText use;
+                 use.add("attribute", u.attribute).add("tensor", u.tensor);
+                 if (u.transposed) use.add("transposed", true);
+                 return use.text();
+               }));
+    if (m.program) o.add("program", module_.programs.at(m.program->index).name);
+    return o.text();
   }
 
-  static Json torch_library(const fx::TorchLibrary& l) {
-    Json j = {{"file", l.file}, {"plugin", l.plugin}, {"version", l.version}};
-    if (!l.sha256.empty()) j["sha256"] = l.sha256;
-    if (!l.min_torch.empty()) j["min_torch"] = l.min_torch;
-    j["targets"] = l.targets;
-    return j;
+  static std::string torch_library(const fx::TorchLibrary& l) {
+    ObjectText o;
+    o.add("file", l.file).add("plugin", l.plugin).add("version", l.version);
+    if (!l.sha256.empty()) o.add("sha256", l.sha256);
+    if (!l.min_torch.empty()) o.add("min_torch", l.min_torch);
+    return o.add("targets", l.targets).text();
   }
 
-  Json source(const fx::Source& s) {
+  std::string source(const fx::Source& s) {
     // An empty path is a model in memory: in process only.
-    fs::path path = s.path.empty() ? fs::path() : fs::absolute(s.path).lexically_normal();
-    Json j = {
-        {"path", path.string()}, {"relative", nullptr}, {"size", s.size}, {"mtime_ns", nullptr}};
-    if (options_.folder.empty()) return j;
+    const fs::path path = s.path.empty() ? fs::path() : fs::absolute(s.path).lexically_normal();
+    const bool is_file = !options_.folder.empty();
     struct stat status;
-    if (::stat(path.c_str(), &status) != 0) {
+    if (is_file && ::stat(path.c_str(), &status) != 0) {
       throw ConversionError(path.string(),
                             std::string("expected the model's file, got: ") + std::strerror(errno));
     }
-    j["relative"] =
-        path.lexically_relative(fs::absolute(options_.folder).lexically_normal()).string();
-    j["mtime_ns"] = s.mtime_ns;  // not of what lies there by now
-    return j;
+    const auto relative = [&] {
+      return path.lexically_relative(fs::absolute(options_.folder).lexically_normal()).string();
+    };
+    ObjectText o;
+    o.add("path", path.string()).add_json("relative", is_file ? json(relative()) : "null");
+    o.add("size", s.size);
+    // not of what lies there by now
+    return o.add_json("mtime_ns", is_file ? json(s.mtime_ns) : "null").text();
   }
 
-  Json provenance(const fx::Provenance& p) {
-    Json j = {{"name", p.name},
-              {"op_type", p.op_type},
-              {"domain", p.domain},
-              {"opset", p.opset},
-              {"outputs", p.outputs}};
-    if (!p.overload.empty()) j["overload"] = p.overload;
-    if (!p.function_path.empty()) j["function_path"] = p.function_path;
-    if (!p.metadata_props.empty()) j["metadata_props"] = object(p.metadata_props);
-    j["plugin"] = p.plugin;
-    j["plugin_version"] = p.plugin_version;
-    return j;
+  static std::string provenance(const fx::Provenance& p) {
+    ObjectText o;
+    o.add("name", p.name).add("op_type", p.op_type).add("domain", p.domain).add("opset", p.opset);
+    o.add("outputs", p.outputs);
+    if (!p.overload.empty()) o.add("overload", p.overload);
+    if (!p.function_path.empty()) o.add("function_path", p.function_path);
+    if (!p.metadata_props.empty()) o.add_json("metadata_props", json_object(p.metadata_props));
+    return o.add("plugin", p.plugin).add("plugin_version", p.plugin_version).text();
   }
 
   size_t index_of(uint32_t source) {
@@ -266,7 +222,6 @@ class GraphWriter {
 
   const fx::Module& module_;
   const GraphOptions& options_;
-  std::string text_;
   size_t memory_ = 0;
   std::vector<uint32_t> sources_;  // those that are used, by index in the module
   std::map<uint32_t, size_t> source_index_;

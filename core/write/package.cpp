@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -145,7 +144,7 @@ void check_folder(const PackageFolder& folder) {
 }
 
 void write_package(const fx::Module& module, Weights weights, const Bytes& bytes,
-                   const nlohmann::ordered_json& report, const PackageFolder& folder) {
+                   std::string_view report, const PackageFolder& folder) {
   try {
     check_folder(folder);
     NewFolder made(folder.path);
@@ -157,8 +156,7 @@ void write_package(const fx::Module& module, Weights weights, const Bytes& bytes
     text("graph.json", graph_json(module, {weights, folder.path}));
     write_safetensors(module, weights, bytes, made.path() / "weights.safetensors",
                       folder.shown / "weights.safetensors");
-    text("report.json",
-         report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    text("report.json", report);
     text("__init__.py", embedded::package_init_py);
     fs::create_directory(made.path() / "_loader");
     for (const auto& [name, content] : embedded::loader) text(fs::path("_loader") / name, content);

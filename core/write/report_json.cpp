@@ -1,82 +1,81 @@
 #include "core/write/report_json.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "core/include/onnx2fx/version.hpp"
+#include "core/write/json_text.hpp"
 
 namespace onnx2fx::write {
+namespace {
 
-using Json = nlohmann::ordered_json;
-
-static Json node(const Report::Node& n) {
-  Json j{{"name", n.name},
-         {"op_type", n.op_type},
-         {"domain", n.domain},
-         {"opset", n.opset},
-         {"provider", n.provider}};
-  if (!n.function_path.empty()) j["function"] = n.function_path;
-  if (!n.declined.empty()) j["declined"] = n.declined;
-  for (const auto& [key, text] : n.notes) j["notes"].push_back({{key, text}});
-  return j;
+std::string node(const Report::Node& n) {
+  ObjectText o;
+  o.add("name", n.name).add("op_type", n.op_type).add("domain", n.domain).add("opset", n.opset);
+  o.add("provider", n.provider);
+  if (!n.function_path.empty()) o.add("function", n.function_path);
+  if (!n.declined.empty()) o.add("declined", n.declined);
+  if (!n.notes.empty())
+    o.add_json("notes", json(n.notes, [](const auto& note) {
+                 return ObjectText().add(note.first, note.second).text();
+               }));
+  return o.text();
 }
 
-Json model(const Conversion& c) {
-  const auto names = [](const std::vector<fx::Port>& ports) {
-    Json all = Json::array();
-    for (const fx::Port& p : ports) all.push_back(p.onnx_name);
-    return all;
-  };
-  return {{"file", c.report.model},
-          {"inputs", names(c.module.inputs)},
-          {"outputs", names(c.module.outputs)}};
+std::string tensor(const fx::Tensor& t) {
+  static constexpr std::string_view kRole[] = {"", "parameter", "buffer", "constant"};
+  ObjectText o;
+  o.add("name", t.name).add("path", t.path).add("role", kRole[static_cast<size_t>(t.role)]);
+  return o.add("because", t.role_because).text();
 }
 
-Json report(const Conversion& c) {
-  Json j{{"format", "onnx2fx.report"},
-         {"version", "1.0"},
-         {"generator", std::string("onnx2fx ") + kVersion},
-         {"model", model(c)}};
+std::string unsupported(const UnsupportedOperator& u) {
+  ObjectText o;
+  o.add("domain", u.domain).add("op_type", u.op_type).add("opset", u.opset);
+  o.add("nodes", u.nodes).add("reasons", u.reasons);
+  if (!u.similar.empty()) o.add("similar", u.similar);
+  return o.text();
+}
+
+std::string summary(const Conversion& c) {
   size_t calls = 0, parameters = 0, blocks = 0;
   for (const fx::Program& p : c.module.programs) calls += p.nodes.size();
   for (const fx::Tensor& t : c.module.tensors) parameters += t.requires_grad;
   for (const fx::Submodule& m : c.module.modules) blocks += m.program.has_value();
-  j["summary"] = {{"onnx_nodes", c.report.nodes.size()},         {"fx_nodes", calls},
-                  {"tensors", c.module.tensors.size()},          {"trainable", parameters},
-                  {"modules", c.module.modules.size() - blocks}, {"blocks", blocks},
-                  {"unsupported", c.report.unsupported.size()}};
-  j["recovered"] = c.module.recovered;
-  j["open_blocks"] = Json::object();
-  for (const auto& [path, why] : c.module.open_blocks) j["open_blocks"][path] = why;
-  j["plugins"] = Json::array();
-  for (const auto& [id, version] : c.report.plugins)
-    j["plugins"].push_back({{"id", id}, {"version", version}});
-  j["warnings"] = Json::array();
-  for (const Diagnostic& d : c.report.warnings) j["warnings"].push_back(format(d));
-  j["unsupported"] = Json::array();
-  for (const UnsupportedOperator& o : c.report.unsupported) {
-    j["unsupported"].push_back({{"domain", o.domain},
-                                {"op_type", o.op_type},
-                                {"opset", o.opset},
-                                {"nodes", o.nodes},
-                                {"reasons", o.reasons}});
-    if (!o.similar.empty()) j["unsupported"].back()["similar"] = o.similar;
-  }
-  j["names"] = Json::object();
-  for (const auto& [path, name] : c.report.names) j["names"][path] = name;
-  static constexpr const char* kRole[] = {"", "parameter", "buffer", "constant"};
-  j["tensors"] = Json::array();
-  for (const fx::Tensor& t : c.module.tensors)
-    j["tensors"].push_back({{"name", t.name},
-                            {"path", t.path},
-                            {"role", kRole[static_cast<size_t>(t.role)]},
-                            {"because", t.role_because}});
-  j["nodes"] = Json::array();
-  for (const Report::Node& n : c.report.nodes) j["nodes"].push_back(node(n));
-  return j;
+  ObjectText o;
+  o.add("onnx_nodes", c.report.nodes.size()).add("fx_nodes", calls);
+  o.add("tensors", c.module.tensors.size()).add("trainable", parameters);
+  o.add("modules", c.module.modules.size() - blocks).add("blocks", blocks);
+  return o.add("unsupported", c.report.unsupported.size()).text();
 }
 
-std::string report_json(const Conversion& conversion) {
-  return report(conversion).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}  // namespace
+
+std::string model_json(const Conversion& c) {
+  const auto name = [](const fx::Port& p) { return json(p.onnx_name); };
+  ObjectText o;
+  o.add("file", c.report.model);
+  o.add_json("inputs", json(c.module.inputs, name));
+  return o.add_json("outputs", json(c.module.outputs, name)).text();
+}
+
+std::string report_json(const Conversion& c) {
+  ObjectText recovered;
+  for (const auto& [composite, count] : c.module.recovered) recovered.add(composite, count);
+  DocumentText d;
+  d.add("format", std::string_view("onnx2fx.report"));
+  d.add("version", std::string_view("1.0"));
+  d.add("generator", std::string("onnx2fx ") + kVersion);
+  d.add_json("model", model_json(c));
+  d.add_json("summary", summary(c));
+  d.add_json("recovered", recovered.text());
+  d.add_json("open_blocks", json_object(c.module.open_blocks, ",\n"));
+  d.add_lines("plugins", c.report.plugins, [](const auto& p) {
+    return ObjectText().add("id", p.first).add("version", p.second).text();
+  });
+  d.add_lines("warnings", c.report.warnings, [](const Diagnostic& w) { return json(format(w)); });
+  d.add_lines("unsupported", c.report.unsupported, unsupported);
+  d.add_json("names", json_object(c.report.names, ",\n"));
+  d.add_lines("tensors", c.module.tensors, tensor);
+  d.add_lines("nodes", c.report.nodes, node);
+  return std::move(d).text();
 }
 
 }  // namespace onnx2fx::write

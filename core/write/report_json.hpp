@@ -2,7 +2,6 @@
 #ifndef ONNX2FX_CORE_WRITE_REPORT_JSON_HPP_
 #define ONNX2FX_CORE_WRITE_REPORT_JSON_HPP_
 
-#include <nlohmann/json_fwd.hpp>
 #include <onnx2fx/export.hpp>
 #include <string>
 
@@ -11,8 +10,7 @@
 namespace onnx2fx::write {
 
 /// What the report says of the model: equal for the same file with the same inputs and outputs.
-nlohmann::ordered_json model(const Conversion& conversion);
-nlohmann::ordered_json report(const Conversion& conversion);
+std::string model_json(const Conversion& conversion);
 ONNX2FX_API std::string report_json(const Conversion& conversion);
 
 }  // namespace onnx2fx::write

@@ -1,29 +1,22 @@
 #include "core/write/type_json.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace onnx2fx::write {
-namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json dim(const std::string& text) {
+static std::string dim(const std::string& text) {
   bool literal = !text.empty() && text.size() < 19 &&
                  text.find_first_not_of("0123456789") == std::string::npos;
-  return literal ? Json(std::stoll(text)) : Json(text);
+  return literal ? json(std::stoll(text)) : json(text);
 }
 
-Json shape(const fx::TypeText& type) {
-  if (!type.shape) return nullptr;
-  Json dims = Json::array();
-  for (const std::string& d : *type.shape) dims.push_back(dim(d));
-  return dims;
+void add_type(ObjectText& object, const fx::TypeText& type) {
+  object.add_json("dtype", type.dtype.empty() ? "null" : json(type.dtype))
+      .add_json("shape", type.shape ? json(*type.shape, dim) : "null");
 }
 
-}  // namespace
-
-Json type_json(const fx::TypeText& type) {
-  return {{"dtype", type.dtype.empty() ? Json() : Json(type.dtype)}, {"shape", shape(type)}};
+std::string type_json(const fx::TypeText& type) {
+  ObjectText object;
+  add_type(object, type);
+  return object.text();
 }
 
 }  // namespace onnx2fx::write

@@ -2,14 +2,17 @@
 #ifndef ONNX2FX_CORE_WRITE_TYPE_JSON_HPP_
 #define ONNX2FX_CORE_WRITE_TYPE_JSON_HPP_
 
-#include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "core/include/onnx2fx/program.hpp"
+#include "core/write/json_text.hpp"
 
 namespace onnx2fx::write {
 
 /// {"dtype", "shape"}: null where nothing is known; literal dims are numbers, others texts.
-nlohmann::ordered_json type_json(const fx::TypeText& type);
+std::string type_json(const fx::TypeText& type);
+/// The same as members of another object.
+void add_type(ObjectText& object, const fx::TypeText& type);
 
 }  // namespace onnx2fx::write
 

@@ -10,11 +10,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 
 #include "core/fx/passes.hpp"
+#include "core/write/json_text.hpp"
 #include "core/write/package.hpp"
 #include "onnx2fx/diagnostic.hpp"
 #include "tests/core/fx_program.hpp"
@@ -77,6 +79,21 @@ class WriteTest : public testing::Test {
   }
   fs::path folder_;
 };
+
+TEST(JsonText, QuotesAsJsonAsks) {
+  EXPECT_EQ(json("a \"b\"\\\n\x01"), R"("a \"b\"\\\n\u0001")");
+  EXPECT_EQ(json("caf\xc3\xa9"), "\"caf\xc3\xa9\"");
+  EXPECT_EQ(json("\xff"), "\"\xef\xbf\xbd\"");
+  EXPECT_EQ(json(std::vector<int64_t>{1, -2}), "[1,-2]");
+  EXPECT_EQ(json(1.0) + json(0.1) + json(true), "1.00.1true");
+  EXPECT_EQ(json(-std::numeric_limits<double>::infinity()), R"({"float":"-inf"})");
+}
+
+TEST(JsonText, OfAKeyThatIsThereTwiceTheLastIsWritten) {
+  const std::vector<std::pair<std::string, std::string>> texts = {
+      {"a", "1"}, {"b", "2"}, {"a", "3"}};
+  EXPECT_EQ(json_object(texts), R"({"a":"3","b":"2"})");
+}
 
 TEST(GraphJson, IsTheDocumentedForm) {
   fx::Module m = linear();
@@ -297,7 +314,7 @@ TEST_F(WriteTest, SourcesThatEndEarlyAreRefusedAndLeaveNothing) {
     if (!range) return in_memory(data);
     return FileBytes{source.fd(), range->offset, range->length, "model.data"};
   };
-  EXPECT_EQ(message([&] { write_package(m, Mode::kCopy, bytes, Json::object(), folder_ / "out"); }),
+  EXPECT_EQ(message([&] { write_package(m, Mode::kCopy, bytes, "{}\n", folder_ / "out"); }),
             "error: model.data: expected 48 bytes at offset 8, got: 22 and the end of the file");
   EXPECT_EQ(entries(folder_), std::vector<std::string>{"model.data"});
 }
@@ -339,25 +356,23 @@ TEST_F(WriteTest, WhatDoesNotFitIsRefusedAndLeavesNothing) {
 TEST_F(WriteTest, WrongLengthIsRefusedAndLeavesNothing) {
   fx::Module m = linear();
   m.tensors[1].dims = {5};
-  EXPECT_EQ(message([&] {
-              write_package(m, Mode::kCopy, in_memory, Json::object(), folder_ / "a" / "b");
-            }),
+  EXPECT_EQ(message([&] { write_package(m, Mode::kCopy, in_memory, "{}\n", folder_ / "a" / "b"); }),
             "error: weight 'fc.bias': expected 20 bytes, got 16");
   EXPECT_TRUE(entries(folder_).empty());
 }
 
 TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
   fs::path out = folder_ / "new" / "out";
-  write_package(linear(), Mode::kCopy, in_memory, Json{{"nodes", 1}}, out / "");
+  write_package(linear(), Mode::kCopy, in_memory, "{\"nodes\": 1}\n", out / "");
   std::vector<std::string> files = {"__init__.py", "_loader", "graph.json", "report.json",
                                     "weights.safetensors"};
   EXPECT_EQ(entries(out), files);
-  EXPECT_EQ(read(out / "report.json"), "{\n  \"nodes\": 1\n}\n");
+  EXPECT_EQ(read(out / "report.json"), "{\"nodes\": 1}\n");
   std::string graph = read(out / "graph.json"), weights = read(out / "weights.safetensors");
   EXPECT_FALSE(read(out / "_loader" / "__init__.py").empty());
   fs::create_directory(out / "__pycache__");
   fs::create_directory(out / "_loader" / "__pycache__");
-  write_package(linear(), Mode::kCopy, in_memory, Json{{"nodes", 1}}, out);
+  write_package(linear(), Mode::kCopy, in_memory, "{\"nodes\": 1}\n", out);
   EXPECT_EQ(entries(out), files);
   EXPECT_EQ(read(out / "graph.json"), graph);
   EXPECT_EQ(read(out / "weights.safetensors"), weights);
@@ -369,43 +384,42 @@ TEST_F(WriteTest, PackageIsWrittenWholeAndReplaced) {
 
 TEST_F(WriteTest, PackageWithTheLoaderBesideTheDataIsReplaced) {
   fs::path out = folder_ / "out";
-  write_package(linear(), Mode::kCopy, in_memory, Json::object(), out);
+  write_package(linear(), Mode::kCopy, in_memory, "{}\n", out);
   std::vector<std::string> files = entries(out);
   fs::remove_all(out / "_loader");
   for (const char* name : {"_leaves.py", "_loader.py", "_random_leaves.py", "_targets.py",
                            "_weightless.py", "_weights.py"}) {
     std::ofstream(out / name) << "pass";
   }
-  write_package(linear(), Mode::kCopy, in_memory, Json::object(), out);
+  write_package(linear(), Mode::kCopy, in_memory, "{}\n", out);
   EXPECT_EQ(entries(out), files);
 }
 
 TEST_F(WriteTest, WeightlessPackageHasNoWeights) {
   fx::Module m = linear();
   for (fx::Tensor& t : m.tensors) t.data.where = {};
-  write_package(m, Mode::kMeta, in_memory, Json::object(), folder_ / "out");
+  write_package(m, Mode::kMeta, in_memory, "{}\n", folder_ / "out");
   EXPECT_FALSE(fs::exists(folder_ / "out" / "weights.safetensors"));
 }
 
 TEST_F(WriteTest, NoFolderIsRefused) {
-  EXPECT_EQ(message([&] { write_package(linear(), Mode::kCopy, in_memory, Json::object(), ""); }),
+  EXPECT_EQ(message([&] { write_package(linear(), Mode::kCopy, in_memory, "{}\n", ""); }),
             "error: expected the path of a folder, got none\n"
             "  note: an absolute one needs no current folder");
 }
 
 TEST_F(WriteTest, ForeignFoldersAreRefused) {
   std::ofstream(folder_ / "notes.txt") << "mine";
-  EXPECT_EQ(
-      message([&] { write_package(linear(), Mode::kCopy, in_memory, Json::object(), folder_); }),
-      "error: " + folder_.string() +
-          ": expected an empty folder or an FX package, got one with 'notes.txt'\n"
-          "  note: choose another folder, or remove it");
+  EXPECT_EQ(message([&] { write_package(linear(), Mode::kCopy, in_memory, "{}\n", folder_); }),
+            "error: " + folder_.string() +
+                ": expected an empty folder or an FX package, got one with 'notes.txt'\n"
+                "  note: choose another folder, or remove it");
   fs::path file = folder_ / "notes.txt";
   EXPECT_EQ(message([&] { check_folder(file); }),
             "error: " + file.string() +
                 ": expected a folder or nothing, got a file\n  note: choose another folder, or "
                 "remove it");
-  write_package(linear(), Mode::kCopy, in_memory, Json::object(), folder_ / "out");
+  write_package(linear(), Mode::kCopy, in_memory, "{}\n", folder_ / "out");
   std::ofstream(folder_ / "out" / "model.onnx") << "mine";
   EXPECT_EQ(message([&] { check_folder(folder_ / "out"); }),
             "error: " + (folder_ / "out").string() +

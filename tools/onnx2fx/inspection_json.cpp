@@ -12,11 +12,13 @@ using Json = nlohmann::ordered_json;
 
 Json amount(const Amount& a) { return a ? Json(*a) : Json(nullptr); }
 
+Json type(const fx::TypeText& t) { return Json::parse(write::type_json(t)); }
+
 Json ports(const std::vector<fx::Port>& all) {
   Json j = Json::array();
   for (const fx::Port& p : all) {
     j.push_back({{"name", p.onnx_name}});
-    j.back().update(write::type_json(p.type));
+    j.back().update(type(p.type));
   }
   return j;
 }
@@ -56,7 +58,7 @@ Json layers(const ModelFacts& facts) {
   for (const Layer& l : facts.layers)
     all.push_back({{"path", l.path},
                    {"class", l.type},
-                   {"output", write::type_json(l.output)},
+                   {"output", type(l.output)},
                    {"parameters", l.parameters},
                    {"macs", amount(l.macs)},
                    {"times", l.times}});
@@ -89,7 +91,7 @@ void add_operators(const Report& report, Json& j) {
 
 std::string inspection_json(const Conversion& c, const ModelFacts& facts,
                             const SymbolicSizes& sizes) {
-  const Json report = write::report(c);
+  const Json report = Json::parse(write::report_json(c));
   Json j{{"format", "onnx2fx.inspection"},
          {"version", "1.0"},
          {"generator", report["generator"]},

@@ -17,8 +17,7 @@ void check_same_model(const Conversion& c, const write::PackageFolder& folder) {
   if (!report.is_object() || !report.contains("model")) return;
   const Json& there = report["model"];
   // As a reader of the report sees it, who gets no bytes but UTF-8.
-  const Json model =
-      Json::parse(write::model(c).dump(-1, ' ', false, Json::error_handler_t::replace));
+  const Json model = Json::parse(write::model_json(c));
   if (there == model || !there.is_object() || !there.contains("file") || !there["file"].is_string())
     return;
   const std::string ours = model["file"], theirs = there["file"];
