@@ -1,6 +1,7 @@
-// The types of a node's outputs as ONNX's own inference has them, fed with the conversion's symbolic
-// sizes; where it stops at a symbol, the calls that the node becomes know more (build/emit). And the
-// value rules: small tensors that describe shapes are computed here, symbolically.
+// The types of a node's outputs as ONNX's own inference has them, fed with the conversion's
+// symbolic sizes; where it stops at a symbol, the calls that the node becomes know more
+// (build/emit). And the value rules: small tensors that describe shapes are computed here,
+// symbolically.
 #ifndef ONNX2FX_CORE_SHAPES_INFER_HPP_
 #define ONNX2FX_CORE_SHAPES_INFER_HPP_
 
