@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 namespace onnx2fx::plugin {
@@ -40,8 +41,9 @@ class Search {
       return;
     }
     const std::string absolute = fs::absolute(path).lexically_normal().string();
-    found.push_back({absolute, Place::kCommandLine,
-                     descriptor_file(absolute, real_folder(absolute)),
+    const std::string real = real_folder(absolute);
+    if (!is_new(real, absolute)) return;
+    found.push_back({absolute, Place::kCommandLine, descriptor_file(absolute, real),
                      file_insecurity(absolute, Place::kCommandLine)});
   }
 
@@ -57,8 +59,10 @@ class Search {
                          {}});
     if (paths.empty()) return;
     const std::optional<std::string> above = folder_insecurity(absolute, place);
-    const auto files = descriptor_files(paths, real_folder(paths[0]));
+    const std::string real = real_folder(paths[0]);
+    const auto files = descriptor_files(paths, real);
     for (size_t i = 0; i < paths.size(); i++) {
+      if (!is_new(real, paths[i])) continue;
       Found f{paths[i], place, files[i], {}};
       const read::Opened& opened = f.file->opened;
       f.insecurity = opened.is_link ? file_insecurity(paths[i], place)
@@ -84,7 +88,14 @@ class Search {
   std::vector<Found> found;
 
  private:
+  /// Named twice, a file is found once, where it was named first.
+  bool is_new(const std::string& folder, const std::string& path) {
+    const fs::path real = fs::path(folder) / fs::path(path).filename();
+    return seen_.insert(folder.empty() ? path : real.string()).second;
+  }
+
   std::vector<Diagnostic>& faults_;
+  std::set<std::string> seen_;
 };
 
 std::optional<std::string> user_folder() {

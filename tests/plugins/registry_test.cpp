@@ -66,6 +66,20 @@ TEST(Discovery, OrderAndShadows) {
   EXPECT_EQ(r.warnings().size(), 2u);
 }
 
+TEST(Discovery, NamedTwiceIsFoundOnce) {
+  const Scene scene;
+  scene.describe("dir/a.onnx2fx.json", "com.acme.a", kThing);
+  scene.describe("dir/b.onnx2fx.json", "com.acme.b", kThing);
+  std::filesystem::create_directory_symlink("dir", scene.path("link"));
+  Options o = scene.options();
+  o.descriptors = {scene.path("dir/b.onnx2fx.json")};
+  o.directories = {scene.path("dir"), scene.path("link")};
+  o.builtin_directory = scene.path("dir");
+  const Registry r(o);
+  EXPECT_EQ(statuses(r, scene), (Lines{"com.acme.b: ok", "com.acme.a: ok"}));
+  EXPECT_TRUE(r.warnings().empty());
+}
+
 TEST(Discovery, MissingFolderOfTheCommandLine) {
   const Scene scene;
   Options o = scene.options();
