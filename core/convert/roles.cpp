@@ -7,6 +7,8 @@
 #include <cctype>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <tuple>
 
 #include "core/convert/signature.hpp"
@@ -32,6 +34,9 @@ constexpr auto kViews = std::to_array<std::string_view>(
 /// What reads a table of positions.
 constexpr auto kPositions = std::to_array<std::string_view>(
     {"aten::add", "aten::slice", "aten::unsqueeze", "aten::expand", "aten::view", "aten::select"});
+/// What reads the sines, or the cosines, of a rotary embedding.
+constexpr auto kRotations = std::to_array<std::string_view>(
+    {"aten::mul", "aten::slice", "aten::unsqueeze", "aten::expand", "aten::view", "aten::select"});
 
 struct Verdict {
   Role role;
@@ -79,6 +84,7 @@ class Judge {
         tensors_(tensors),
         by_torch_(model.producer_name() == "pytorch") {
     if (signature_.known()) find_computed();
+    find_rotations();
   }
 
   Verdict judge(uint32_t i) const {
@@ -129,20 +135,42 @@ class Judge {
 
   std::string against_weight(uint32_t i) const {
     std::string why = evidence_.against_weight(i);
-    return why.empty() && is_fixed_table(i) ? "it is a table of sines and cosines" : why;
+    const bool is_fixed = why.empty() && (is_position_table(i) || rotations_.count(i));
+    return is_fixed ? "it is a table of sines and cosines" : why;
+  }
+
+  /// A float table that the file holds and nothing but these read.
+  bool is_table_of(uint32_t i, std::span<const std::string_view> targets) const {
+    TensorEntry& e = *entries_[i];
+    const auto readers = evidence_.readers(i);
+    return e.dtype == onnx::TensorProto::FLOAT && e.dims.size() >= 2 && e.count() > 1 &&
+           !readers.empty() &&
+           std::ranges::all_of(readers,
+                               [&](const fx::Node* n) {
+                                 return std::ranges::count(targets,
+                                                           fx::without_overload(n->target));
+                               }) &&
+           !tensors_.absent(e);
   }
 
   /// What is added to a value, as positions are; a table that is looked up may be trained.
-  bool is_fixed_table(uint32_t i) const {
+  bool is_position_table(uint32_t i) const {
     TensorEntry& e = *entries_[i];
-    const auto readers = evidence_.readers(i);
-    return e.dtype == onnx::TensorProto::FLOAT && e.dims.size() >= 2 && !readers.empty() &&
-           std::ranges::all_of(readers,
-                               [](const fx::Node* n) {
-                                 return std::ranges::count(kPositions,
-                                                           fx::without_overload(n->target));
-                               }) &&
-           !tensors_.absent(e) && are_sinusoids(tensors_.bytes(e), e.dims);
+    return is_table_of(i, kPositions) && are_sinusoids(tensors_.bytes(e), e.dims);
+  }
+
+  /// The sines and the cosines follow each other among the tables of their dims.
+  void find_rotations() {
+    std::map<std::vector<int64_t>, uint32_t> last;
+    for (uint32_t i = 0; i < entries_.size(); i++) {
+      if (!is_table_of(i, kRotations)) continue;
+      TensorEntry& e = *entries_[i];
+      const auto [before, is_first] = last.try_emplace(e.dims, i);
+      if (!is_first &&
+          are_sines_and_cosines(tensors_.bytes(*entries_[before->second]), tensors_.bytes(e)))
+        rotations_.insert({before->second, i});
+      before->second = i;
+    }
   }
 
   std::optional<Verdict> signed_role(uint32_t i) const {
@@ -245,6 +273,7 @@ class Judge {
   Tensors& tensors_;
   const bool by_torch_;
   std::map<uint32_t, std::string> computed_;  ///< and what of
+  std::set<uint32_t> rotations_;              ///< halves of rotary embeddings
 };
 
 }  // namespace

@@ -6,41 +6,49 @@
 namespace onnx2fx::conversion {
 namespace {
 
-class Table {
- public:
-  Table(std::span<const uint8_t> bytes, size_t width)
-      : bytes_(bytes), width_(width), rows_(bytes.size() / sizeof(float) / width) {}
+double value(std::span<const uint8_t> bytes, size_t i) {
+  float x;
+  std::memcpy(&x, bytes.data() + i * sizeof x, sizeof x);
+  return x;
+}
 
-  /// Pairs that lie `apart` values from each other, the next pair `step` further.
-  bool has_pairs(size_t apart, size_t step) const {
-    bool turns = false;
-    for (size_t row = 0; row < rows_; ++row)
-      for (size_t i = 0; i < width_ / 2; ++i) {
-        const double a = at(row * width_ + i * step), b = at(row * width_ + i * step + apart);
-        if (!(std::abs(a * a + b * b - 1) < 1e-4)) return false;
-        turns = turns || std::abs(a * b) > 1e-3;
-      }
-    return turns;
+/// Pairs of which each is a sine and a cosine, and not all of them zeros and ones.
+class Turns {
+ public:
+  /// False: this pair is of no angle.
+  bool add(double a, double b) {
+    some_ = some_ || std::abs(a * b) > 1e-3;
+    return std::abs(a * a + b * b - 1) < 1e-4;
   }
+  bool some() const { return some_; }
 
  private:
-  double at(size_t i) const {
-    float value;
-    std::memcpy(&value, bytes_.data() + i * sizeof value, sizeof value);
-    return value;
-  }
-
-  std::span<const uint8_t> bytes_;
-  size_t width_, rows_;
+  bool some_ = false;
 };
+
+/// Pairs that lie `apart` values from each other, the next pair `step` further.
+bool has_pairs(std::span<const uint8_t> bytes, size_t width, size_t apart, size_t step) {
+  Turns turns;
+  for (size_t row = 0; row < bytes.size() / sizeof(float); row += width)
+    for (size_t i = row; i < row + width / 2 * step; i += step)
+      if (!turns.add(value(bytes, i), value(bytes, i + apart))) return false;
+  return turns.some();
+}
 
 }  // namespace
 
 bool are_sinusoids(std::span<const uint8_t> bytes, const std::vector<int64_t>& dims) {
   if (dims.size() < 2 || dims.back() < 4 || dims.back() % 2 || bytes.empty()) return false;
   const auto width = static_cast<size_t>(dims.back());
-  const Table table(bytes, width);
-  return table.has_pairs(1, 2) || table.has_pairs(width / 2, 1);
+  return has_pairs(bytes, width, 1, 2) || has_pairs(bytes, width, width / 2, 1);
+}
+
+bool are_sines_and_cosines(std::span<const uint8_t> a, std::span<const uint8_t> b) {
+  if (a.size() != b.size()) return false;
+  Turns turns;
+  for (size_t i = 0; i < a.size() / sizeof(float); i++)
+    if (!turns.add(value(a, i), value(b, i))) return false;
+  return turns.some();
 }
 
 }  // namespace onnx2fx::conversion

@@ -12,6 +12,9 @@ namespace onnx2fx::conversion {
 /// beside the other or all of the ones before all of the others: the squares of each pair sum to
 /// one. A table of zeros and ones alone is none.
 bool are_sinusoids(std::span<const uint8_t> bytes, const std::vector<int64_t>& dims);
+/// Whether two of equal dims are the sines and the cosines of the same angles, as a rotary
+/// embedding multiplies by.
+bool are_sines_and_cosines(std::span<const uint8_t> a, std::span<const uint8_t> b);
 
 }  // namespace onnx2fx::conversion
 

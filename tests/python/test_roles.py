@@ -280,6 +280,19 @@ def test_tables_of_sines_and_cosines_that_are_added_are_not_trained(tmp_path, in
     assert found["positions"] == ("constant", because)
 
 
+def test_sines_and_cosines_that_rotate_are_not_trained(tmp_path):
+    """As the older exporter stores a rotary embedding: two tables under names that it makes up."""
+    angles = np.repeat(np.arange(6)[:, None] / 100 ** (np.arange(0, 4, 2) / 4), 2, -1).astype(np.float32)
+    tables = [numpy_helper.from_array(f(angles)[None], name) for name, f in (("onnx::Mul_1", np.cos), ("onnx::Mul_2", np.sin))]
+    tables += [numpy_helper.from_array(1.01 * t, name) for name, t in (("learnt", np.cos(angles)[None]), ("other", np.sin(angles)[None]))]
+    nodes = """a = Mul(x, "onnx::Mul_1") n = Neg(x) b = Mul(n, "onnx::Mul_2") c = Add(a, b)
+        d = Mul(c, learnt) e = Mul(c, other) y = Add(d, e)"""
+    found = roles(model(nodes, tables, "pytorch"), tmp_path)
+    because = "evidence: it is a table of sines and cosines"
+    assert found == {"onnx::Mul_1": ("constant", because), "onnx::Mul_2": ("constant", because),
+                     "learnt": ("parameter", "default: floats"), "other": ("parameter", "default: floats")}  # fmt: skip
+
+
 @pytest.mark.parametrize("values", [np.eye(4), np.tile([1.0, 0.0], (6, 2))])
 def test_ones_and_zeros_are_no_sines_and_cosines(tmp_path, values):
     table = numpy_helper.from_array(values.astype(np.float32)[None], "positions")
