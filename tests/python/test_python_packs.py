@@ -174,6 +174,26 @@ def test_a_manifest_chooses_it(tmp_path):
             assert report(module)["nodes"][0]["provider"].split()[0] == provider
 
 
+def test_it_is_switched_off_as_every_plugin_is(tmp_path, monkeypatch):
+    relu = model(HEAD + "net (float[N, 3] x) => (float[N, 3] y) { y = Relu (x) }")
+    manifest = tmp_path / "manifest.json"
+    provider = lambda **options: report(convert_onnx_to_fx(relu, **options))["nodes"][0]["provider"].split()[0]  # noqa: E731
+    with registered(lambda n: n.output(n.call("aten::neg", n.input(0))), "Relu", since=6, pack="com.acme.negated"):
+        assert provider() == "com.acme.negated"
+        manifest.write_text(json.dumps({"config_version": "1.0", "plugins": {"disable": ["*"]}}))
+        assert provider(manifest=manifest) == "onnx2fx.ai-onnx"
+        monkeypatch.setenv("ONNX2FX_PLUGIN_DISABLE", "com.acme.*")
+        assert provider() == "onnx2fx.ai-onnx"
+        (listed,) = (p for p in onnx_to_fx.list_plugins() if p["id"] == "com.acme.negated")
+        assert listed["status"] == "disabled by ONNX2FX_PLUGIN_DISABLE=com.acme.*"
+        manifest.write_text(json.dumps({"config_version": "1.0", "plugins": {"enable": ["com.acme.negated"]}}))
+        assert provider(manifest=manifest) == "com.acme.negated"
+    with registered(scaled, "Scaled", "com.acme", pack="com.acme.scaled"):
+        with pytest.raises(onnx_to_fx.UnsupportedOperatorError) as e:
+            convert_onnx_to_fx(model(SCALED))
+    assert "com.acme.scaled: disabled by ONNX2FX_PLUGIN_DISABLE=com.acme.*" in str(e.value)
+
+
 def test_nothing_of_the_sdk_is_missing():
     """Name for name: what Node of plugin.hpp has, save what is of C++ alone."""
     header = (ROOT / "sdk/include/onnx2fx/plugin.hpp").read_text()
