@@ -1,6 +1,7 @@
 #include "core/build/target_hint.hpp"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,9 +40,9 @@ static std::string aten_hint(const std::string& base) {
 /// The targets that begin with this, of namespaces that no pack adds to.
 static std::vector<std::string> closed_names(std::string_view prefix) {
   std::vector<std::string> all = {
-#define HIGHER_ORDER(name, first_program, n_programs) "higher_order::" #name,
+#define HIGHER_ORDER(name, first_program, n_programs) std::string("higher_order::" #name),
 #include "core/fx/higher_order.def"
-#define LEAF(name, family, schema) "onnx2fx::" #name,
+#define LEAF(name, family, schema) std::string("onnx2fx::" #name),
 #include "core/fx/leaves.def"
   };
   for (const NumberOperator& o : number_operators()) all.emplace_back(o.target);
