@@ -58,7 +58,11 @@ void log(o2fx_ctx ctx, int32_t level, o2fx_str msg) {
 
 o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_t line,
                       o2fx_str msg) {
-  guarded<Call>(ctx, "", [&](Call& c) {
+  const o2fx_status s = guarded<Call>(ctx, "", [&](Call& c) {
+    if (status >= 0 && status != O2FX_DECLINE)
+      throw HostError(
+          O2FX_E_INVALID,
+          "set_error: status: expected O2FX_DECLINE or one below 0, got " + std::to_string(status));
     const bool absent = c.absent && status == O2FX_E_IO;  // in the plugin's own words
     c.fail(status, text_of(msg, "set_error: message"));
     c.absent = absent;
@@ -66,7 +70,7 @@ o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char* file, int32_
       c.error_place = std::string(file, strnlen(file, O2FX_MAX_NAME)) + ":" + std::to_string(line);
     return O2FX_OK;
   });
-  return status;
+  return s == O2FX_OK ? status : s;
 }
 
 void* scratch(o2fx_ctx ctx, uint64_t size, uint64_t align) {

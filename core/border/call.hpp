@@ -104,7 +104,8 @@ T& room(T* out) {
   if (!out) throw HostError(O2FX_E_INVALID, "out-parameter: expected an address, got NULL");
   return *out;
 }
-/// Copies `from` into *to, as far as the caller's struct_size says that there is room.
+/// Copies `from` into *to, as far as the caller's struct_size says that there is room, and lowers
+/// that to what is filled: a caller of a newer minor sees which fields this host knows.
 template <class T>
 o2fx_status give(const T& from, T* to) {
   const uint64_t size = room(to).struct_size;
@@ -112,8 +113,9 @@ o2fx_status give(const T& from, T* to) {
     throw HostError(O2FX_E_INVALID, "struct_size: expected 8 to " +
                                         std::to_string(O2FX_MAX_STRUCT) + ", got " +
                                         std::to_string(size));
-  std::memcpy(to, &from, std::min<uint64_t>(size, sizeof from));
-  to->struct_size = size;
+  const uint64_t filled = std::min<uint64_t>(size, sizeof from);
+  std::memcpy(to, &from, filled);
+  to->struct_size = filled;
   return O2FX_OK;
 }
 /// n elements at `data`: refuses more than `most`, and NULL where there are some.

@@ -22,6 +22,9 @@ o2fx_status graph_info(o2fx_ctx ctx, o2fx_graph id, o2fx_graph_info* out) {
 o2fx_status graph_value_info(o2fx_ctx ctx, o2fx_graph id, uint32_t is_output, uint32_t index,
                              o2fx_value_info* out) {
   return in_lowering(ctx, [&](Lowering& l) {
+    if (is_output > 1)
+      throw HostError(O2FX_E_INVALID, "graph_value_info: is_output: expected 0 or 1, got " +
+                                          std::to_string(is_output));
     const onnx::GraphProto& g = graph_of(l, id);
     const auto& all = is_output ? g.output() : g.input();
     if (index >= static_cast<uint32_t>(all.size()))

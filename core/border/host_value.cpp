@@ -37,8 +37,11 @@ Type type_from(Lowering& l, const o2fx_value_info& raw, int depth) {
   if (raw.kind > O2FX_KIND_BOOL)
     throw HostError(O2FX_E_INVALID,
                     "value info: kind: expected a known one, got " + std::to_string(raw.kind));
-  if (raw.rank > O2FX_MAX_RANK)
-    throw HostError(O2FX_E_INVALID, "value info: rank: expected at most " +
+  if (raw.dtype && !onnx::TensorProto::DataType_IsValid(raw.dtype))
+    throw HostError(O2FX_E_INVALID,
+                    "value info: dtype: expected one of ONNX, got " + std::to_string(raw.dtype));
+  if (raw.rank < -1 || raw.rank > O2FX_MAX_RANK)
+    throw HostError(O2FX_E_INVALID, "value info: rank: expected -1 to " +
                                         std::to_string(O2FX_MAX_RANK) + ", got " +
                                         std::to_string(raw.rank));
   Type t;
@@ -48,6 +51,9 @@ Type type_from(Lowering& l, const o2fx_value_info& raw, int depth) {
     t.dims.emplace(static_cast<size_t>(raw.rank));
     for (int32_t i = 0; i < raw.rank; i++) {
       MaybeSym& d = (*t.dims)[static_cast<size_t>(i)];
+      if (raw.dims && raw.dims[i] < -1)
+        throw HostError(O2FX_E_INVALID, "value info: dims: expected -1 or more, got " +
+                                            std::to_string(raw.dims[i]));
       if (raw.dims && raw.dims[i] >= 0)
         d = Sym(raw.dims[i]);
       else if (raw.dim_params && raw.dim_params[i].len)
@@ -173,6 +179,9 @@ static std::optional<std::vector<Sym>> whole_elements(const Builder& b, const Va
 
 o2fx_status int_list(o2fx_ctx ctx, o2fx_value id, uint32_t flags, o2fx_arg* out) {
   return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
+    if (flags & ~O2FX_INTS_KNOWN_ONLY)
+      throw HostError(O2FX_E_INVALID,
+                      "int_list: flags: expected known ones, got " + std::to_string(flags));
     Builder& b = l.builder;
     const int32_t dtype = b.type(id).dtype;
     if (dtype == onnx::TensorProto::FLOAT16 || dtype == onnx::TensorProto::BFLOAT16 ||

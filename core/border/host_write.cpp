@@ -6,11 +6,22 @@
 
 namespace onnx2fx::conversion::host {
 
+static void check_scalar(const o2fx_arg& a, const char* what) {
+  const auto fail = [what](const std::string& text) {
+    throw HostError(O2FX_E_INVALID, std::string(what) + ": " + text);
+  };
+  if (a.tag > O2FX_T_DEVICE_OF) fail("tag: expected an O2FX_T_*, got " + std::to_string(a.tag));
+  if (a.len)
+    fail("len: expected 0 beside tag " + std::to_string(a.tag) + ", got " + std::to_string(a.len));
+  if (a.tag == O2FX_T_BOOL && a.u.i != 0 && a.u.i != 1)
+    fail("bool: expected 0 or 1, got " + std::to_string(a.u.i));
+}
+
 static void check_argument(const o2fx_arg& a, const char* what, int depth) {
   if (a.tag == O2FX_T_STR || a.tag == O2FX_T_DEVICE || a.tag == O2FX_T_LAYOUT ||
       a.tag == O2FX_T_MEMORY_FORMAT)
-    elements(a.u.s, a.len, O2FX_MAX_TEXT, what);
-  if (a.tag != O2FX_T_LIST) return;
+    return static_cast<void>(elements(a.u.s, a.len, O2FX_MAX_TEXT, what));
+  if (a.tag != O2FX_T_LIST) return check_scalar(a, what);
   if (depth == O2FX_MAX_DEPTH)
     throw HostError(O2FX_E_INVALID, std::string(what) + ": expected lists at most " +
                                         std::to_string(O2FX_MAX_DEPTH) + " deep");
@@ -102,7 +113,16 @@ static std::vector<int64_t> dims_of(const o2fx_bytes& bytes) {
   return {dims.begin(), dims.end()};
 }
 
+static void check_role(int32_t role) {
+  if (role < O2FX_ROLE_DEFAULT || role > O2FX_ROLE_MUTATED)
+    throw HostError(O2FX_E_INVALID, "role " + std::to_string(role) + ": expected an O2FX_ROLE_*");
+}
+
 static void check_size(const TensorEntry& t, uint64_t size) {
+  if (weights::carrier(t.dtype).empty())
+    throw HostError(O2FX_E_INVALID, "constant '" + t.name +
+                                        "': dtype: expected one of numbers, got " +
+                                        std::to_string(t.dtype));
   uint64_t n = 1;
   for (const int64_t d : t.dims)
     if (__builtin_mul_overflow(n, static_cast<uint64_t>(d), &n))
@@ -138,6 +158,7 @@ o2fx_status constant(o2fx_ctx ctx, o2fx_str name, const o2fx_bytes* bytes, int32
     t.dtype = bytes->dtype;
     t.dims = dims_of(*bytes);
     t.role = role;
+    check_role(role);
     check_size(t, bytes->size);
     t.bytes =
         std::make_shared<const std::string>(static_cast<const char*>(bytes->data), bytes->size);
@@ -204,8 +225,7 @@ o2fx_status int_tensor(o2fx_ctx ctx, const o2fx_arg* a, int32_t dtype, o2fx_valu
 
 o2fx_status set_role(o2fx_ctx ctx, o2fx_value id, int32_t role) {
   return in_lowering(ctx, [&](Lowering& l) -> o2fx_status {
-    if (role < O2FX_ROLE_DEFAULT || role > O2FX_ROLE_MUTATED)
-      throw HostError(O2FX_E_INVALID, "role " + std::to_string(role) + ": expected an O2FX_ROLE_*");
+    check_role(role);
     Builder& b = l.builder;
     const Value v = b.value(id);
     if (v.source != ValueSource::kTensor || role == O2FX_ROLE_DEFAULT) return O2FX_OK;

@@ -247,6 +247,10 @@ class Builder {
   const o2fx_arg* given_misfit(const o2fx_arg& a, const fx::SchemaType& t, bool element = false);
   std::string describe(const o2fx_arg& a);
   void check_operands(const o2fx_emit& call, const std::string& target);
+  // number_operators.cpp
+  bool is_number(const o2fx_arg& a);
+  bool is_sequence(const o2fx_arg& a);
+  void check_numbers(const std::string& target, const o2fx_emit& call);
   std::optional<ValueId> fold_number(const std::string& target, const o2fx_emit& call);
   bool is_state(const o2fx_arg& a);
   bool writes_state_alone(const fx::Schema& schema, const o2fx_emit& call);

@@ -210,7 +210,9 @@ void Builder::check_operands(const o2fx_emit& call, const std::string& target) {
   const auto fail = [&](const std::string& what) {
     throw HostError(O2FX_E_SCHEMA, target + ": " + what);
   };
-  if (call.n_args != 4) fail("expected 4 arguments, got " + std::to_string(call.n_args));
+  if (call.n_args != 4 || call.n_kwargs)
+    fail("expected 4 arguments and no keywords, got " + std::to_string(call.n_args) + " and " +
+         std::to_string(call.n_kwargs));
   std::vector<const o2fx_arg*> operands;
   for (uint32_t i = 0; i < call.n_args; i++) {
     const o2fx_arg& a = call.args[i];
@@ -294,7 +296,10 @@ const fx::Schema* Builder::check_target(const std::string& target, const o2fx_em
     check_operands(call, target);
     return nullptr;
   }
-  if (is_number_target(target)) return nullptr;
+  if (is_number_target(target)) {
+    check_numbers(target, call);
+    return nullptr;
+  }
   if (const fx::Schema* schema = fx::find_schema(target)) {
     const std::string why = fx::impurity(*schema);
     if (!why.empty() && !writes_state_alone(*schema, call))
@@ -377,11 +382,11 @@ std::vector<ValueId> Builder::emit(const o2fx_emit& call) {
     throw HostError(O2FX_E_INVALID,
                     "emit: reserved: expected 0, got " + std::to_string(call.reserved));
   const fx::Schema* schema = check_target(target, call);
-  if (const auto folded = fold(target, call)) return {*folded};
   if (call.n_unpack && returns_one(schema))
     throw HostError(O2FX_E_SCHEMA,
                     target + ": expected n_unpack = 0, as its result is no tuple or list, got " +
                         std::to_string(call.n_unpack));
+  if (const auto folded = fold(target, call)) return {*folded};
   const bool list = schema && schema->returns.size() == 1 && schema->returns[0].list;
   const Returned result = result_types(target, schema, call);
   const uint32_t node = append_call(target, call);

@@ -366,7 +366,8 @@ Argument Builder::argument(const o2fx_arg& a, int depth) {
                         "program id " + std::to_string(a.u.v) + ": expected a closed program");
       return fx::ProgramRef{static_cast<uint32_t>(a.u.v)};
     case O2FX_T_DTYPE: {
-      std::string name = weights::carrier(static_cast<int32_t>(a.u.i));
+      const auto dtype = static_cast<int32_t>(a.u.i);
+      std::string name = dtype == a.u.i ? weights::carrier(dtype) : std::string();
       if (name.empty())
         throw HostError(O2FX_E_UNSUPPORTED,
                         "ONNX dtype " + std::to_string(a.u.i) + ": no torch dtype carries it");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/build/builder.hpp"
+#include "core/build/number_operators.hpp"
 #include "core/shapes/real.hpp"
 
 namespace onnx2fx::conversion {
@@ -63,23 +64,6 @@ Operand Builder::operand(const o2fx_arg& a) {
 
 namespace {
 
-/// Rows of core/fx/number_operators.def.
-enum class NumberResult : uint8_t { kSame, kBool, kInt, kFloat, kAny };
-struct NumberOperator {
-  std::string_view target;
-  NumberResult result;
-};
-constexpr NumberOperator kNumberOperators[] = {
-#define NUMBER_OPERATOR(target, result) {target, NumberResult::result},
-#include "core/fx/number_operators.def"
-};
-
-/// Null: there is none.
-const NumberOperator* find_number_operator(std::string_view target) {
-  const auto* row = std::ranges::find(kNumberOperators, target, &NumberOperator::target);
-  return row == std::end(kNumberOperators) ? nullptr : row;
-}
-
 uint32_t kind_of(const Operand& o) {
   switch (o.kind) {
     case Operand::Kind::kBool:
@@ -123,8 +107,6 @@ Type item_type(const std::vector<Operand>& operands) {
 }
 
 }  // namespace
-
-bool is_number_target(const std::string& target) { return find_number_operator(target); }
 
 Returned Builder::call_result(const fx::Schema& schema, const o2fx_emit& call) {
   std::vector<Operand> operands(schema.arguments.size());

@@ -169,4 +169,20 @@ bool ElfImage::exported(const std::string& symbol) const {
 
 ElfImage read_elf(std::span<const uint8_t> file) { return Reader(file).read(); }
 
+std::vector<std::string> relative_paths(const ElfImage& image) {
+  // "$ORIGINAL/lib" is no $ORIGIN to the loader, but a name in the current folder.
+  const auto absolute = [](const std::string& path) {
+    const std::string first = path.substr(0, path.find('/'));
+    return first.empty() ? path.starts_with("/") : first == "$ORIGIN" || first == "${ORIGIN}";
+  };
+  std::vector<std::string> faults;
+  for (const std::string& path : image.run_paths)
+    if (!absolute(path))
+      faults.push_back("run path '" + path + "': expected an absolute one, or $ORIGIN");
+  for (const std::string& needed : image.needed)
+    if (needed.find('/') != std::string::npos && !absolute(needed))
+      faults.push_back("needs '" + needed + "': expected a name, an absolute path, or $ORIGIN");
+  return faults;
+}
+
 }  // namespace onnx2fx::plugin

@@ -24,6 +24,10 @@ struct ElfImage {
 /// truncated...
 ElfImage read_elf(std::span<const uint8_t> file);
 
+/// What would have the loader take code from wherever the process stands: "run path 'lib': expected
+/// an absolute one, or $ORIGIN".
+std::vector<std::string> relative_paths(const ElfImage& image);
+
 /// "linux-x86_64": the key of this host in a descriptor's `library`.
 const char* platform();
 

@@ -244,22 +244,6 @@ class Libraries {
 
 ElfImage read_image(const std::string& path) { return image_of(FileView(path).bytes(), path); }
 
-std::vector<std::string> relative_paths(const ElfImage& image) {
-  // "$ORIGINAL/lib" is no $ORIGIN to the loader, but a name in the current folder.
-  const auto absolute = [](const std::string& path) {
-    const std::string first = path.substr(0, path.find('/'));
-    return first.empty() ? path.starts_with("/") : first == "$ORIGIN" || first == "${ORIGIN}";
-  };
-  std::vector<std::string> faults;
-  for (const std::string& path : image.run_paths)
-    if (!absolute(path))
-      faults.push_back("run path '" + path + "': expected an absolute one, or $ORIGIN");
-  for (const std::string& needed : image.needed)
-    if (needed.find('/') != std::string::npos && !absolute(needed))
-      faults.push_back("needs '" + needed + "': expected a name, an absolute path, or $ORIGIN");
-  return faults;
-}
-
 const o2fx_plugin* load_library(const std::string& path, const std::string& sha256) {
   static Libraries& all = *new Libraries;
   return all.load(path, sha256);

@@ -16,10 +16,6 @@ namespace onnx2fx::plugin {
 /// What the library says of itself; nothing of it runs. Throws PluginError: no file, or no library.
 ElfImage read_image(const std::string& path);
 
-/// What would have the loader take code from wherever the process stands: "run path 'lib': expected
-/// an absolute one, or $ORIGIN".
-std::vector<std::string> relative_paths(const ElfImage& image);
-
 /// Maps the library and asks its entry point for the table. sha256: what its bytes must hash to,
 /// empty: any; the bytes that were hashed are the bytes that are mapped. A file that took the place
 /// of one that is mapped already is mapped beside it. Throws PluginError; before any code of the

@@ -22,15 +22,24 @@ static size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+static std::string lower_case(std::string_view s) {
+  std::string r(s);
+  for (char& c : r)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return r;
+}
+
 std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& known) {
   constexpr size_t kLongest = 128;
   std::optional<std::string> best;
-  size_t best_distance = 0;
+  std::pair<size_t, size_t> best_distance;  // blind to case, and not
   if (name.size() > kLongest) return best;
+  const std::string lower_name = lower_case(name);
   for (const std::string& k : known) {
     if (k.size() > kLongest) continue;
-    const size_t distance = edit_distance(name, k);
-    if (distance > std::max<size_t>(1, k.size() / 3)) continue;
+    const size_t blind = edit_distance(lower_name, lower_case(k));
+    if (blind > std::max<size_t>(1, k.size() / 3)) continue;
+    const std::pair distance(blind, edit_distance(name, k));
     if (!best || distance < best_distance) {
       best = k;
       best_distance = distance;

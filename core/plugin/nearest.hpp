@@ -9,8 +9,9 @@
 
 namespace onnx2fx::plugin {
 
-/// The known name at the smallest edit distance, if that is at most a third of its length (and at
-/// least one edit is always allowed); the first of several equals.
+/// The known name at the smallest edit distance, blind to letter case, if that is at most a third
+/// of its length (and at least one edit is always allowed); of several equals the one whose case is
+/// nearest, else the first.
 std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& known);
 
 /// "did you mean 'relu'?" as the notes of a message: one, or none.

@@ -63,7 +63,12 @@ struct Registry::Impl {
     for (const Found& found : all) add(found);
     for (Known& known : known_)
       if (known.usable()) require_others(known);
-    for (const InProcess& plugin : here) add(plugin.table).torch_targets = plugin.torch_targets;
+    for (const InProcess& plugin : here) {
+      add(plugin.table).torch_targets = plugin.torch_targets;
+      Known& known = known_.front();
+      const std::string& id = known.descriptor->id;
+      known.status = turned_off(switches_, configuration_.manifest, id, false).value_or("ok");
+    }
     check_manifest();
     for (Diagnostic& d : faults_)
       if (d.severity != Severity::kError) warnings_.push_back(d);

@@ -4,12 +4,10 @@
 #include <memory>
 #include <set>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
-#include "core/plugin/elf_image.hpp"
-#include "core/plugin/library.hpp"
+#include "core/plugin/library_faults.hpp"
 #include "core/plugin/reference_table.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/read/mapped_file.hpp"
@@ -30,19 +28,6 @@ static Called called(const fx::Module& module) {
   return all;
 }
 
-/// As a plugin's library is judged before it is loaded. Whoever loads this one takes no other
-/// bytes.
-static void judge(std::span<const uint8_t> bytes, const std::string& path) {
-  std::vector<Diagnostic> faults;
-  try {
-    for (std::string& what : relative_paths(read_elf(bytes)))
-      faults.push_back({Severity::kError, path, std::move(what), {}});
-  } catch (const std::runtime_error& e) {
-    throw PluginError(path, e.what());
-  }
-  if (!faults.empty()) throw PluginError(std::move(faults));
-}
-
 static std::string hash_of(const Plugin& plugin, const std::string& library,
                            std::vector<Diagnostic>& warnings) {
   std::shared_ptr<read::ByteSource> file;
@@ -57,7 +42,8 @@ static std::string hash_of(const Plugin& plugin, const std::string& library,
     return "";
   }
   const std::span<const uint8_t> bytes(file->data, file->size);
-  judge(bytes, library);
+  if (auto faults = library_faults(bytes, library); !faults.empty())
+    throw PluginError(std::move(faults));
   return sha256(bytes);
 }
 

@@ -243,7 +243,7 @@ constexpr std::pair<std::string_view, Function> kBuiltins[] = {
     {"torch::sym_sum", sum},
 };
 constexpr std::string_view kTargets[] = {
-#define NUMBER_OPERATOR(target, result) target,
+#define NUMBER_OPERATOR(target, arguments, result) target,
 #include "core/fx/number_operators.def"
 };
 static_assert(std::ranges::equal(kBuiltins, kTargets, {},

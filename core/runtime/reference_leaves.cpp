@@ -96,6 +96,9 @@ o2fx_status set_error(o2fx_ctx ctx, o2fx_status status, const char*, int32_t, o2
   if (!r) return O2FX_E_INVALID;
   if (msg.len > O2FX_MAX_TEXT || (msg.len && !msg.data))
     return r->fail(O2FX_E_INVALID, "set_error: message: expected a text");
+  if (status >= 0)
+    return r->fail(O2FX_E_INVALID,
+                   "set_error: status: expected one below 0, got " + std::to_string(status));
   r->fail(status, std::string(msg.data ? msg.data : "", msg.len));
   return status;
 }

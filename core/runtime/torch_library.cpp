@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "core/include/onnx2fx/diagnostic.hpp"
 #include "core/include/onnx2fx/module.hpp"
+#include "core/plugin/library_faults.hpp"
 #include "core/plugin/sha256.hpp"
 #include "core/read/open_file.hpp"
 #include "core/runtime/around_library.hpp"
@@ -20,10 +22,9 @@
 namespace onnx2fx {
 namespace {
 
-std::string hash_of(const std::string& path, const std::string& where) {
+std::string bytes_of(const std::string& path, const std::string& where) {
   try {
-    const std::string bytes = read::read_regular(path, SIZE_MAX);
-    return plugin::sha256({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    return read::read_regular(path, SIZE_MAX);
   } catch (const std::runtime_error& e) {
     throw ConversionError(where, std::string("torch library: cannot be read: ") + e.what());
   }
@@ -60,7 +61,9 @@ void load_torch_library(const std::string& path, const fx::Module& module) {
   const std::lock_guard lock(mutex);
   std::error_code error;
   const std::string real = std::filesystem::weakly_canonical(path, error).string();
-  const std::string sha256 = hash_of(real, path);
+  const std::string file = bytes_of(real, path);
+  const std::span bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  const std::string sha256 = plugin::sha256(bytes);
   require_needed(path, sha256, module);
   const auto known = loaded.find(real);
   if (known != loaded.end() && known->second != sha256)
@@ -70,6 +73,8 @@ void load_torch_library(const std::string& path, const fx::Module& module) {
   const bool is_loaded = std::any_of(loaded.begin(), loaded.end(),
                                      [&](const auto& one) { return one.second == sha256; });
   if (is_loaded) return;  // these very bytes, perhaps from another place
+  if (auto faults = plugin::library_faults(bytes, path + ": torch library"); !faults.empty())
+    throw ConversionError(std::move(faults));
   void* handle = nullptr;
   const std::string unknown;
   runtime::in_library({path, unknown, unknown, "while it was loaded"},

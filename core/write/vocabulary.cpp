@@ -55,7 +55,7 @@ void write(std::ostream& out) {
   }
   {
     Table t = set_of(out, "NUMBER_OPERATORS");
-#define NUMBER_OPERATOR(target, result) t.row(target);
+#define NUMBER_OPERATOR(target, arguments, result) t.row(target);
 #include "core/fx/number_operators.def"
   }
   {

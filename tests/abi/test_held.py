@@ -12,7 +12,7 @@ def listed(file):
     """Whether CTest or pytest is told of the file."""
     text = (file.parent / "CMakeLists.txt").read_text() if (file.parent / "CMakeLists.txt").exists() else ""
     if file.suffix == ".py":
-        return file.name in text or file.parent.name == "package"  # which pytest walks through
+        return file.name in text or file.parent.name in ("package", "python")  # which pytest walks through
     return file.name in text or f"add_fuzz_target({file.stem.removesuffix('_fuzz')}" in text
 
 

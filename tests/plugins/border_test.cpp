@@ -120,6 +120,16 @@ TEST(Border, UnknownTargetNamesTheNearestOrTheOverloads) {
   says("MisspeltTarget", "aten::sigmiod", "did you mean 'aten::sigmoid'?");
   says("NoOverload", "aten::sub", "overloads of 'aten::sub': aten::sub.Scalar, aten::sub.Tensor");
   says("UnqualifiedTarget", "relu", "overloads of 'aten::relu': aten::relu");
+  says("TargetInAnotherCase", "aten::Relu", "did you mean 'aten::relu'?");
+  says("TargetInPlace", "aten::add_",
+       "overloads of 'aten::add': aten::add.Scalar, aten::add.Tensor");
+  says("MisspeltWithOverloads", "aten::ad",
+       "did you mean one of aten::add.Scalar, aten::add.Tensor?");
+  says("MisspeltNumberOperator", "operator::flordiv", "did you mean 'operator::floordiv'?");
+  says("MisspeltLeaf", "onnx2fx::strings_concat", "did you mean 'onnx2fx::string_concat'?");
+  says("MisspeltHigherOrder", "higher_order::Cond", "did you mean 'higher_order::cond'?");
+  says("NoHigherOrder", "higher_order::map_over",
+       "of 'higher_order::' there are cond, scan, while_loop");
 }
 TEST(Border, UndeclaredTarget) {
   EXPECT_EQ(
@@ -165,10 +175,7 @@ TEST(Border, WrongKeyword) {
 }
 TEST(Border, UnknownArgumentTag) {
   EXPECT_EQ(refusal("UnknownTag"),
-            where("UnknownTag") +
-                "aten::relu: argument 'self': expected Tensor, got an unknown tag; "
-                "the schema is aten::relu(Tensor self)" +
-                kFault);
+            where("UnknownTag") + "emit: args: tag: expected an O2FX_T_*, got 99" + kFault);
 }
 TEST(Border, EndlesslyNestedList) {
   EXPECT_EQ(refusal("NestedLists"),
@@ -188,6 +195,20 @@ TEST(Border, UnpackingATensor) {
                 "aten::relu: expected n_unpack = 0, as its result is no tuple "
                 "or list, got 2" +
                 kFault);
+}
+TEST(Border, OperatorOnNumbersWithWhatItCannotTake) {
+  const auto says = [](const std::string& op, const std::string& text) {
+    EXPECT_EQ(refusal(op), where(op) + text + kFault);
+  };
+  says("AddsATensor", "operator::add: argument 0: expected a number, got a tensor");
+  says("AddsThree", "operator::add: expected 2 arguments and no keywords, got 3 and 0");
+  says("AddsWithAKeyword", "operator::add: expected 2 arguments and no keywords, got 2 and 1");
+  says("UnpacksASum",
+       "operator::add: expected n_unpack = 0, as its result is no tuple or list, got 2");
+  says("UnpacksASize",
+       "aten::sym_size.int: expected n_unpack = 0, as its result is no tuple or list, got 2");
+  says("ItemOfATensor",
+       "operator::getitem: argument 0: expected a sequence, a tuple or a list, got a tensor");
 }
 TEST(Border, RefusedCallIsForgottenWhenAnotherWayWorks) {
   const Outcome o = lower("y = x.Recovers(a)");

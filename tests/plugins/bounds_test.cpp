@@ -1,5 +1,5 @@
-// Counts and lengths that cross the border (convention 11 of plugin.h): what is longer than it may
-// be, or not there, is refused with a text, and never read.
+// Counts, lengths and numbers that cross the border (conventions 2, 11 and 12 of plugin.h): what is
+// longer than it may be, not there, or unknown is refused with a text, and never read.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -213,7 +213,7 @@ TEST(Bounds, TensorsAndPrograms) {
   info.struct_size = sizeof info;
   info.rank = 2000;
   EXPECT_EQ(refusal([&](auto* h, auto c) { return h->set_value_info(c, h->input(c, 0), &info); }),
-            "value info: rank: expected at most 1024, got 2000");
+            "value info: rank: expected -1 to 1024, got 2000");
   info.struct_size = 4;
   EXPECT_EQ(refusal([&](auto* h, auto c) { return h->set_value_info(c, h->input(c, 0), &info); }),
             "value info: struct_size: expected 48 to 65536, got 4");
@@ -234,6 +234,38 @@ TEST(Bounds, StructsOfTheCaller) {
   }
 }
 
+TEST(Bounds, StructOfANewerHeaderIsLoweredToWhatIsFilled) {
+  struct Newer {
+    o2fx_node_info known;
+    uint64_t since_minor_9;
+  } newer{};
+  newer.known.struct_size = sizeof newer;
+  newer.since_minor_9 = 77;
+  now = [&](auto* h, auto c) {
+    if (const o2fx_status s = h->node_info(c, &newer.known)) return s;
+    return h->set_output(c, 0, h->input(c, 0));
+  };
+  convert_op();
+  EXPECT_EQ(newer.known.struct_size, sizeof(o2fx_node_info));
+  EXPECT_LT(newer.known.struct_size, offsetof(Newer, since_minor_9) + sizeof newer.since_minor_9);
+  EXPECT_EQ(newer.since_minor_9, 77u);
+  EXPECT_EQ(newer.known.n_inputs, 1u);
+}
+
+TEST(Bounds, StructOfAnOlderHeaderIsFilledNoFurther) {
+  o2fx_node_info older{};
+  older.struct_size = offsetof(o2fx_node_info, opset);
+  older.opset = 77;
+  now = [&](auto* h, auto c) {
+    if (const o2fx_status s = h->node_info(c, &older)) return s;
+    return h->set_output(c, 0, h->input(c, 0));
+  };
+  convert_op();
+  EXPECT_EQ(older.struct_size, offsetof(o2fx_node_info, opset));
+  EXPECT_EQ(older.opset, 77);
+  EXPECT_EQ(view(older.op_type), "Op");
+}
+
 TEST(Bounds, ScratchWithoutEnd) {
   EXPECT_EQ(refusal([](auto* h, auto c) {
               if (h->scratch(c, uint64_t{1} << 41, 8) || h->scratch(c, UINT64_MAX, 64))
@@ -241,6 +273,104 @@ TEST(Bounds, ScratchWithoutEnd) {
               return h->scratch(c, 1, 3) ? O2FX_E_INTERNAL : O2FX_E_INVALID;
             }),
             "scratch: align: expected a power of two <= 64");
+}
+
+// ---- unknown numbers
+
+TEST(Unknown, TagsAndWhatStandsBesideThem) {
+  const auto spoilt = [](uint32_t tag, uint32_t len, int64_t i) {
+    return emitting([=](o2fx_emit&, o2fx_arg& a) {
+      a.tag = tag;
+      a.len = len;
+      a.u.i = i;
+    });
+  };
+  EXPECT_EQ(spoilt(14, 0, 0), "emit: args: tag: expected an O2FX_T_*, got 14");
+  EXPECT_EQ(spoilt(O2FX_T_INT, 7, 0), "emit: args: len: expected 0 beside tag 2, got 7");
+  EXPECT_EQ(spoilt(O2FX_T_BOOL, 0, 7), "emit: args: bool: expected 0 or 1, got 7");
+}
+
+TEST(Unknown, DtypesOfArguments) {
+  const int64_t wide = (int64_t{1} << 32) + 1;  // cut to 32 bits it were FLOAT
+  for (const int64_t dtype : {int64_t{99}, int64_t{-1}, wide}) {
+    now = [&](const o2fx_host_api* h, o2fx_ctx c) {
+      o2fx_arg args[] = {value(h->input(c, 0)), {}};
+      args[1].tag = O2FX_T_DTYPE;
+      args[1].u.i = dtype;
+      o2fx_emit e{};
+      e.struct_size = sizeof e;
+      e.target = O2FX_STR("aten::to.dtype");
+      e.args = args;
+      e.n_args = 2;
+      o2fx_value y = 0;
+      return h->emit(c, &e, &y);
+    };
+    EXPECT_EQ(test::error_of([] { convert_op(); }),
+              "error: net.onnx: node 'y' (x.Op, opset 1): ONNX dtype " + std::to_string(dtype) +
+                  ": no torch dtype carries it");
+  }
+}
+
+TEST(Unknown, Roles) {
+  o2fx_value v = 0;
+  const o2fx_bytes byte = {"", 1, 2, 0, nullptr};
+  for (const int32_t role : {-1, 5}) {
+    const std::string text = "role " + std::to_string(role) + ": expected an O2FX_ROLE_*";
+    EXPECT_EQ(
+        refusal([&](auto* h, auto c) { return h->constant(c, O2FX_STR("t"), &byte, role, &v); }),
+        text);
+    EXPECT_EQ(refusal([&](auto* h, auto c) { return h->set_role(c, h->input(c, 0), role); }), text);
+  }
+}
+
+TEST(Unknown, DtypesOfConstants) {
+  o2fx_value v = 0;
+  for (const int32_t dtype : {0, 8, 99}) {  // 8: strings, which have no bytes
+    const o2fx_bytes bytes = {"", 1, dtype, 0, nullptr};
+    EXPECT_EQ(
+        refusal([&](auto* h, auto c) { return h->constant(c, O2FX_STR("t"), &bytes, 0, &v); }),
+        "constant 't': dtype: expected one of numbers, got " + std::to_string(dtype));
+  }
+}
+
+TEST(Unknown, ValueInfos) {
+  const auto stating = [](auto spoil) {
+    o2fx_value_info info{};
+    info.struct_size = sizeof info;
+    info.rank = -1;
+    spoil(info);
+    return refusal([&](auto* h, auto c) { return h->set_value_info(c, h->input(c, 0), &info); });
+  };
+  EXPECT_EQ(stating([](auto& i) { i.kind = 11; }),
+            "value info: kind: expected a known one, got 11");
+  EXPECT_EQ(stating([](auto& i) { i.dtype = 99; }),
+            "value info: dtype: expected one of ONNX, got 99");
+  EXPECT_EQ(stating([](auto& i) { i.rank = -2; }), "value info: rank: expected -1 to 1024, got -2");
+  static constexpr int64_t kDims[] = {-5};
+  EXPECT_EQ(stating([](auto& i) {
+              i.rank = 1;
+              i.dims = kDims;
+            }),
+            "value info: dims: expected -1 or more, got -5");
+}
+
+TEST(Unknown, FlagsAndSwitches) {
+  o2fx_arg out{};
+  EXPECT_EQ(refusal([&](auto* h, auto c) { return h->int_list(c, h->input(c, 0), 6, &out); }),
+            "int_list: flags: expected known ones, got 6");
+  o2fx_value_info info{};
+  info.struct_size = sizeof info;
+  EXPECT_EQ(refusal([&](auto* h, auto c) { return h->graph_value_info(c, 1, 2, 0, &info); }),
+            "graph_value_info: is_output: expected 0 or 1, got 2");
+}
+
+TEST(Unknown, StatusOfAText) {
+  for (const o2fx_status status : {O2FX_OK, O2FX_ABSENT, 77})
+    EXPECT_EQ(
+        refusal([&](auto* h, auto c) {
+          return h->set_error(c, status, nullptr, 0, O2FX_STR("out of cheese"));
+        }),
+        "set_error: status: expected O2FX_DECLINE or one below 0, got " + std::to_string(status));
 }
 
 // ---- what a plugin says

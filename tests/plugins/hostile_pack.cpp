@@ -33,6 +33,34 @@ void unknown_target(Node& n) { n.output(n.call("aten::no_such_operator", {n.inpu
 void misspelt_target(Node& n) { n.output(n.call("aten::sigmiod", {n.input(0)})); }
 void unqualified_target(Node& n) { n.output(n.call("relu", {n.input(0)})); }
 void no_overload(Node& n) { n.output(n.call("aten::sub", {n.input(0), n.input(0)})); }
+/// A call of a target that there is not, with the input.
+o2fx_status calls(const o2fx_host_api* host, o2fx_ctx ctx, const void* target) {
+  o2fx_arg x{};
+  x.tag = O2FX_T_VALUE;
+  x.u.v = host->input(ctx, 0);
+  o2fx_emit e{};
+  e.struct_size = sizeof e;
+  e.target = str(static_cast<const char*>(target));
+  e.args = &x;
+  e.n_args = 1;
+  o2fx_value y = 0;
+  return host->emit(ctx, &e, &y);
+}
+void adds_a_tensor(Node& n) { n.output(n.call("operator::add", {n.input(0), 1})); }
+void adds_three(Node& n) {
+  n.input(0);
+  n.output(n.call("operator::add", {1, 2, 3}));
+}
+void adds_with_a_keyword(Node& n) {
+  n.input(0);
+  n.output(n.call("operator::add", {1, 2}, {{"alpha", 2}}));
+}
+void unpacks_a_sum(Node& n) {
+  n.input(0);
+  n.outputs(n.calls(2, "operator::add", {1, 2}));
+}
+void unpacks_a_size(Node& n) { n.outputs(n.calls(2, "aten::sym_size.int", {n.input(0), 0})); }
+void item_of_a_tensor(Node& n) { n.output(n.call("operator::getitem", {n.input(0), 0})); }
 void undeclared_target(Node& n) { n.output(n.call("acme::undeclared", {n.input(0)})); }
 void mutates(Node& n) { n.output(n.call("aten::add_.Tensor", {n.input(0), n.input(0)})); }
 void reads_a_file(Node& n) {
@@ -190,7 +218,16 @@ constexpr o2fx_op row(std::string_view type, o2fx_lower_fn f, int32_t since = 1)
   return op(type, since, f, 0, "x");
 }
 
+constexpr o2fx_op calling(std::string_view type, const char* target) {
+  o2fx_op r = row(type, calls);
+  r.op_user = target;
+  return r;
+}
+
 constexpr o2fx_op kHostile[] = {
+    row("AddsATensor", lower<adds_a_tensor>),
+    row("AddsThree", lower<adds_three>),
+    row("AddsWithAKeyword", lower<adds_with_a_keyword>),
     row("Again", lower<again>),
     row("CallsAGuardSlot", lower<calls_a_guard_slot>),
     row("Contested", lower<declines_late>, 2),
@@ -198,14 +235,20 @@ constexpr o2fx_op kHostile[] = {
     row("ForeignProgram", lower<foreign_program>),
     row("ForeignValue", lower<foreign_value>),
     row("IgnoredAttribute", lower<ignored_attribute>),
+    row("ItemOfATensor", lower<item_of_a_tensor>),
     row("KeepsAValue", lower<keeps_a_value>, 2),
     row("KeepsTheCtx", lower<keeps_the_ctx>),
     row("ListOfNothing", lower<list_of_nothing>),
     row("MissingArgument", lower<missing_argument>),
+    calling("MisspeltHigherOrder", "higher_order::Cond"),
+    calling("MisspeltLeaf", "onnx2fx::strings_concat"),
+    calling("MisspeltNumberOperator", "operator::flordiv"),
     row("MisspeltTarget", lower<misspelt_target>),
+    calling("MisspeltWithOverloads", "aten::ad"),
     row("Mutates", lower<mutates>),
     row("NegativeDims", lower<negative_dims>),
     row("NestedLists", lower<nested_lists>),
+    calling("NoHigherOrder", "higher_order::map_over"),
     row("NoOverload", lower<no_overload>),
     row("NoOutput", lower<no_output>),
     row("OddStatus", odd_status),
@@ -218,11 +261,15 @@ constexpr o2fx_op kHostile[] = {
     row("ReadsAFile", lower<reads_a_file>),
     row("Recovers", lower<recovers>),
     row("Silent", silent),
+    calling("TargetInAnotherCase", "aten::Relu"),
+    calling("TargetInPlace", "aten::add_"),
     row("ThrowsAString", lower<throws_a_string>),
     row("ThrowsAnInt", lower<throws_an_int>),
     row("UndeclaredTarget", lower<undeclared_target>),
     row("UnknownTag", lower<unknown_tag>),
     row("UnknownTarget", lower<unknown_target>),
+    row("UnpacksASize", lower<unpacks_a_size>),
+    row("UnpacksASum", lower<unpacks_a_sum>),
     row("UnpacksATensor", lower<unpacks_a_tensor>),
     row("UnqualifiedTarget", lower<unqualified_target>),
     row("UnreadAttribute", lower<unread_attribute>),

@@ -226,3 +226,13 @@ def test_broken_descriptor_of_the_user(tmp_path):
         "id": "com.acme.p", "version": "", "ops": 0, "weights": [], "status": why, "library": "",
         "descriptor": "DIR/data/onnx2fx/plugins.d/p.onnx2fx.json",
     }  # fmt: skip
+
+
+def test_variable_that_is_not_heard_is_told_where_the_conversion_fails(tmp_path):
+    save_model(tmp_path)
+    code, _, errors = onnx2fx(tmp_path, "m.onnx", "-o", "out", ONNX2FX_ADD_PLUGIN_PATH="pack")
+    assert code == 1 and errors.splitlines()[:2] == [
+        "warning: ONNX2FX_ADD_PLUGIN_PATH: expected absolute paths, got 'pack', which is ignored",
+        "error: m.onnx: node 'h' (com.acme.Relu, opset 1): no loaded plugin lowers this operator",
+    ]
+    assert "warning" not in onnx2fx(tmp_path, "m.onnx", "-o", "out", "-q", ONNX2FX_ADD_PLUGIN_PATH="pack")[2]

@@ -181,3 +181,22 @@ def test_exit_ends_the_process_with_a_word(tmp_path):
         3, "", f"error: DIR/pack/p.so: ended the process {LOWERING}: exit code 0\n{FAULT}",
     )  # fmt: skip
     assert python(tmp_path, "sys.exit(5)")[0] == 5
+
+
+def test_what_discovery_warns_of_is_told_where_the_conversion_fails(tmp_path):
+    """It is why: the variable that names the pack is relative, so not heard."""
+    program = """
+import os, warnings
+from onnx_to_fx import UnsupportedOperatorError
+os.environ["ONNX2FX_ADD_PLUGIN_PATH"] = "pack"
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    try:
+        convert_onnx_to_fx(model)
+    except UnsupportedOperatorError:
+        pass
+print(*(f"{pathlib.Path(w.filename).name}: {w.message}" for w in said))
+"""
+    code, out, errors = python(tmp_path, program)
+    assert (code, errors) == (0, "")
+    assert out == "<string>: ONNX2FX_ADD_PLUGIN_PATH: expected absolute paths, got 'pack', which is ignored\n"

@@ -87,6 +87,7 @@ WRONG = {
     "beyond": "output 1: expected one of 1",
     "throws": "unknown exception",
     "mute": "returned status -3 without a text",
+    "cheerful": "set_error: status: expected one below 0, got 0",
 }
 
 

@@ -96,6 +96,35 @@ def test_library_that_no_plugin_could_be(folder, what):
     else:  # where code would come from the folder that the process stands in
         subprocess.run(["gcc", "-shared", "-x", "c", "/dev/null", "-Wl,-rpath,lib", "-o", library], check=True)
     assert convert(folder) == (3, "", f"error: DIR/pack/{LIBRARY}: {JUDGED[what]}\n")
+    library.rename(folder / LIBRARY)  # given directly, beside a package that asks for any of this name
+    data_set(folder)
+    code, out, errors = onnx2fx(folder, "verify", "m.onnx", "--data", "data", "--plugin-dir", "pack", "--torch-library", LIBRARY)
+    assert (code, out) == (1, "") and errors.endswith(f"error: {LIBRARY}: torch library: {JUDGED[what]}\n"), errors
+
+
+@pytest.mark.parametrize("needs", ["run path 'lib': expected an absolute one, or $ORIGIN", "needs 'sub/libneeded.so': expected a name, an absolute path, or $ORIGIN"])
+def test_relative_path_in_python(folder, needs):
+    """Judged before anything of it is loaded: its constructor would leave a file."""
+    (folder / "sub").mkdir()
+    source = '#include <fcntl.h>\n__attribute__((constructor)) static void ran(void) { open("ran", O_CREAT, 0600); }\n'
+    (folder / "needed.c").write_text("int needed;\n")
+    (folder / "clip.c").write_text(source + "extern int needed; int *clip(void) { return &needed; }\n")
+    gcc = ("gcc", "-shared", "-fPIC")
+    subprocess.run([*gcc, "needed.c", "-o", "sub/libneeded.so"], check=True, cwd=folder)
+    link = ["-Lsub", "-lneeded", "-Wl,-rpath,lib"] if needs.startswith("run path") else ["sub/libneeded.so"]
+    subprocess.run([*gcc, "clip.c", *link, "-o", "clip.so"], check=True, cwd=folder)
+    program = f"""
+from onnx_to_fx import PackageError
+from onnx_to_fx.loader.torch_libraries import load_torch_libraries
+try:
+    load_torch_libraries("clip.so")
+except PackageError as error:
+    assert str(error) == "clip.so: torch library: {needs}", error
+else:
+    raise AssertionError("it was loaded")
+assert not pathlib.Path("ran").exists()
+"""
+    assert python(folder, program) == (0, "", "")
 
 
 def data_set(folder):

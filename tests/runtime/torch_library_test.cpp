@@ -71,6 +71,22 @@ TEST(TorchLibrary, OtherBytesAreRefused) {
       std::string("error: ") + ONNX2FX_TORCH_LIBRARY + ": torch library: expected " + kNeeded);
 }
 
+TEST(TorchLibrary, OneThatNoPluginCouldBe) {
+  const auto refused = [](const std::string& name, const std::string& command) {
+    const std::string path = (std::filesystem::temp_directory_path() / name).string();
+    EXPECT_EQ(std::system((command + " > " + path).c_str()), 0);
+    const std::string error = error_of([&] { load_torch_library(path, soft_clip("")); });
+    std::filesystem::remove(path);
+    return error.substr(error.rfind(name));
+  };
+  EXPECT_EQ(refused("onnx2fx_text.so", "echo 'INPUT(libother.so)'"),
+            "onnx2fx_text.so: torch library: expected an ELF shared library, got a text file");
+  EXPECT_EQ(
+      refused("onnx2fx_run_path.so", "gcc -shared -x c /dev/null -Wl,-rpath,lib -o /dev/stdout"),
+      "onnx2fx_run_path.so: torch library: run path 'lib': expected an absolute one, or "
+      "$ORIGIN");
+}
+
 TEST(TorchLibrary, TorchThatIsTooOld) {
   fx::Module module = soft_clip("");
   module.torch_libraries[0].min_torch = "99.0";

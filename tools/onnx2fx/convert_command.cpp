@@ -6,6 +6,7 @@
 
 #include "core/api/write_package.hpp"
 #include "core/fx/print.hpp"
+#include "core/plugin/registry.hpp"
 #include "core/prepare/prepare.hpp"
 #include "core/write/package.hpp"
 #include "tools/onnx2fx/archive.hpp"
@@ -56,6 +57,18 @@ static bool write(const Conversion& c, const write::PackageFolder& out, const Ar
   return false;
 }
 
+/// What discovery warns of is told where the conversion fails as well: it may be why.
+static Conversion converted(const Arguments& a) {
+  plugin::Registry registry(a.options.plugins);
+  try {
+    return convert_argument(a.model, a.options, &registry);
+  } catch (const ConversionError&) {
+    for (const Diagnostic& d : registry.warnings())
+      if (!a.quiet) std::cerr << format(d) << "\n";
+    throw;
+  }
+}
+
 int convert_command(const Arguments& a) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
@@ -64,7 +77,7 @@ int convert_command(const Arguments& a) {
   check(out, a.format);
   const Conversion& c = *[&] {  // the process ends before it would be of use to free it
     const Progress progress("converting " + a.model, !a.quiet);
-    return new Conversion(convert_argument(a.model, a.options));
+    return new Conversion(converted(a));
   }();
   if (a.format == Format::kPackage && !a.force) check_same_model(c, out);
   if (!a.quiet) print_warnings(c.report);

@@ -136,13 +136,22 @@ nb::list list_of(const std::vector<UnsupportedOperator>& all) {
   return list;
 }
 
+// Without "warning: ".
+nb::str text_of(const Diagnostic& d) {
+  const std::string text = format(d);
+  return text_of(text.substr(text.find(": ") + 2));
+}
+
 nb::list Result::warnings() const {
   nb::list all;
-  for (const Diagnostic& d : conversion_->report.warnings) {
-    std::string text = format(d);
-    all.append(text_of(text.substr(text.find(": ") + 2)));  // without "warning: "
-  }
+  for (const Diagnostic& d : conversion_->report.warnings) all.append(text_of(d));
   return all;
+}
+
+// Where onnx_to_fx.convert_onnx_to_fx was called.
+void warn(const nb::str& text) {
+  const nb::object category = nb::module_::import_("onnx_to_fx").attr("ConversionWarning");
+  nb::module_::import_("warnings").attr("warn")(text, category, nb::arg("stacklevel") = 3);
 }
 
 template <class... Arguments>
@@ -200,18 +209,43 @@ std::deque<Pack> packs_of(const nb::kwargs& kwargs) {
   return packs;
 }
 
+// What a lowering raised is the cause of the error of the conversion; Ctrl-C and the like are no
+// errors of its, and go on as they are.
+[[noreturn]] void raise_with_cause(nb::python_error& error, const std::deque<Pack>& packs) {
+  for (const Pack& pack : packs) {
+    const nb::object raised = pack.raised();
+    if (raised.is_none()) continue;
+    if (!PyObject_IsInstance(raised.ptr(), PyExc_Exception)) {
+      PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(raised.ptr())), raised.ptr());
+      throw nb::python_error();
+    }
+    PyException_SetCause(error.value().ptr(), nb::object(raised).release().ptr());
+  }
+  throw std::move(error);
+}
+
 template <class Convert>
 Result run_with(const nb::kwargs& kwargs, Convert&& convert) {
   const Options options = options_of(kwargs);
   const std::deque<Pack> packs = packs_of(kwargs);
-  return run([&] {
-    if (packs.empty()) return convert(options, nullptr);
-    std::vector<plugin::InProcess> here;
-    here.reserve(packs.size());
-    for (const Pack& pack : packs) here.push_back(pack.plugin());
-    plugin::Registry registry(options.plugins, plugin::Registry::Faults::kThrown, here);
-    return convert(options, &registry);
-  });
+  std::vector<Diagnostic> warnings;  // of discovery, where the conversion fails: they may be why
+  try {
+    return run([&] {
+      std::vector<plugin::InProcess> here;
+      here.reserve(packs.size());
+      for (const Pack& pack : packs) here.push_back(pack.plugin());
+      plugin::Registry registry(options.plugins, plugin::Registry::Faults::kThrown, here);
+      try {
+        return convert(options, &registry);
+      } catch (const ConversionError&) {
+        warnings = registry.warnings();
+        throw;
+      }
+    });
+  } catch (nb::python_error& error) {
+    for (const Diagnostic& d : warnings) warn(text_of(d));
+    raise_with_cause(error, packs);
+  }
 }
 
 // "plugins", "operators" or "op_sets" as JSON, with the texts of faults and warnings met.

@@ -193,6 +193,8 @@ def _set_error(ctx: Any, status: int, file: Any, line: int, message: Str) -> int
     text = message.bytes(_MOST_TEXT)
     if text is None:
         return running.fail(INVALID, "set_error: message: expected a text")
+    if status >= 0:
+        return running.fail(INVALID, f"set_error: status: expected one below 0, got {status}")
     return running.fail(status, text.decode(errors="replace"))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Iterable, Mapping, Sequence
 import torch
 
 from .errors import PackageError
+from .library_paths import relative_paths
 from .older_torch import is_older_than
 from .references import add_references
 
@@ -30,7 +31,8 @@ def load_torch_libraries(libraries: Libraries, needed: Needed = ()) -> None:
 
 
 def _load(path: str, shown: str, needed: Needed) -> None:
-    sha256 = _sha256(path, shown)
+    library = _read(path, shown)
+    sha256 = hashlib.sha256(library).hexdigest()
     _check(shown, sha256, needed)
     if path in _loaded:
         if _loaded[path] != sha256:
@@ -41,6 +43,8 @@ def _load(path: str, shown: str, needed: Needed) -> None:
         return
     if sha256 in _loaded.values():  # these very bytes, from another place
         return
+    if faults := relative_paths(library):
+        raise PackageError("\n".join(f"{shown}: torch library: {fault}" for fault in faults))
     try:
         torch.ops.load_library(path)
     except (OSError, RuntimeError) as e:
@@ -49,13 +53,10 @@ def _load(path: str, shown: str, needed: Needed) -> None:
     _loaded[path] = sha256
 
 
-def _sha256(path: str, shown: str) -> str:
+def _read(path: str, shown: str) -> bytes:
     try:
         with open(path, "rb") as f:
-            digest = hashlib.sha256()  # file_digest is Python 3.11's
-            while block := f.read(1 << 20):
-                digest.update(block)
-            return digest.hexdigest()
+            return f.read()
     except OSError as e:
         raise PackageError(f"{shown}: torch library: cannot be read: {e.strerror}") from e
 

@@ -512,12 +512,12 @@ class Host {
     return all;
   }
 
-  /// Copies as much as the caller has room for.
+  /// Copies as much as the caller has room for, and says in struct_size how much that is.
   template <class T>
   static o2fx_status give(const T& from, T* to) {
-    const uint64_t size = to->struct_size;
-    std::memcpy(to, &from, std::min<uint64_t>(size, sizeof from));
-    to->struct_size = size;
+    const uint64_t filled = std::min<uint64_t>(to->struct_size, sizeof from);
+    std::memcpy(to, &from, filled);
+    to->struct_size = filled;
     return O2FX_OK;
   }
 

@@ -15,9 +15,12 @@
  * Conventions, stated once:
  *  1. Platform: 64-bit, little-endian. C11, C++17 and later.
  *  2. Growth: tables and structs with `struct_size` grow at their end only. The side that
- *     allocates a struct sets struct_size; the other side touches no byte beyond it (O2FX_HAS).
- *     Structs without struct_size are frozen in major 1. `reserved` fields are zero; a host
- *     refuses other values, so that they can get a meaning.
+ *     allocates a struct sets struct_size; the other side touches no byte beyond it (O2FX_HAS). A
+ *     host that fills a struct lowers struct_size to what it filled: a field behind that is not
+ *     there, whatever its bytes are. Of what a plugin hands over a host reads what it knows, and
+ *     refuses less than minor 0 has. Rows of arrays grow by the stride beside them. Structs without
+ *     struct_size are frozen in major 1. `reserved` fields are zero; a host refuses other values,
+ *     so that they can get a meaning.
  *  3. Status: 0 done; > 0 an answer that is no error; < 0 an error. Out-parameters are written
  *     only on 0.
  *  4. Error text: the side that returns < 0 has called set_error, or the host has stored a text
@@ -26,12 +29,15 @@
  *     it; < 0 without a text is reported as a fault of the plugin.
  *  5. Lifetime, host to plugin: whatever is read through a ctx (strings, dims, constant bytes,
  *     lists, scratch) lives until the callback that got this ctx returns. Nothing needs copying
- *     before that, and nothing may be kept after.
+ *     before that, and nothing may be kept after. The host's tables are constant and outlive every
+ *     plugin; what they answer from get_extension too.
  *  6. Lifetime, plugin to host: the plugin table, its extensions and all that they point to are
- *     constant and live as long as the library is mapped. Arguments are copied during the call.
+ *     constant and live as long as the library is mapped: to the end of the process, and after
+ *     deinit. Arguments, and all that they point to, are copied during the call.
  *  7. Threads: every host function is [ctx]: callable only inside the callback that got the ctx,
  *     on its thread. While a nested lowering runs (see lower_subgraph) only the innermost ctx may
- *     be used. Violations return O2FX_E_INVALID.
+ *     be used. Violations return O2FX_E_INVALID; NULL or 0 where the function returns no status.
+ *     deinit, close and get_extension of a plugin have no ctx, and call nothing of the host.
  *  8. Ids (o2fx_value, o2fx_attr, o2fx_graph, o2fx_program) are checked by the host: a stale or
  *     foreign id is O2FX_E_INVALID, never undefined behaviour. 0 is "absent". They live as long as
  *     the transaction that made them; those of inputs as long as the ctx.
@@ -43,7 +49,12 @@
  * 11. Bounds: what a plugin hands over is at most as long as O2FX_MAX_* says; beyond that, and for
  *     NULL with a length, a host function answers O2FX_E_INVALID and reads nothing, and a table is
  *     refused. What the host hands over is below 2^31 elements or bytes each, as all of ONNX is;
- *     bytes of tensors and files are bounded by their size alone.
+ *     bytes of tensors and files are bounded by their size alone. C strings (`file`, `id`) end
+ *     with a zero byte; of `file` at most O2FX_MAX_NAME bytes are read.
+ * 12. Unknown numbers: a flag, kind, tag, role or dtype that a host does not know is
+ * O2FX_E_INVALID, in a table a refusal, with a text that names the field and the value; never
+ * ignored. A newer host may answer with kinds, attribute types and statuses that this header lacks:
+ * they mean "unknown" to the plugin, a status below 0 an error, one above 0 none.
  */
 #ifndef ONNX2FX_PLUGIN_H_
 #define ONNX2FX_PLUGIN_H_
@@ -191,7 +202,7 @@ enum { O2FX_CONST_STORED = 1, O2FX_CONST_COMPUTED = 2 };
  * that run programs are what the programs return, an extent that differs between branches or steps
  * unknown. Only of a pack's own torch op the host knows nothing: state it (set_value_info). Inputs
  * of the node: the same, refined by ONNX's inference. Out-parameter: caller sets struct_size, host
- * fills. */
+ * fills. What a plugin states is as long as minor 0 at least, and its is_const is not read. */
 typedef struct o2fx_value_info {
   uint64_t struct_size;
   uint32_t kind;
@@ -205,7 +216,8 @@ typedef struct o2fx_value_info {
       dims; /* rank entries, -1 = not a number: see dim_params; may be NULL (= all unknown) */
   const o2fx_str*
       dim_params; /* rank entries, empty = no name; equal names mean equal extents; may be NULL */
-  const struct o2fx_value_info* elem; /* SEQUENCE, OPTIONAL, MAP; NULL = unknown */
+  const struct o2fx_value_info*
+      elem; /* SEQUENCE, OPTIONAL, MAP; NULL = unknown; at most 4 in each other */
 } o2fx_value_info;
 
 /* Bytes in ONNX raw_data packing (int4 two to a byte, bool one byte); strings never come this way.
@@ -284,7 +296,7 @@ enum {
   O2FX_ROLE_MUTATED = 4    /* buffer written in training: running statistics */
 };
 
-/* flags of int_list */
+/* Flags of int_list. */
 /* Answer O2FX_ABSENT rather than emit aten::_local_scalar_dense (a sync, an unbacked int). */
 #define O2FX_INTS_KNOWN_ONLY 1u
 
@@ -298,15 +310,17 @@ typedef struct o2fx_host_api {
   /* An optional feature of the host by id, a C string; NULL if not offered: always survive that.
    * Constant, lives as long as the host. [ctx] */
   const void*(O2FX_CALL* get_extension)(o2fx_ctx, const char* id);
-  /* level: 0 error, 1 warning, 2 info, 3 debug. The host adds plugin and node. Copies msg. [ctx] */
+  /* level: 0 error, 1 warning, 2 info, 3 debug; below and above count as the nearest. The host adds
+   * plugin and node. Copies msg. [ctx] */
   void(O2FX_CALL* log)(o2fx_ctx, int32_t level, o2fx_str msg);
-  /* Store the text that belongs to `status` (convention 4); says what, the host adds where. file is
-   * a C string or NULL, the place in the plugin's source, shown with --debug. Copies. Returns
-   * status. [ctx] */
+  /* Store the text that belongs to `status` (convention 4), which is below 0, or O2FX_DECLINE: why.
+   * It says what, the host adds where. file is a C string or NULL, the place in the plugin's
+   * source, shown with --debug. Copies. Returns status; O2FX_E_INVALID if it refuses what it got.
+   * [ctx] */
   o2fx_status(O2FX_CALL* set_error)(o2fx_ctx, o2fx_status status, const char* file, int32_t line,
                                     o2fx_str msg);
-  /* Memory until the callback returns; align is a power of two <= 64. NULL if there is none left,
-   * or if size is above 2^40. [ctx] */
+  /* Memory until the callback returns, not cleared; align is a power of two <= 64. NULL if there is
+   * none left, or if size is above 2^40. [ctx] */
   void*(O2FX_CALL* scratch)(o2fx_ctx, uint64_t size, uint64_t align);
 
   /* ---- reading the node ---- */
@@ -371,7 +385,8 @@ typedef struct o2fx_host_api {
    * themselves (see program_close). Arguments of aten:: calls are checked against the dispatcher's
    * schema, operands of higher-order calls against the formals of their programs: count, dtype,
    * rank. A node that reaches no output of the program is dropped in the end, so a lowering may
-   * emit, look, and take another way: there is no partial undo and none is needed. [ctx] */
+   * emit, look, and take another way: there is no partial undo and none is needed. results: room
+   * for n_unpack values, for one if that is 0. [ctx] */
   o2fx_status(O2FX_CALL* emit)(o2fx_ctx, const o2fx_emit*, o2fx_value* results);
   /* A tensor made by the lowering (a table): get_attr of the root, an operand in sub-programs.
    * Equal name hint, bytes, type and role give one tensor. A MUTATED one is the node's own, the
@@ -487,8 +502,9 @@ typedef struct o2fx_plugin {
   const o2fx_op* ops;            /* n_ops rows of op_size bytes: the stride lets o2fx_op grow */
   uint32_t n_ops, op_size;
   /* All three may be NULL; most plugins need none. init and deinit are counted pairs, one per host
-   * in the process, never concurrent with anything else in the plugin. The ctx serves
-   * get_extension, log, set_error, scratch, config. */
+   * in the process, never concurrent with anything else in the plugin, perhaps on different
+   * threads. The ctx serves get_extension, log, set_error, scratch, config. init returns O2FX_OK,
+   * or the plugin is refused, and deinit not called. */
   o2fx_status(O2FX_CALL* init)(const o2fx_host_api*, o2fx_ctx);
   void(O2FX_CALL* deinit)(void);
   /* What this plugin offers under an id (a C string), e.g. O2FX_EXT_WEIGHTS; NULL if nothing. The
@@ -582,10 +598,11 @@ typedef struct o2fx_weights_host {
 
 /* A source that reads no file: a rule gives it no location, and a model cannot name it. */
 #define O2FX_SCHEME_WITHOUT_FILE 1u
-/* A scheme: lower case, digits, '+', '.', '-', a letter first. Frozen. */
+/* A scheme: lower case, digits, '+', '.', '-', a letter first, at most 32 bytes. Frozen. */
 typedef struct o2fx_weight_scheme {
   o2fx_str name;
-  const o2fx_str* suffixes;   /* of locations that mean this scheme where none is named: ".npz" */
+  const o2fx_str* suffixes;   /* of locations that mean this scheme where none is named: ".npz", at
+                                 most 64 bytes */
   uint32_t n_suffixes, flags; /* O2FX_SCHEME_* */
 } o2fx_weight_scheme;
 
@@ -600,8 +617,9 @@ typedef struct o2fx_weights_ext {
                                void** source);
   /* Once for each open() that returned O2FX_OK, and nothing of the source is used after. */
   void(O2FX_CALL* close)(void* source);
-  /* The index-th tensor of a source that knows its content, for messages; O2FX_ABSENT past the end.
-   * The name lives until close(). NULL: no source of this plugin knows. */
+  /* The index-th tensor of a source that knows its content, for messages; O2FX_ABSENT past the end,
+   * at most 2^20 are asked for. The name lives until close(); the host reads nothing else of it.
+   * NULL: no source of this plugin knows. */
   o2fx_status(O2FX_CALL* list)(const o2fx_weights_host*, o2fx_ctx, void* source, uint64_t index,
                                o2fx_weight* out);
   /* What the source holds for `want`. O2FX_ABSENT: nothing of that name. O2FX_DECLINE: nothing for
@@ -609,7 +627,8 @@ typedef struct o2fx_weights_ext {
    * the model. */
   o2fx_status(O2FX_CALL* find)(const o2fx_weights_host*, o2fx_ctx, void* source,
                                const o2fx_weight* want, o2fx_weight_answer* out);
-  /* All want->size bytes into `to`. Only after find() answered READ. NULL: it never does. */
+  /* All want->size bytes into `to`, which is the host's until read() returns. Only after find()
+   * answered READ. NULL: it never does. */
   o2fx_status(O2FX_CALL* read)(const o2fx_weights_host*, o2fx_ctx, void* source,
                                const o2fx_weight* want, void* to);
 } o2fx_weights_ext;

@@ -52,6 +52,10 @@ static o2fx_status mute(const o2fx_reference_host*, o2fx_ctx, const o2fx_referen
                         const void*) {
   return -3;
 }
+static o2fx_status cheerful(const o2fx_reference_host* host, o2fx_ctx ctx,
+                            const o2fx_reference_call*, const void*) {
+  return host->set_error(ctx, O2FX_OK, nullptr, 0, str("all is well"));
+}
 
 static void call(Node& n) {
   const std::string function = "acme::" + n.text("function");
@@ -79,6 +83,7 @@ static constexpr o2fx_reference kFunctions[] = {
     reference<crashes>("acme::crashes"),
     reference<ends>("acme::ends"),
     {O2FX_STR("acme::mute"), 0, 0, mute, nullptr},
+    {O2FX_STR("acme::cheerful"), 0, 0, cheerful, nullptr},
 };
 static constexpr o2fx_reference_ext kReferences = references(kFunctions);
 ONNX2FX_ENTRY(with_references<kReferences>(plugin_table("com.acme.reference", "1.0.0", kOps)))
