@@ -87,7 +87,7 @@ class Cells {
     const auto running = n.onnx ? frames(*n.onnx) : std::nullopt;
     if (!running || running->empty()) return false;
     const Frame& own = running->back();
-    if (own.of_torch ? own.type != type : own.type != "Block") return false;
+    if (own.of_torch ? own.type != type : own.type != kUnknownClass) return false;
     return std::ranges::all_of(
         linears, [&](const Gates& g) { return in_one_module(n, nodes_[g.call]) == true; });
   }

@@ -66,6 +66,15 @@ std::string_view name_of(NnClass type) {
   return kNames[static_cast<size_t>(type)];
 }
 
+std::string qualified(std::string_view type) {
+  static constexpr std::string_view kOwn[] = {
+#define OWN_MODULE(name) #name,
+#include "core/fx/nn_modules.def"
+  };
+  const bool is_own = std::ranges::find(kOwn, type) != std::end(kOwn);
+  return (is_own ? "" : "nn.") + std::string(type);
+}
+
 const Argument& Call::operator[](std::string_view name) const {
   static const Argument kNone;
   std::optional<size_t> i = schema->find(name);
@@ -197,6 +206,11 @@ void ModuleRaiser::rewrite(const std::vector<Raised>& all,
     n.module = submodules[i];
     n.args = all[i].inputs;
     n.kwargs.clear();
+    if (!all[i].rows) continue;
+    Node& flat = root_.nodes[all[i].rows->first];
+    flat.args[1] = all[i].rows->second;
+    flat.type.shape = n.type.shape;
+    flat.type.shape->back() = std::to_string(*all[i].rows->second.back().as<int64_t>());
   }
 }
 

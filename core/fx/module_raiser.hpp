@@ -13,12 +13,14 @@
 
 namespace onnx2fx::fx {
 
-/// A class of torch.nn: kLinear.
+/// A class of nn_modules.def: kLinear.
 enum class NnClass : uint8_t {
 #define NN_MODULE(name) k##name,
 #include "core/fx/nn_modules.def"
 };
 std::string_view name_of(NnClass type);
+/// "nn.Linear"; "Conv1D", which is not of torch.nn.
+std::string qualified(std::string_view type);
 
 /// One call of the root program with its arguments by name.
 struct Call {
@@ -53,6 +55,8 @@ struct Raised {
   std::vector<Operand> reshaped = {};  ///< tensors that are stored with these dims from now on
   std::optional<uint32_t> promoted =
       {};  ///< constant that becomes a parameter, as trainable as the first tensor
+  /// A reshape that makes rows of the input gives it this shape from now on.
+  std::optional<std::pair<uint32_t, List>> rows = {};
   bool nested_state = false;  ///< returns (output, (h, c)) where the call returned (output, h, c)
 };
 
@@ -67,6 +71,7 @@ class ModuleRaiser {
   void run();
 
   const Node& node(uint32_t index) const { return root_.nodes[index]; }
+  const Tensor& tensor(uint32_t index) const { return module_.tensors[index]; }
   /// Operand behind a node; nullopt where it is no tensor of that role.
   std::optional<Operand> operand(const Argument& a, Role role) const;
   std::optional<Operand> parameter(const Argument& a) const { return operand(a, Role::kParameter); }

@@ -12,7 +12,7 @@ OpenCalls::OpenCalls(Module& module, const ModuleRaiser& calls)
     : module_(module), root_(module.programs[0]), calls_(calls) {}
 
 bool OpenCalls::take(const Raised& raised) {
-  if (!renames(raised) && !is_part(raised)) return false;
+  if (!is_turned(raised) && !renames(raised) && !is_part(raised)) return false;
   taken_.push_back(raised);
   return true;
 }
@@ -45,6 +45,12 @@ bool OpenCalls::renames(const Raised& raised) const {
   });
 }
 
+/// Whether the module would hold the .t() of what the author holds: x @ self.weight.
+bool OpenCalls::is_turned(const Raised& raised) const {
+  return !raised.tensors.empty() && raised.tensors[0].transposed &&
+         module_.tensors[raised.tensors[0].tensor].named_by_author;
+}
+
 /// The module of the author's that was running when the node was computed.
 const std::optional<Frame>& OpenCalls::innermost(uint32_t index) {
   const auto [at, is_new] = innermost_.try_emplace(index);
@@ -57,8 +63,7 @@ const std::optional<Frame>& OpenCalls::innermost(uint32_t index) {
 
 /// Whether the author's module of these weights is a class of one's own that does more with them: a
 /// router that scores and picks, a norm that moves the channels to the end and back. It holds them
-/// itself, and this is one of its calls. Not so where the author has them in another layout, and
-/// not of statistics, which a class of torch moves.
+/// itself, and this is one of its calls. Not so of statistics, which a class of torch moves.
 bool OpenCalls::is_part(const Raised& raised) {
   if (raised.type != NnClass::kLinear && raised.type != NnClass::kLayerNorm &&
       raised.type != NnClass::kGroupNorm && raised.type != NnClass::kEmbedding)
@@ -69,9 +74,7 @@ bool OpenCalls::is_part(const Raised& raised) {
       weight != own->path + "." + raised.tensors[0].attribute)
     return false;
   const Submodule::TensorUse& use = raised.tensors[0];
-  if (use.transposed &&
-      (module_.tensors[use.tensor].named_by_author || calls_.readers_of(use.tensor) != 1))
-    return false;
+  if (use.transposed && calls_.readers_of(use.tensor) != 1) return false;
   const auto is_inside = [&](uint32_t i) {
     const std::optional<Frame>& at = innermost(i);
     return at && (at->path == own->path || is_below(at->path, own->path));

@@ -24,6 +24,7 @@ class OpenCalls {
 
  private:
   std::string own_name(const Raised& raised) const;
+  bool is_turned(const Raised& raised) const;
   bool renames(const Raised& raised) const;
   bool is_part(const Raised& raised);
   const std::optional<Frame>& innermost(uint32_t node);

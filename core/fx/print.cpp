@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/fx/module_raiser.hpp"
+
 namespace onnx2fx::fx {
 namespace {
 
@@ -149,7 +151,7 @@ class Printer {
     const std::string uses = joined(m.tensors, [&](const Submodule::TensorUse& u) {
       return u.attribute + "=" + module_.tensors.at(u.tensor).path + (u.transposed ? "^T" : "");
     });
-    return m.path + " = nn." + m.type + "(" + named(m.arguments) + ")" +
+    return m.path + " = " + qualified(m.type) + "(" + named(m.arguments) + ")" +
            (uses.empty() ? "" : ": " + uses);
   }
 

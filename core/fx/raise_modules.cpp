@@ -6,6 +6,8 @@
 
 #include "core/fx/module_raiser.hpp"
 #include "core/fx/passes.hpp"
+#include "core/fx/paths.hpp"
+#include "core/fx/scopes.hpp"
 
 namespace onnx2fx::fx {
 namespace {
@@ -87,9 +89,6 @@ Result linear(const ModuleRaiser& r, const Call& c, const Argument& input, const
   return m;
 }
 
-Result raise_linear(const ModuleRaiser& r, const Call& c) {
-  return linear(r, c, c["input"], c["weight"], false, c["bias"]);
-}
 Result raise_matmul(const ModuleRaiser& r, const Call& c) {
   return linear(r, c, c["self"], c["other"], true, {});
 }
@@ -99,6 +98,63 @@ Result raise_mm(const ModuleRaiser& r, const Call& c) {
 Result raise_addmm(const ModuleRaiser& r, const Call& c) {
   if (c.number("beta") != 1.0 || c.number("alpha") != 1.0 || c["self"].is_none()) return {};
   return linear(r, c, c["mat1"], c["mat2"], true, c["self"]);
+}
+
+// ---- Conv1D: GPT-2's nn.Linear, whose author holds the weight as [in, out] ----
+
+/// Of the author's own names, and of that class where the exporter says it.
+bool is_conv1d(const ModuleRaiser& r, const Raised& m) {
+  if (m.tensors.size() != 2 || m.promoted || !m.tensors[0].transposed) return false;
+  const Tensor &weight = r.tensor(m.tensors[0].tensor), &bias = r.tensor(m.tensors[1].tensor);
+  if (!weight.named_by_author || !bias.named_by_author || last_part(weight.name) != "weight" ||
+      bias.name != weight.name.substr(0, weight.name.size() - 6) + "bias")
+    return false;
+  const auto& onnx = r.node(m.result).onnx;
+  const auto running = onnx ? frames(*onnx) : std::nullopt;
+  if (!running || running->empty()) return true;
+  return running->back().type == "Conv1D" || running->back().type == kUnknownClass;
+}
+
+bool is_reshape(const Node& n) {
+  return (n.target == "aten::reshape" || n.target == "aten::view") && n.args.size() == 2;
+}
+
+bool are_before(uint32_t node, const List& values) {
+  return std::ranges::all_of(values, [&](const Argument& a) {
+    const NodeRef* r = a.as<NodeRef>();
+    return !r || r->index < node;
+  });
+}
+
+/// The module makes rows of its input before the product, and gives the result its shape again.
+/// Where the exporter made one reshape of two, of which the author's own was the first, it stays.
+void take_rows(const ModuleRaiser& r, const Call& c, Raised& m, int64_t in, int64_t out) {
+  const uint32_t flat = c["input"].as<NodeRef>()->index;
+  if (r.users(c.node).size() != 1 || !is_reshape(r.node(flat))) return;
+  const uint32_t back = r.users(c.node)[0];
+  const List* sizes = is_reshape(r.node(back)) ? r.node(back).args[1].as<List>() : nullptr;
+  auto shape = r.node(back).type.shape;
+  if (!sizes || sizes->empty() || sizes->back() != Argument(out) || !shape) return;
+  shape->back() = std::to_string(in);
+  if (r.shape(r.node(flat).args[0]) == shape) {
+    m.inputs = {r.node(flat).args[0]};
+  } else {
+    if (r.users(flat).size() != 1 || !are_before(flat, *sizes)) return;
+    m.rows = {flat, *sizes};
+    m.rows->second.back() = in;
+  }
+  m.result = back;
+}
+
+Result raise_linear(const ModuleRaiser& r, const Call& c) {
+  Result m = linear(r, c, c["input"], c["weight"], false, c["bias"]);
+  if (!m || !is_conv1d(r, *m)) return m;
+  const std::vector<int64_t>& dims = r.tensor(m->tensors[0].tensor).dims;
+  m->type = NnClass::kConv1D;
+  m->arguments = {{"nf", dims[1]}, {"nx", dims[0]}};
+  m->tensors[0].transposed = false;
+  take_rows(r, c, *m, dims[0], dims[1]);
+  return m;
 }
 
 // ---- Conv, ConvTranspose ----

@@ -21,7 +21,7 @@ std::vector<std::string_view> items_of(const Provenance& node, std::string_view 
 /// "transformers.models.bert.BertLayer" is "BertLayer".
 std::string class_name(std::string_view type) {
   const std::string name = path_of(last_part(type));
-  return name.empty() ? "Block" : name;
+  return name.empty() ? std::string(kUnknownClass) : name;
 }
 
 /// torch.export tells a second call of a module from the first: "relu@1".
@@ -77,7 +77,8 @@ std::optional<std::vector<Frame>> frames(const Provenance& node) {
   if (!traced) return std::nullopt;
   std::vector<Frame> all;
   for (const std::string& scope : *traced)
-    if (std::string path = path_of(scope); !path.empty()) all.push_back({std::move(path), "Block"});
+    if (std::string path = path_of(scope); !path.empty())
+      all.push_back({std::move(path), std::string(kUnknownClass)});
   return all;
 }
 

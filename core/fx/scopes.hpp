@@ -15,10 +15,12 @@ namespace onnx2fx::fx {
 /// metadata: "encoder.layer.0.fc". Empty: it does not.
 std::string stated_scope(const Provenance& node, std::string_view type);
 
+constexpr std::string_view kUnknownClass = "Block";
+
 /// A module of the author's that was running: "encoder.layer.0", "BertLayer".
 struct Frame {
   std::string path;
-  std::string type;       ///< an identifier; "Block" where the exporter does not say the class
+  std::string type;       ///< an identifier; kUnknownClass where the exporter does not say it
   bool of_torch = false;  ///< the class is one of torch.nn
 };
 

@@ -77,6 +77,13 @@ void write(std::ostream& out) {
   {
     Table t = set_of(out, "MODULES");
 #define NN_MODULE(name) t.row(#name);
+#define OWN_MODULE(name)
+#include "core/fx/nn_modules.def"
+  }
+  {
+    out << "\n# not of torch.nn, but of own_modules";
+    Table t = set_of(out, "OWN_MODULES");
+#define OWN_MODULE(name) t.row(#name);
 #include "core/fx/nn_modules.def"
   }
   {

@@ -6,7 +6,7 @@ import re
 import pytest
 import safetensors.torch
 import torch
-from onnx_to_fx.loader import targets, vocabulary
+from onnx_to_fx.loader import own_modules, targets, vocabulary
 
 TARGETS = {
     *vocabulary.NUMBER_OPERATORS,
@@ -46,6 +46,12 @@ def test_no_leaf_lacks_a_schema():
 @pytest.mark.parametrize("name", sorted(vocabulary.MODULES))
 def test_every_module_is_of_torch(name):
     assert issubclass(getattr(torch.nn, name), torch.nn.Module)
+
+
+def test_every_other_module_is_the_loaders():
+    assert vocabulary.OWN_MODULES == {
+        n for n, c in vars(own_modules).items() if inspect.isclass(c) and c.__module__ == own_modules.__name__
+    }
 
 
 def test_dtypes_of_safetensors_are_those_of_the_library():

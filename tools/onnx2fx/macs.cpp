@@ -162,6 +162,7 @@ struct Row {
   Amount (*macs)(const Sized&);
 };
 constexpr auto kRows = std::to_array<Row>({
+    {"Conv1D", matmul},
     {"Conv1d", conv},
     {"Conv2d", conv},
     {"Conv3d", conv},

@@ -10,12 +10,12 @@ from torch import nn
 
 from .errors import PackageError
 from .targets import dtype_of, identifier, named
-from .vocabulary import MODULES
+from .vocabulary import MODULES, OWN_MODULES
 
 
 def nn_module(entry: Mapping[str, Any], tensor: Callable[[int], torch.Tensor]) -> nn.Module:
     """The module of an entry of document["modules"]; `tensor` gives a tensor by its index."""
-    cls = named("module type", entry["type"], MODULES, nn)
+    cls = _class_of(entry["type"])
     arguments = {identifier(k): plain(v) for k, v in entry["args"].items()}
     if not entry["tensors"]:
         return cls(**arguments)
@@ -32,6 +32,14 @@ def nn_module(entry: Mapping[str, Any], tensor: Callable[[int], torch.Tensor]) -
     if missing:
         raise PackageError(f"module {entry['path']!r}: no tensor for {sorted(missing)}")
     return module
+
+
+def _class_of(name: str) -> type[nn.Module]:
+    if name not in OWN_MODULES:
+        return named("module type", name, MODULES, nn)
+    from . import own_modules  # which may import transformers
+
+    return getattr(own_modules, name)
 
 
 @functools.cache

@@ -45,10 +45,12 @@ def linears(s: Subject) -> list[str]:
     return [n for n, m in s.original.named_modules() if type(m) is nn.Linear]
 
 
-def require_modules(module: nn.Module, names: list[str]) -> None:
-    there = {n for n, m in module.named_modules() if isinstance(m, nn.Linear)}
-    if missing := [n for n in names if n not in there]:
-        raise Wrong("no nn.Linear of the original's name", f"{len(missing)} of {len(names)}: {listed(missing)}")
+def adaptable(s: Subject) -> list[str]:
+    """Names of the original's linears, and of GPT-2's Conv1Ds. No head that is tied to an embedding: what is merged into
+    one moves the other."""
+    tied = {id(m.weight) for m in s.original.modules() if isinstance(m, nn.Embedding)}
+    linear = lambda m: type(m) is nn.Linear or type(m).__name__ == "Conv1D"  # noqa: E731
+    return [n for n, m in s.original.named_modules() if linear(m) and id(m.weight) not in tied]
 
 
 def adapted(s: Subject, targets) -> None:
@@ -71,9 +73,9 @@ def adapted(s: Subject, targets) -> None:
 @column("lora by name", ecosystem=True)
 def lora(s: Subject):
     """PEFT's LoRA in the linears of the original's names."""
-    names = linears(s)
-    if s.converted:
-        require_modules(s.module(), names)
+    names, there = adaptable(s), dict(s.module().named_modules())
+    if missing := [n for n in names if n not in there]:
+        raise Wrong("no module of the original's name", f"{len(missing)} of {len(names)}: {listed(missing)}")
     adapted(s, names)
 
 

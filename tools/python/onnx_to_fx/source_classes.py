@@ -61,12 +61,15 @@ class Classes:
         self.layers: Layers
         self.calls: dict[int, str] = {}  # how each block is constructed, by id
         self.written: list[_Class] = []
-        self.names: set[str] = {"Model"}
+        classes = dict.fromkeys(type(m) for m in module.modules())
+        self.own = {c.__name__: c for c in classes if c.__module__.endswith(".loader.own_modules")}
+        self.names: set[str] = {"Model", *self.own}
         for blocks in _by_height(module):
             self._write(blocks)
 
     def text(self) -> str:
-        return "".join(c.text() for c in self.written)
+        own = (f"\n\n{inspect.getsource(c).replace('(_Theirs)', '(nn.Module)')}" for c in self.own.values())
+        return "".join((*own, *(c.text() for c in self.written)))
 
     def _write(self, blocks: list[tuple[str, ConvertedModule]]) -> None:
         groups: dict[tuple[str, str], list[tuple[int, list[str]]]] = collections.defaultdict(list)
@@ -266,7 +269,8 @@ def _construction_of(module: nn.Module, arguments: dict[str, Any]) -> str:
     dtypes = {p.dtype for p in module.parameters() if p.is_floating_point()}
     if dtypes - {torch.float32}:
         texts.append(f"dtype={next(iter(dtypes))}")
-    return f"nn.{type(module).__name__}({', '.join(texts)})"
+    space = "nn." if type(module).__module__.startswith("torch.") else ""
+    return f"{space}{type(module).__name__}({', '.join(texts)})"
 
 
 def _one_for_all(name: str, value: Any) -> Any:
