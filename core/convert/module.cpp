@@ -6,6 +6,7 @@
 #include "core/build/names.hpp"
 #include "core/convert/converter.hpp"
 #include "core/convert/fake_quantize.hpp"
+#include "core/convert/folded_norms.hpp"
 #include "core/convert/folded_views.hpp"
 #include "core/convert/index_signs.hpp"
 #include "core/convert/node_names.hpp"
@@ -137,6 +138,7 @@ fx::Module make_module(const onnx::ModelProto& model, const std::vector<ValueId>
     assign_roles(m, entries, model, signature, evidence, tensors, options);
     name_folded_weights(m, entries, signature, evidence);
   }
+  rename_folded_norms(m);
   restore_shapes(m, entries, signature);
   std::ranges::move(untrained_parameters(m, entries, signature), std::back_inserter(warnings));
   tie_transposed(m, entries, signature, tensors);
