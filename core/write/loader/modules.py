@@ -34,7 +34,7 @@ def nn_module(entry: Mapping[str, Any], tensor: Callable[[int], torch.Tensor]) -
     return module
 
 
-def _class_of(name: str) -> type[nn.Module]:
+def _class_of(name: str) -> Any:
     if name not in OWN_MODULES:
         return named("module type", name, MODULES, nn)
     from . import own_modules  # which may import transformers

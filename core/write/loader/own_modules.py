@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
-try:
-    from transformers.pytorch_utils import Conv1D as _Theirs  # PEFT asks for it
-except ImportError:
-    _Theirs = nn.Module
+
+def _conv1d() -> Any:
+    """The class that PEFT asks for."""
+    try:
+        from transformers.pytorch_utils import Conv1D
+    except Exception:  # not installed, or not for this torch: nobody can ask for it then
+        return nn.Module
+    return Conv1D
 
 
-class Conv1D(_Theirs):
+class Conv1D(_conv1d()):  # type: ignore[misc]
+    """weight[nx, nf] and bias[nf] of a product: y = x @ weight + bias."""
+
     def __init__(self, nf: int, nx: int, device: str | None = None) -> None:
         nn.Module.__init__(self)
         self.nf, self.nx = nf, nx
