@@ -232,3 +232,34 @@ def test_two_modules_stay_two(form):
     torch.manual_seed(0)
     original, x = TwoModules(), torch.randn(3, 2, 4)
     require_same(original, convert_onnx_to_fx(exported(original, (x,), form)), (x,))
+
+
+class Normed(nn.Module):
+    def __init__(self, layer, norm):
+        super().__init__()
+        self.layer, self.norm = layer, norm
+
+    def forward(self, x):
+        return F.relu(self.norm(self.layer(x)))
+
+
+NORMED = [
+    ("dynamo", nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), (2, 3, 6, 6)),
+    ("legacy", nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), (2, 3, 6, 6)),
+    ("dynamo", nn.Conv1d(3, 4, 3, bias=False), nn.BatchNorm1d(4), (2, 3, 6)),
+    ("legacy", nn.Conv1d(3, 4, 3, bias=False), nn.BatchNorm1d(4), (2, 3, 6)),
+    ("dynamo", nn.ConvTranspose2d(3, 4, 3), nn.BatchNorm2d(4), (2, 3, 6, 6)),
+]
+
+
+@pytest.mark.parametrize("form, layer, norm, shape", NORMED)
+def test_what_a_normalization_was_folded_into_is_not_the_authors_layer(form, layer, norm, shape):
+    """Under its name the weights from before would be loaded into it, without the normalization."""
+    with torch.no_grad():
+        norm.running_var.uniform_(2, 3)
+        norm.weight.uniform_(2, 3)
+    original, x = Normed(layer, norm).eval(), torch.randn(shape)
+    converted = convert_onnx_to_fx(exported(original, (x,), form))
+    torch.testing.assert_close(converted(x), original(x))
+    assert not converted.state_dict().keys() & original.state_dict().keys()
+    assert all(name.startswith("layer.") for name in converted.state_dict())

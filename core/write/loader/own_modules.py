@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 
-def _conv1d() -> Any:
-    """The class that PEFT asks for."""
+def _of_transformers() -> Any:
+    """Of which PEFT's targets are."""
     try:
         from transformers.pytorch_utils import Conv1D
     except Exception:  # not installed, or not for this torch: nobody can ask for it then
@@ -17,7 +17,10 @@ def _conv1d() -> Any:
     return Conv1D
 
 
-class Conv1D(_conv1d()):  # type: ignore[misc]
+_Theirs = _of_transformers()
+
+
+class Conv1D(_Theirs):
     """weight[nx, nf] and bias[nf] of a product: y = x @ weight + bias."""
 
     def __init__(self, nf: int, nx: int, device: str | None = None) -> None:
