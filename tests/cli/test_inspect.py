@@ -7,13 +7,13 @@ from command_line import KEPT, ROOT, onnx2fx, save
 
 MODEL = """<ir_version: 10, opset_import: ["": 21], producer_name: "pytorch", producer_version: "2.13.0">
 g (float[batch, 1000] x) => (float[batch, 3] y)
-<float[1000, 3] "fc.weight" = {WEIGHT}, float[3] "fc.bias" = {7, 8, 9}>
+<float[3, 1000] "fc.weight" = {WEIGHT}, float[3] "fc.bias" = {7, 8, 9}>
 {
   shape = Shape (x)
   two = Constant <value_float = 2.0> ()
   h = Mul (x, two)
   r = Reshape (h, shape)
-  y = Gemm (r, "fc.weight", "fc.bias")
+  y = Gemm <transB = 1> (r, "fc.weight", "fc.bias")
 }""".replace("WEIGHT", ", ".join("1" for _ in range(3000)))
 LOOP = """<ir_version: 10, opset_import: ["": 21]>
 g (float[N, 4] x, bool c, int64 n) => (float[N, 4] y, float[N, 4] z)
@@ -136,7 +136,7 @@ def test_json_has_all_that_the_text_has(inspected):
     ]
     assert found["folded"] == {"Constant": 1, "Shape": 1}
     assert [(t["path"], t["dtype"], t["shape"], t["role"]) for t in found["tensors"]] == [
-        ("fc.weight", "float32", [1000, 3], "parameter"),
+        ("fc.weight", "float32", [3, 1000], "parameter"),
         ("fc.bias", "float32", [3], "parameter"),
     ]
     assert found["unsupported"] == found["warnings"] == []
