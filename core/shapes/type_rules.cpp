@@ -106,6 +106,13 @@ Returned by_schema(const fx::Schema& schema, std::span<const Operand> operands) 
 
 }  // namespace
 
+/// No size is below 0: the call will not run, and its results have none.
+static void forget_impossible(Type& type) {
+  if (!type.dims) return;
+  for (MaybeSym& d : *type.dims)
+    if (d && d->is_literal() && d->literal() < 0) d.reset();
+}
+
 DeclaredRule parse_rule(std::string_view line) {
   std::vector<std::string> words = words_of(line);
   for (const TypeRules rules : type_rule_families())
@@ -136,6 +143,7 @@ Returned call_types(const fx::Schema& schema, const DeclaredRule* rule,
         operands[i].kind == Operand::Kind::kAbsent && value)
       operands[i] = default_of(*value);
   Returned r = rule->apply(TorchCall(schema, operands, rule->words, table));
+  for (Type& type : r.types) forget_impossible(type);
   const bool list = schema.returns.size() == 1 && schema.returns[0].list;
   return list || r.types.size() == schema.returns.size() ? r : known;
 }

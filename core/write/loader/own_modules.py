@@ -17,7 +17,7 @@ def _of_transformers() -> Any:
     return Conv1D
 
 
-_Theirs = _of_transformers()
+_Theirs: Any = _of_transformers()
 
 
 class Conv1D(_Theirs):
