@@ -136,7 +136,7 @@ std::vector<std::string> ruled_overloads() {
 
 Returned call_types(const fx::Schema& schema, const DeclaredRule* rule,
                     std::vector<Operand> operands, SymTable& table) {
-  const Returned known = by_schema(schema, operands);
+  Returned known = by_schema(schema, operands);
   if (!rule) return known;
   for (size_t i = 0; i < operands.size(); i++)
     if (const auto& value = schema.arguments[i].default_value;
