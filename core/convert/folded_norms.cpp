@@ -25,14 +25,11 @@ void rename(fx::Tensor& t, const std::string& op_type) {
 
 void rename_folded_norms(fx::Module& module) {
   const fx::Program& root = module.programs[0];
-  std::vector<bool> done(module.tensors.size());
   for (const fx::Node& n : root.nodes) {
     if (!holds_norm(n)) continue;
     fx::for_each_ref(n, [&](const fx::NodeRef& r) {
       const std::optional<uint32_t>& tensor = root.nodes[r.index].tensor;
-      if (!tensor || done[*tensor]) return;
-      done[*tensor] = true;
-      rename(module.tensors[*tensor], n.onnx->op_type);
+      if (tensor) rename(module.tensors[*tensor], n.onnx->op_type);
     });
   }
 }

@@ -80,9 +80,8 @@ class GraphWriter {
   }
 
   std::string program(const fx::Program& p) {
-    std::string s = "{\"name\": " + json(p.name) + ", \"nodes\": [";
-    for (size_t i = 0; i < p.nodes.size(); ++i) s += (i ? ",\n" : "\n") + node(p, p.nodes[i]);
-    return s + "]}";
+    const auto line = [&](const fx::Node& n) { return node(p, n); };
+    return "{\"name\": " + json(p.name) + ", \"nodes\": " + json(p.nodes, line, "\n") + "}";
   }
 
   std::string node(const fx::Program& p, const fx::Node& n) {

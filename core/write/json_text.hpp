@@ -25,13 +25,13 @@ template <class T>
 std::string json(const std::vector<T>& items) {
   return json(items, [](const T& x) { return json(x); });
 }
-/// `item` gives the JSON of each.
+/// `item` gives the JSON of each; `before`: what stands in front of it, a new line.
 template <class Items, class F>
-std::string json(const Items& items, F&& item) {
+std::string json(const Items& items, F&& item, std::string_view before = "") {
   std::string text = "[";
   for (const auto& x : items) {
     if (text.size() > 1) text += ',';
-    text += item(x);
+    (text += before) += item(x);
   }
   return text + "]";
 }
@@ -59,7 +59,7 @@ class ObjectText {
 /// {"key": "text"}; of a key that is there twice, the last.
 template <class Pairs>
 std::string json_object(const Pairs& texts, std::string_view between = ",") {
-  std::map<std::string_view, std::string_view> last(texts.begin(), texts.end());
+  std::map<std::string_view, std::string_view> last;
   for (const auto& [key, value] : texts) last[key] = value;
   ObjectText object(between);
   for (const auto& [key, value] : texts)
@@ -85,14 +85,7 @@ class DocumentText {
   /// `line` gives the JSON of each item.
   template <class Items, class F>
   void add_lines(std::string_view key, const Items& items, F&& line) {
-    add_json(key, "[");
-    bool first = true;
-    for (const auto& item : items) {
-      text_ += first ? "\n" : ",\n";
-      first = false;
-      text_ += line(item);
-    }
-    text_ += "]";
+    add_json(key, json(items, line, "\n"));
   }
   std::string text() && { return std::move(text_ += "\n}\n"); }
 
